@@ -1,0 +1,52 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+.PHONY: help setup demo test lint docs bench lock clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.installed profiles.yml ## Make .venv and profiles.yml (again only when something changed)
+
+# uv installs the pinned packages in seconds; compiling them once spares every later start that work.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Customer 360 needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version). Set PYTHON=… to another one."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q $(VENV)/lib || true
+	@touch $@
+
+profiles.yml: profiles.example.yml
+	@if [ -e $@ ]; then echo "profiles.example.yml changed; your profiles.yml is kept. Compare: diff $@ $<"; touch $@; else cp $< $@; fi
+
+demo: setup ## Make sample data, run the whole flow over it, print the answers
+	$(BIN)/c360 demo
+
+test: setup ## Run every test
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style and types: ruff, mypy, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds snapshots tests/dbt analyses
+
+docs: setup ## Write the documentation site from the last run's warehouse
+	$(BIN)/c360 docs
+
+bench: setup ## Time a run at 1, 10 and 30 million transactions beside a hand-written script
+	$(BIN)/python -m bench
+
+lock: setup ## Pin the newest allowed versions again in requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
+		--all-extras --output-file requirements.lock pyproject.toml
+
+clean: ## Remove what set-up and runs made, except profiles.yml
+	rm -rf $(VENV) .c360 target logs
