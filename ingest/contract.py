@@ -1,0 +1,91 @@
+"""The column contract of bronze, read from dbt's sources so that it stands in one place."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from ingest.errors import InputError
+
+SOURCES = Path("models/silver/_bronze__sources.yml")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One kind of record: how its files are called and the columns that they must have."""
+
+    name: str
+    file_prefix: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeaderCheck:
+    """How a header compares with the contract; `problem` is set when it breaks it."""
+
+    missing: list[str]
+    extra: list[str]
+    problem: str | None
+
+
+def load_contract(project_dir: Path) -> dict[str, Entity]:
+    """Return the entities of bronze by name."""
+    path = Path(project_dir) / SOURCES
+    try:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tables = next(s["tables"] for s in declared["sources"] if s["name"] == "bronze")
+        entities = [
+            Entity(
+                table["name"],
+                table["meta"]["file_prefix"],
+                tuple(column["name"] for column in table["columns"]),
+            )
+            for table in tables
+        ]
+    except OSError as error:
+        raise InputError(f"Cannot read the column contract {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
+        raise InputError(
+            f"The column contract {path} does not list bronze's tables with meta.file_prefix "
+            "and columns."
+        ) from error
+    return {entity.name: entity for entity in entities}
+
+
+def entity_for_file(contract: Mapping[str, Entity], name: str) -> Entity | None:
+    """Return the entity that a file belongs to by its name: the longest matching prefix."""
+    lower = name.lower()
+    if not lower.endswith((".csv", ".csv.gz")):
+        return None
+    matching = [e for e in contract.values() if lower.startswith(e.file_prefix.lower())]
+    return max(matching, key=lambda entity: len(entity.file_prefix), default=None)
+
+
+def check_header(entity: Entity, names: Sequence[str]) -> HeaderCheck:
+    """Compare column names with the contract, whatever their order and case."""
+    arrived = Counter(name.lower() for name in names)
+    expected = {column.lower() for column in entity.columns}
+    missing = [column for column in entity.columns if column.lower() not in arrived]
+    extra = [name for name in names if name.lower() not in expected]
+    doubled = sorted({name for name in names if arrived[name.lower()] > 1})
+    problem = None
+    if len(missing) == len(entity.columns):
+        # What stands there may be a row of data, which belongs in no message and no log.
+        problem = (
+            f"{_columns(missing)} missing, all that {entity.name} needs (a file begins with a line "
+            "of their names, with commas between)"
+        )
+    elif missing:
+        problem = (
+            f"{_columns(missing)} missing ({entity.name} needs {', '.join(entity.columns)}; "
+            f"found: {', '.join(names)})"
+        )
+    elif doubled:
+        problem = f"{_columns(doubled)} there more than once"
+    return HeaderCheck(missing, extra, problem)
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"

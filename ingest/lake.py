@@ -1,0 +1,196 @@
+"""The lake: a tree of files that appear whole or not at all, local or in the cloud."""
+
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Protocol, cast
+
+from ingest.errors import LakeError
+
+TEMPORARY = ".tmp-"
+
+
+class Lake(Protocol):
+    """What every store of the lake can do; paths are relative, with `/`.
+
+    A write becomes visible under its name only when it is complete and durable. Until then it
+    stands under a temporary name, which `list` never shows. Every failure is a `LakeError`.
+    """
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file stands there."""
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return a whole (small) file."""
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file to read it as a stream."""
+
+    def open_write(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file as a stream: there when the block ends well, gone when it raises."""
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a whole (small) file."""
+
+    def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
+        """Yield the files of a folder, sorted; none when there is no such folder."""
+
+    def move(self, src: str, dst: str) -> None:
+        """Give a file its new name, replacing what stood there, in one step."""
+
+    def delete(self, path: str) -> None:
+        """Delete a file; no complaint when it isn't there."""
+
+    def delete_tree(self, prefix: str) -> None:
+        """Delete a folder with all that is in it; no complaint when it isn't there."""
+
+    def remove_temporaries(self, prefix: str) -> None:
+        """Delete what writers that were killed left behind under a folder."""
+
+    def uri(self, path: str) -> str:
+        """Return the name under which an engine opens the path."""
+
+
+class _Writer(io.FileIO):
+    """A file whose write errors are the lake's, so that no reader's error is taken for one."""
+
+    shown = ""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise LakeError(f"Cannot write {self.shown}: {error.strerror}.") from error
+
+
+class LocalLake:
+    """A lake in a local folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root).absolute()
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file stands there."""
+        return self._local(path).is_file()
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return a whole (small) file."""
+        with self._failure("read", path):
+            return self._local(path).read_bytes()
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file to read it as a stream."""
+        with self._failure("read", path):
+            return self._local(path).open("rb")
+
+    @contextmanager
+    def open_write(self, path: str) -> Iterator[BinaryIO]:
+        """Write a file as a stream: there when the block ends well, gone when it raises."""
+        target = self._local(path)
+        temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+        with self._failure("write", path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            raw = _Writer(temporary, "xb")
+        raw.shown = str(target)
+        try:
+            with io.BufferedWriter(raw) as file:
+                yield cast(BinaryIO, file)
+                with self._failure("write", path):
+                    file.flush()
+                    os.fsync(file.fileno())
+            with self._failure("write", path):
+                os.replace(temporary, target)
+                _sync_folder(target.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            self._prune(target.parent)
+            raise
+
+    def write_bytes(self, path: str, data: bytes) -> None:
+        """Write a whole (small) file."""
+        with self.open_write(path) as file:
+            file.write(data)
+
+    def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
+        """Yield the files of a folder, sorted; none when there is no such folder."""
+        folder = self._local(prefix)
+        with self._failure("list", prefix):
+            found = folder.rglob("*") if recursive else folder.glob("*")
+            names = sorted(
+                path.relative_to(self.root).as_posix()
+                for path in found
+                if not path.name.startswith(TEMPORARY) and path.is_file()
+            )
+        yield from names
+
+    def move(self, src: str, dst: str) -> None:
+        """Give a file its new name, replacing what stood there, in one step."""
+        source, target = self._local(src), self._local(dst)
+        with self._failure("write", dst):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(source, target)
+            _sync_folder(target.parent)
+        self._prune(source.parent)
+
+    def delete(self, path: str) -> None:
+        """Delete a file; no complaint when it isn't there."""
+        with self._failure("delete", path):
+            self._local(path).unlink(missing_ok=True)
+        self._prune(self._local(path).parent)
+
+    def delete_tree(self, prefix: str) -> None:
+        """Delete a folder with all that is in it; no complaint when it isn't there."""
+        folder = self._local(prefix)
+        with self._failure("delete", prefix), suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        self._prune(folder.parent)
+
+    def remove_temporaries(self, prefix: str) -> None:
+        """Delete what writers that were killed left behind under a folder."""
+        with self._failure("delete", prefix):
+            # The deepest first: some were killed when they had made no more than their folder.
+            for path in sorted(self._local(prefix).rglob("*"), reverse=True):
+                if path.name.startswith(TEMPORARY):
+                    path.unlink(missing_ok=True)
+                elif path.is_dir():
+                    with suppress(OSError):
+                        path.rmdir()
+        self._prune(self._local(prefix))
+
+    def uri(self, path: str) -> str:
+        """Return the absolute path, which is what engines open."""
+        return str(self._local(path))
+
+    def _local(self, path: str) -> Path:
+        pure = PurePosixPath(path)
+        if pure.is_absolute() or ".." in pure.parts:
+            raise LakeError(f"{path} is not a path inside the lake.")
+        return self.root / pure
+
+    def _prune(self, folder: Path) -> None:
+        """Remove folders that became empty: a store in the cloud has none either."""
+        with suppress(OSError):
+            while folder != self.root and folder.is_relative_to(self.root):
+                folder.rmdir()
+                folder = folder.parent
+
+    @contextmanager
+    def _failure(self, verb: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise LakeError(f"Cannot {verb} {self.root / path}: {reason}.") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
