@@ -1,0 +1,18 @@
+{#-
+    Absolute path of a place in the lake: C360_LAKE, or the folder lake/ in C360_HOME (default .c360 in the project).
+    Example: lake_path('bronze/_manifests')
+-#}
+{% macro lake_path(path) -%}
+    {%- set lake = env_var('C360_LAKE', env_var('C360_HOME', '.c360') ~ '/lake') -%}
+    {%- if execute and not lake.startswith('/') -%}
+        {#- Relative to the project's folder, which dbt works in. -#}
+        {%- set lake = run_query('select absolute_path(' ~ sql_text(lake) ~ ')').rows[0][0] -%}
+    {%- endif -%}
+    {{ return(lake ~ '/' ~ path) }}
+{%- endmacro %}
+
+
+{#- The silver version that this invocation writes: C360_VERSION, or one of its own that sorts by time like a batch. -#}
+{% macro silver_version() -%}
+    {{ return(env_var('C360_VERSION', run_started_at.strftime('%Y%m%dT%H%M%SZ') ~ '-' ~ invocation_id[:6])) }}
+{%- endmacro %}

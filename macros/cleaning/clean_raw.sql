@@ -1,0 +1,38 @@
+{#- A text as it came, trimmed and then as clean_value has it. Example: clean_raw('"Amount"', 'decimal(10,2)') -#}
+{% macro clean_raw(text, data_type) -%}
+    {{ return(adapter.dispatch('clean_raw')(text, data_type)) }}
+{%- endmacro %}
+
+
+{#-
+    What it costs to look at a value decides: one that reads the same when it is written back is taken at once (never so a
+    12.5 as an integer or 24:00 as a time; only a time without a fraction in the years 0001 to 9999 has 19 characters), then
+    one that is in order as it came, and only what is left is trimmed. The lambda has the trimmed text computed once.
+-#}
+{% macro duckdb__clean_raw(text, data_type) -%}
+    {%- if data_type.startswith('varchar') -%}
+        {{ return(clean_value(trim_text(text), data_type)) }}
+    {%- endif -%}
+    coalesce(
+        {%- if data_type in ('bigint', 'timestamp') %}
+        case
+            when
+                {% if data_type == 'timestamp' %}strlen({{ text }}) = 19 and {% endif -%}
+                cast(try_cast({{ text }} as {{ data_type }}) as varchar) = {{ text }}
+                then try_cast({{ text }} as {{ data_type }})
+        end,
+        {%- endif %}
+        {{ clean_value(text, data_type) }},
+        list_transform([{{ trim_text(text) }}], lambda trimmed: {{ clean_value('trimmed', data_type) }})[1]
+    )
+{%- endmacro %}
+
+
+{% macro sqlserver__clean_raw(text, data_type) -%}
+    {{ return(clean_value(trim_text(text), data_type)) }}
+{%- endmacro %}
+
+
+{% macro synapse__clean_raw(text, data_type) -%}
+    {{ return(sqlserver__clean_raw(text, data_type)) }}
+{%- endmacro %}

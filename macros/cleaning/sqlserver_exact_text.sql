@@ -1,0 +1,7 @@
+{#-
+    T-SQL: a text that LIKE and = compare by code point and to its last character, whatever collation the database has. In
+    others [0-9] finds ² and １ too, and LIKE on varchar skips spaces at the end.
+-#}
+{% macro sqlserver_exact_text(text) -%}
+    cast({{ text }} as nvarchar(4000)) collate Latin1_General_100_BIN2
+{%- endmacro %}

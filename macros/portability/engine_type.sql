@@ -1,0 +1,27 @@
+{#-
+    The engine's name of a contract type. T-SQL's varchar counts bytes of a code page, its nvarchar UTF-16 units, of which
+    a character beyond the basic plane takes two; its timestamp is no time, and it has no booleans.
+    Example: engine_type('varchar(100)') is nvarchar(200) in T-SQL.
+-#}
+{% macro engine_type(data_type) -%}
+    {{ return(adapter.dispatch('engine_type')(data_type)) }}
+{%- endmacro %}
+
+
+{% macro duckdb__engine_type(data_type) -%}
+    {{ return(data_type) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__engine_type(data_type) -%}
+    {%- if data_type.startswith('varchar') -%}
+        {%- set length = 2 * data_type[8:-1] | int -%}
+        {{ return('nvarchar(' ~ (length if length <= 4000 else 'max') ~ ')') }}
+    {%- endif -%}
+    {{ return({'timestamp': 'datetime2(0)', 'boolean': 'bit', 'integer': 'int'}.get(data_type, data_type)) }}
+{%- endmacro %}
+
+
+{% macro synapse__engine_type(data_type) -%}
+    {{ return(sqlserver__engine_type(data_type)) }}
+{%- endmacro %}

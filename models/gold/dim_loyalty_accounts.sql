@@ -1,0 +1,33 @@
+with loyalty_accounts as (
+    select * from {{ ref('loyalty_accounts') }}
+),
+
+customers as (
+    select customer_id from {{ ref('dim_customers') }}
+),
+
+accounts_of_known_customers as (
+    select
+        loyalty_accounts.loyalty_id,
+        coalesce(customers.customer_id, -1) as customer_id,
+        loyalty_accounts.points_earned,
+        loyalty_accounts.tier_level,
+        loyalty_accounts.join_date,
+        loyalty_accounts.customer_id as source_customer_id
+    from loyalty_accounts
+    left join customers on loyalty_accounts.customer_id = customers.customer_id
+),
+
+unknown_member as (
+    select
+        cast(-1 as {{ engine_type('bigint') }}) as loyalty_id,
+        cast(-1 as {{ engine_type('bigint') }}) as customer_id,
+        cast(null as {{ engine_type('bigint') }}) as points_earned,
+        cast(null as {{ engine_type('varchar(20)') }}) as tier_level,
+        cast(null as {{ engine_type('date') }}) as join_date,
+        cast(null as {{ engine_type('bigint') }}) as source_customer_id
+)
+
+select * from accounts_of_known_customers
+union all
+select * from unknown_member

@@ -1,0 +1,16 @@
+with totals as (
+    select
+        category,
+        count(*) as total_orders,
+        cast(sum(amount) as decimal(18, 2)) as total_amount
+    from {{ ref('purchases') }}
+    where channel = 'online'
+    group by category
+)
+
+select
+    category,
+    total_orders,
+    total_amount,
+    {{ average_amount('total_amount', 'total_orders') }} as average_order_value
+from totals

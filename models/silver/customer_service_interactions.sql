@@ -1,0 +1,1 @@
+{{ deduplicate_staged('customer_service_interactions') }}

@@ -1,0 +1,1 @@
+{{ deduplicate_staged('in_store_transactions') }}

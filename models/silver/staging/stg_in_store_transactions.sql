@@ -1,0 +1,1 @@
+{{ stage_bronze('in_store_transactions', enumerations={'payment_method': ref('payment_methods')}) }}

@@ -1,0 +1,6 @@
+{{
+    stage_bronze('online_transactions', enumerations={
+        'payment_method': ref('payment_methods'),
+        'status': ref('order_statuses'),
+    })
+}}

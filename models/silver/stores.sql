@@ -1,0 +1,1 @@
+{{ deduplicate_staged('stores') }}
