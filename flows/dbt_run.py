@@ -1,0 +1,260 @@
+"""Runs dbt inside this process: the project is parsed once, then built a layer at a time.
+
+Not prefect-dbt's runner: it makes a Prefect task run of every model and test, which costs several
+times what dbt itself takes. Each node is seen all the same: a line in the log, a row of `nodes`.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from flows.home import Home, project_dir
+from ingest.errors import C360Error
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_LENGTH = 400
+FAILURES_NAMED = 3
+VALUES_NAMED = 5
+
+UNLISTED_VALUES_TEST = "known_value"
+
+# What dbt calls a node that did what it should.
+_GOOD = frozenset({"success", "pass", "warn", "skipped", "no-op", "partial success"})
+# Materializations whose rows can be counted without computing them.
+_COUNTED = frozenset({"table", "external", "incremental", "seed", "snapshot"})
+
+
+@dataclass
+class NodeResult:
+    """What became of one model, seed, snapshot or test."""
+
+    unique_id: str
+    name: str
+    kind: str
+    status: str
+    seconds: float
+    message: str
+    relation: str | None = None
+    compiled: Path | None = None
+    sql: str = ""
+    column_tested: str | None = None
+    rows: int | None = None
+
+    @property
+    def good(self) -> bool:
+        """Tell whether the run may go on."""
+        return self.status in _GOOD
+
+
+class DbtRun:
+    """dbt for one run: one version of silver, one warehouse under construction."""
+
+    def __init__(self, home: Home, warehouse: Path, version: str = "") -> None:
+        """Prepare to build `version` into `warehouse`; nothing happens yet."""
+        self.nodes: list[NodeResult] = []
+        self.warnings: list[str] = []
+        self._home = home
+        self._project = project_dir()
+        self._environment = {
+            "C360_HOME": str(home.root),
+            "C360_LAKE": str(home.lake),
+            "C360_WAREHOUSE": str(warehouse),
+            "DO_NOT_TRACK": "1",
+            **({"C360_VERSION": version} if version else {}),
+        }
+        self._manifest: Any = None
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="dbt-parse")
+        self._reading: Future[Any] | None = None
+
+    def start_parsing(self) -> None:
+        """Begin to read the project beside what else the run does: landing leaves a core idle."""
+        if self._reading is None:
+            self._reading = self._reader.submit(lambda: self._invoke(["parse"]).result)
+
+    def parse(self) -> None:
+        """Read the project; what has not changed since the last time is not read again."""
+        if self._manifest is None:
+            self.start_parsing()
+            assert self._reading
+            self._manifest = self._reading.result()
+
+    def build(self, *selection: str, on_node: Callable[[str, int, int], None]) -> list[NodeResult]:
+        """Build and test what the selection names; raise when something fails.
+
+        `on_node` is told each node that finished, its number, and how many there are. dbt's unit
+        tests are left out: they test the models' code, not the data that a run brings.
+        """
+
+        def callback(event: Any) -> None:
+            if not (event.info.name.startswith("Log") and event.info.name.endswith("Result")):
+                return
+            data, node = event.data, event.data.node_info
+            logger.info(
+                "%s %s %s (%.2f s)",
+                node.resource_type, node.node_name, node.node_status, data.execution_time,
+            )  # fmt: skip
+            on_node(node.node_name, data.index, getattr(data, "total", None) or data.num_models)
+
+        outcome = self._invoke(
+            ["build", *selection, "--exclude-resource-type", "unit_test"], callback
+        )
+        results = [_node_result(each, self._project) for each in outcome.result or []]
+        self.nodes += results
+        failed = [node for node in results if not node.good]
+        if failed:
+            raise C360Error(_failure_message(failed, len(results)))
+        if not outcome.success:
+            raise C360Error("dbt did not finish and did not say why; its log says more.")
+        return results
+
+    def write_docs(self, folder: Path) -> None:
+        """Write the documentation site, one self-contained page, in `folder`."""
+        # After a build the compiled SQL is there already.
+        compiled = ["--no-compile"] if self.nodes else []
+        self._invoke(["docs", "generate", "--static", *compiled])
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self._home.dbt_target / "static_index.html", folder / "index.html")
+
+    def close(self) -> None:
+        """Close the warehouse, which dbt keeps open; after that the file is whole."""
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        self._reader.shutdown(wait=True)
+        environment = DuckDBConnectionManager._ENV
+        DuckDBConnectionManager.close_all_connections()
+        if environment is not None:
+            environment.close()
+
+    def inspect(self, warehouse: Path) -> None:
+        """Complete `nodes` with each one's rows, and `warnings` with what the tests warn of."""
+        if not warehouse.exists():
+            raise C360Error(
+                f"dbt did not build {warehouse}, so nothing was published. In profiles.yml, take "
+                "the path of the target local from the environment variable C360_WAREHOUSE, as "
+                "profiles.example.yml does."
+            )
+        with duckdb.connect(warehouse, read_only=True) as connection:
+            for node in self.nodes:
+                if node.relation:
+                    counted = connection.execute(f"select count(*) from {node.relation}").fetchone()
+                    node.rows = counted[0] if counted else None
+                if node.status == "warn":
+                    self.warnings.append(_warning(node, connection))
+
+    @contextmanager
+    def _variables(self) -> Iterator[None]:
+        before = {name: os.environ.get(name) for name in self._environment}
+        os.environ.update(self._environment)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+    def _invoke(self, arguments: list[str], callback: Callable[[Any], None] | None = None) -> Any:
+        with self._variables():
+            if arguments[0] != "parse":
+                self.parse()
+            # Imported late: it takes a second or two, which `c360 --help` should not.
+            from dbt.cli.main import dbtRunner
+
+            runner = dbtRunner(manifest=self._manifest, callbacks=[callback] if callback else [])
+            outcome = runner.invoke([*arguments, *self._common_arguments()])
+        if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
+            raise outcome.exception
+        if outcome.exception is not None:
+            logger.error("dbt %s: %s", arguments[0], outcome.exception)
+            raise C360Error(
+                f"dbt {arguments[0]} failed: {_one_line(str(outcome.exception))}"
+            ) from outcome.exception
+        return outcome
+
+    def _common_arguments(self) -> list[str]:
+        return [
+            "--project-dir", str(self._project),
+            "--profiles-dir", str(self._profiles()),
+            "--target", "local",
+            "--target-path", str(self._home.dbt_target),
+            "--log-path", str(self._home.logs),
+            "--log-level", "none",
+            "--log-level-file", "info",
+            "--no-print",
+            "--no-use-colors",
+            "--no-use-colors-file",
+            "--no-version-check",
+            "--no-send-anonymous-usage-stats",
+        ]  # fmt: skip
+
+    def _profiles(self) -> Path:
+        """Return the folder of profiles.yml: the project's own, or the example for want of one."""
+        if (self._project / "profiles.yml").is_file():
+            return self._project
+        self._home.profiles.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(
+            self._project / "profiles.example.yml", self._home.profiles / "profiles.yml"
+        )
+        return self._home.profiles
+
+
+def _node_result(result: Any, project: Path) -> NodeResult:
+    node = result.node
+    test = getattr(node, "test_metadata", None)
+    compiled = getattr(node, "compiled_path", None)
+    return NodeResult(
+        unique_id=node.unique_id,
+        name=node.name if node.resource_type == "test" else f"{node.schema}.{node.name}",
+        kind=str(node.resource_type),
+        status=str(result.status),
+        seconds=result.execution_time or 0.0,
+        message=_one_line(result.message or ""),
+        relation=node.relation_name if node.config.materialized in _COUNTED else None,
+        compiled=project / compiled if compiled else None,
+        sql=getattr(node, "compiled_code", None) or "",
+        column_tested=_column_tested(node) if test and test.name == UNLISTED_VALUES_TEST else None,
+    )
+
+
+def _column_tested(node: Any) -> str:
+    model = (node.attached_node or "").rsplit(".", 1)[-1]
+    return f"{model}.{node.test_metadata.kwargs.get('column', '')}"
+
+
+def _warning(node: NodeResult, connection: duckdb.DuckDBPyConnection) -> str:
+    """Tell what a test warns of, with the values where they belong to a list and to no person."""
+    if not node.column_tested:
+        return f"{node.name}: {node.message}."
+    found = connection.execute(
+        f"from ({node.sql}) order by occurrences desc limit {VALUES_NAMED + 1}"
+    ).fetchall()
+    values = ", ".join(f"{value} ({count:,})" for value, count in found[:VALUES_NAMED])
+    more = ", …" if len(found) > VALUES_NAMED else ""
+    return f"{node.column_tested} has values that are not in its list, kept: {values}{more}."
+
+
+def _failure_message(failed: list[NodeResult], count: int) -> str:
+    named = []
+    for node in failed[:FAILURES_NAMED]:
+        where = f" (compiled SQL: {node.compiled})" if node.compiled else ""
+        named.append(f"{node.kind} {node.name}: {node.message}{where}")
+    more = f"; and {len(failed) - FAILURES_NAMED} more" if len(failed) > FAILURES_NAMED else ""
+    return (
+        f"{len(failed)} of {count} dbt nodes failed, so nothing was published: "
+        f"{'; '.join(named)}{more}."
+    )
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"

@@ -1,0 +1,152 @@
+"""Where everything of one installation is, and the lock that lets one run in at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import C360Error
+
+DEFAULT_HOME = ".c360"
+TOKEN_VARIABLE = "C360_API_TOKEN"
+PROJECT_DIR_VARIABLE = "C360_PROJECT_DIR"
+
+
+def project_dir() -> Path:
+    """Return the dbt project's folder: C360_PROJECT_DIR, or the one this package stands in."""
+    named = os.environ.get(PROJECT_DIR_VARIABLE)
+    folder = Path(named).resolve() if named else Path(__file__).resolve().parent.parent
+    if not (folder / "dbt_project.yml").is_file():
+        raise C360Error(
+            f"There is no dbt_project.yml in {folder}. Set {PROJECT_DIR_VARIABLE} to the folder of "
+            "the Customer 360 project."
+        )
+    return folder
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one installation. No other module puts its paths together."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, folder: str | Path) -> "Home":
+        """Return the home at `folder`; relative folders count from the current one."""
+        return cls(Path(folder).expanduser().resolve())
+
+    @property
+    def lake(self) -> Path:
+        """The lake: what arrived, and the silver versions."""
+        return self.root / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        """The published DuckDB file that people open."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def docs(self) -> Path:
+        """The published documentation site."""
+        return self.root / "docs"
+
+    @property
+    def logs(self) -> Path:
+        """One log file a run, and dbt's own."""
+        return self.root / "logs"
+
+    @property
+    def staging(self) -> Path:
+        """What the current run has under construction; nothing in it outlives a run."""
+        return self.root / "staging"
+
+    @property
+    def staged_warehouse(self) -> Path:
+        """The DuckDB file under construction."""
+        return self.staging / "warehouse.duckdb"
+
+    @property
+    def staged_docs(self) -> Path:
+        """The documentation site under construction."""
+        return self.staging / "docs"
+
+    @property
+    def replaced_docs(self) -> Path:
+        """The documentation site that the new one has just replaced."""
+        return self.staging / "replaced_docs"
+
+    @property
+    def profiles(self) -> Path:
+        """Where the example profile is copied for a project that has no profiles.yml."""
+        return self.staging / "profiles"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's own folder: the parsed project, kept between runs, and the compiled SQL."""
+        return self.root / "dbt"
+
+    @property
+    def demo(self) -> Path:
+        """There when the data in this home is the demo's; holds that data while it is needed."""
+        return self.root / "demo"
+
+    @property
+    def demo_input(self) -> Path:
+        """The files that the demo made."""
+        return self.demo / "input"
+
+    @property
+    def demo_settings(self) -> Path:
+        """What the demo's data was made with."""
+        return self.demo / "settings.json"
+
+    @property
+    def intent(self) -> Path:
+        """There only while a publish is under way: what it publishes."""
+        return self.root / "publish.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the run under way; holds its process id."""
+        return self.root / "run.lock"
+
+    def log_file(self, version: str) -> Path:
+        """Return the log file of the run that builds `version`."""
+        return self.logs / f"{version}.log"
+
+    def prepare(self) -> None:
+        """Create the home's folders, or say why that cannot be."""
+        try:
+            for folder in (self.root, self.lake, self.logs, self.dbt_target):
+                folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(f"no permission to write in {folder}")
+        except OSError as error:
+            reason = "it is a file" if self.root.is_file() else error.strerror or error
+            raise C360Error(
+                f"The home {self.root} cannot be written ({reason}). Choose "
+                "another with --home or C360_HOME, or change its permissions."
+            ) from error
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the home for one run; the system frees it when the process ends, however it ends."""
+        with self.lock_file.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise C360Error(
+                    f"Another run is using {self.root} (process {holder}). Wait until it has "
+                    "finished, or use another --home."
+                ) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)

@@ -1,0 +1,288 @@
+"""Makes a finished build visible all at once, and puts right what a killed run left.
+
+A run builds beside what is published: silver in folders of a new version, gold and marts in a copy
+of the warehouse. Publishing writes down what it is about to do, and only then does it:
+
+1. `publish.json`, the intent; from here on the new version is the one that counts
+2. the warehouse under construction is renamed over `warehouse.duckdb`, which is one step for the
+   system: whoever opens it sees the old state or the new one, whoever has it open keeps the old one
+3. the documentation is exchanged
+4. `silver/_published.json` is written
+5. the intent is removed
+
+A run killed before 1 has published nothing, and the next run removes what it built. A run killed
+later is completed by the next run, which repeats the steps; one that is done already does nothing.
+"""
+
+import json
+import logging
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from flows.home import Home
+from ingest import paths
+from ingest.errors import C360Error
+from ingest.lake import Lake
+
+logger = logging.getLogger(__name__)
+
+# Somebody who just has a quick look at the warehouse should not fail a run.
+OPEN_ATTEMPTS = 5
+OPEN_WAIT_SECONDS = 1.0
+
+# Where a build writes versions: silver, and what silver is made from.
+LAYERS = (paths.SILVER, "staging")
+
+
+@dataclass(frozen=True)
+class PublishedEntity:
+    """One entity of a published version."""
+
+    path: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """What `silver/_published.json` says: the version that consumers see."""
+
+    version: str
+    published_at: str
+    batches: list[str]
+    entities: dict[str, PublishedEntity]
+    previous: str | None = (
+        None  # kept for readers who still have the warehouse before this one open
+    )
+
+    def to_json(self) -> bytes:
+        """Return the file's content."""
+        return json.dumps(asdict(self), indent=2).encode() + b"\n"
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "Published":
+        """Read the file's content."""
+        try:
+            data: dict[str, Any] = json.loads(content)
+            data["entities"] = {
+                name: PublishedEntity(**entity) for name, entity in data["entities"].items()
+            }
+            return cls(**data)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise C360Error(
+                f"What was written about the published version cannot be read ({error}). Restore "
+                f"{paths.PUBLISHED} in the lake and publish.json in the home from a backup, or "
+                "delete them to have everything built and published anew."
+            ) from error
+
+
+@dataclass(frozen=True)
+class WarehouseState:
+    """Tells whether another program has written to the published warehouse since."""
+
+    identity: tuple[int, int, int] | None
+    path: Path = field(compare=False)
+
+    @classmethod
+    def of(cls, path: Path) -> "WarehouseState":
+        """Return the state the file is in now."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return cls(None, path)
+        return cls((stat.st_ino, stat.st_size, stat.st_mtime_ns), path)
+
+
+def published(lake: Lake) -> Published | None:
+    """Return what is published, or None before the first publish."""
+    if not lake.exists(paths.PUBLISHED):
+        return None
+    return Published.from_json(lake.read_bytes(paths.PUBLISHED))
+
+
+def stage_warehouse(home: Home) -> WarehouseState:
+    """Copy the published warehouse, with its history and the tables users made, to build on.
+
+    Returns the state it was copied in, for `publish` to see that it is still the same.
+    """
+    try:
+        home.staging.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise C360Error(
+            f"{home.staging} is a file, but has to be a folder. Remove it and run again."
+        ) from error
+    if home.warehouse.exists():
+        _settle(home.warehouse)
+        shutil.copyfile(home.warehouse, home.staged_warehouse)
+    return WarehouseState.of(home.warehouse)
+
+
+def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> None:
+    """Make the staged build the published one."""
+    for name, entity in new.entities.items():
+        if next(iter(lake.list(entity.path, recursive=True)), None) is None:
+            raise C360Error(
+                f"silver {name} has no files in {entity.path}, so nothing was published. Run again."
+            )
+    if _write_ahead_log(home.staged_warehouse).exists():
+        raise C360Error(
+            f"{home.staged_warehouse} is still open, so nothing was published. Run again."
+        )
+    if home.warehouse.exists():
+        _settle(home.warehouse)
+    if WarehouseState.of(home.warehouse) != copied:
+        raise C360Error(
+            f"another program wrote to {home.warehouse} during the run, so nothing was published "
+            "and its changes are kept. Run again."
+        )
+    _make_durable(
+        [home.staged_warehouse, *_files_under(home.staged_docs)]
+        + [
+            Path(lake.uri(file))
+            for entity in new.entities.values()
+            for file in lake.list(entity.path, recursive=True)
+        ]
+    )
+    _write_durably(home.intent, new.to_json())
+    _roll_forward(home, lake, new)
+
+
+def recover(home: Home, lake: Lake) -> str | None:
+    """Complete a publish that was cut short, remove what else a killed run left.
+
+    Returns what was done, for the log; None when there was nothing to do.
+    """
+    done = None
+    if home.intent.exists():
+        new = Published.from_json(home.intent.read_bytes())
+        _roll_forward(home, lake, new)
+        done = f"Completed the publish of {new.version} that an earlier run had begun"
+    elif home.staging.exists():
+        done = "Removed what an earlier run left under construction"
+    shutil.rmtree(home.staging, ignore_errors=True)
+    for layer in LAYERS:
+        lake.remove_temporaries(layer)
+    return done
+
+
+def tidy(home: Home, lake: Lake, before: str) -> list[str]:
+    """Remove the versions up to `before` that nobody needs; return them.
+
+    Needed are the published one, the one before it, and any that the warehouse shows: a `dbt build`
+    by hand makes versions of its own, and one that is under way is newer than `before`.
+    """
+    needed = _versions_shown(home.warehouse)
+    if current := published(lake):
+        needed |= {current.version, current.previous or current.version}
+    folders = set()
+    for layer in LAYERS:
+        for file in lake.list(layer, recursive=True):
+            parts = file.split("/")
+            if len(parts) > 3 and parts[2] <= before and parts[2] not in needed:
+                folders.add("/".join(parts[:3]))
+    for folder in sorted(folders):
+        lake.delete_tree(folder)
+    return sorted({folder.split("/")[2] for folder in folders})
+
+
+def exchange_docs(home: Home) -> None:
+    """Put the documentation under construction, if any, in the place of the published one."""
+    if home.staged_docs.exists():
+        if home.docs.exists():
+            shutil.rmtree(home.replaced_docs, ignore_errors=True)
+            os.replace(home.docs, home.replaced_docs)
+        os.replace(home.staged_docs, home.docs)
+
+
+def _roll_forward(home: Home, lake: Lake, new: Published) -> None:
+    if home.staged_warehouse.exists():
+        os.replace(home.staged_warehouse, home.warehouse)
+    exchange_docs(home)
+    _sync_folder(home.root)
+    lake.write_bytes(paths.PUBLISHED, new.to_json())
+    home.intent.unlink()
+    _sync_folder(home.root)
+    shutil.rmtree(home.staging, ignore_errors=True)
+
+
+def _settle(warehouse: Path) -> None:
+    """Make sure that nobody is writing to the warehouse and that all of it is in its one file."""
+    for attempt in range(OPEN_ATTEMPTS):
+        try:
+            # Opened to write only after a process that wrote was killed: DuckDB then adds its log.
+            duckdb.connect(warehouse, read_only=not _write_ahead_log(warehouse).exists()).close()
+            return
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower():
+                raise C360Error(
+                    f"{warehouse} cannot be opened: {_first_line(error)} Move it away to have it "
+                    "built anew (its snapshots and your own tables are in it)."
+                ) from error
+            locked = _first_line(error)
+            if attempt + 1 < OPEN_ATTEMPTS:
+                time.sleep(OPEN_WAIT_SECONDS)
+    process = re.search(r"PID (\d+)", locked)
+    raise C360Error(
+        f"{warehouse} is open for writing in another program"
+        f"{f' (process {process[1]})' if process else ''}, so nothing was changed. Close it there "
+        "and run again."
+    )
+
+
+def _versions_shown(warehouse: Path) -> set[str]:
+    if not warehouse.exists():
+        return set()
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
+    return {
+        version
+        for (sql,) in views
+        for version in re.findall(rf"/(?:{'|'.join(LAYERS)})/[^/']+/([^/']+)/[^/']+'", sql)
+    }
+
+
+def _write_ahead_log(database: Path) -> Path:
+    return database.with_name(database.name + ".wal")
+
+
+def _files_under(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _make_durable(files: Iterable[Path]) -> None:
+    """Have the system write the files, and the folders they are in, to the disk."""
+    files = list(files)
+    for path in files:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    for folder in sorted({path.parent for path in files}):
+        _sync_folder(folder)
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,54 @@
+"""What is published, and its documentation anew: behind `c360 status` and `c360 docs`."""
+
+import shutil
+
+from rich.console import Console
+
+from flows import publish as publishing
+from flows.customer import open_warehouse
+from flows.dbt_run import DbtRun
+from flows.home import Home
+from flows.summary import print_counts, print_places, read_counts
+from ingest.lake import LocalLake
+from ingest.manifest import read_manifests
+
+
+def print_status(console: Console, home: Home) -> None:
+    """Print the published version, the batches in it, and the rows of each entity."""
+    with open_warehouse(home) as connection:
+        counts = read_counts(connection)
+    lake = LocalLake(home.lake)
+    published = publishing.published(lake)
+    if published:
+        console.print(
+            f"[bold]Published[/] {published.version} at {published.published_at}", highlight=False
+        )
+        batches = published.batches
+        span = f", {batches[0]} to {batches[-1]}" if batches else ""
+        console.print(f"[bold]Batches[/]   {len(batches)}{span}", highlight=False)
+    arrived = {
+        record.entity
+        for manifest in read_manifests(lake)
+        for record in manifest.files
+        if record.outcome == "landed"
+    }
+    print_counts(console, counts, [each.entity for each in counts if each.entity not in arrived])
+    if home.intent.exists():
+        console.print("\nA publish is under way or was cut short; the next run completes it.")
+    print_places(console, home)
+
+
+def rewrite_docs(home: Home) -> None:
+    """Write the documentation site anew, from a copy so that nobody is in the way."""
+    open_warehouse(home).close()
+    home.prepare()
+    with home.lock():
+        publishing.recover(home, LocalLake(home.lake))
+        publishing.stage_warehouse(home)
+        dbt = DbtRun(home, home.staged_warehouse)
+        try:
+            dbt.write_docs(home.staged_docs)
+        finally:
+            dbt.close()
+        publishing.exchange_docs(home)
+        shutil.rmtree(home.staging, ignore_errors=True)

@@ -1,0 +1,292 @@
+"""What a run tells at its end: what became of what arrived, the headline answers, where it is."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from flows.dbt_run import NodeResult
+from flows.home import Home
+from flows.progress import Step
+
+# Each headline: its title, its column headings, and the question to the marts.
+HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    (
+        "Average order value",
+        ("Channel", "Purchases", "Revenue", "Average"),
+        """
+        select member, total_orders, total_amount, average_order_value
+        from marts.average_order_value
+        where dimension in ('channel', 'all')
+        order by dimension desc, member
+        """,
+    ),
+    (
+        "Categories with the highest revenue (online)",
+        ("Category", "Orders", "Revenue", "Average"),
+        """
+        select member, total_orders, total_amount, average_order_value
+        from marts.average_order_value
+        where dimension = 'category'
+        order by total_amount desc, member
+        limit 5
+        """,
+    ),
+    (
+        "Store locations with the highest revenue",
+        ("Location", "Purchases", "Revenue", "Average"),
+        """
+        select member, total_orders, total_amount, average_order_value
+        from marts.average_order_value
+        where dimension = 'location'
+        order by total_amount desc, member
+        limit 5
+        """,
+    ),
+    (
+        "Best customers",
+        ("Customer", "Spend", "Purchases", "Tier", "Segment"),
+        """
+        select customer_id, total_spend, purchase_frequency, tier_level, segment
+        from marts.customer_segments
+        where purchase_frequency > 0
+        order by total_spend desc, customer_id
+        limit 5
+        """,
+    ),
+    (
+        "Customers per segment",
+        ("Segment", "Customers", "Spend"),
+        """
+        select segment, count(*) as customers, sum(total_spend) as spend
+        from marts.customer_segments
+        group by segment
+        order by customers desc, segment
+        """,
+    ),
+    (
+        "Busiest hour",
+        ("Channel", "Day", "From", "Transactions", "Share"),
+        """
+        select
+            channel,
+            day_of_week,
+            format('{:02d}:00', hour_of_day),
+            total_transactions,
+            format('{:.2f} %', transaction_share * 100)
+        from marts.peak_transaction_times
+        where peak_rank = 1
+        qualify
+            row_number() over (partition by channel order by day_of_week_number, hour_of_day) = 1
+        order by channel
+        """,
+    ),
+    (
+        "Service agents with the best resolution rate",
+        ("Agent", "Name", "Department", "Contacts", "Resolved"),
+        """
+        select
+            agent_id,
+            agent_name,
+            department,
+            total_interactions,
+            format('{:.2f} %', resolution_rate)
+        from marts.agent_performance
+        where agent_id <> -1 and total_interactions > 0
+        order by resolution_rate desc, total_interactions desc, agent_id
+        limit 5
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One headline: a small table."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class EntityCounts:
+    """What arrived of one entity in all batches, and what became of it."""
+
+    entity: str
+    bronze: int
+    rejected: int
+    superseded: int
+    published: int
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the published warehouse says."""
+
+    entities: list[EntityCounts]
+    rejected: list[tuple[str, str, int]]
+    answers: list[Answer]
+
+
+@dataclass
+class Summary:
+    """One run, told at its end."""
+
+    home: Home
+    version: str
+    results: Results
+    absent: list[str]
+    warnings: list[str]
+    steps: list[Step]
+    nodes: list[NodeResult] = field(default_factory=list)
+    landed: str = ""
+
+
+def read_results(warehouse: Path) -> Results:
+    """Ask the published warehouse, read-only."""
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        return Results(
+            entities=read_counts(connection),
+            rejected=connection.execute(
+                """
+                select entity, reason, count(*) as row_count
+                from silver.rejected_rows
+                group by entity, reason
+                order by entity, row_count desc, reason
+                """
+            ).fetchall(),
+            answers=[
+                Answer(title, columns, connection.execute(sql).fetchall())
+                for title, columns, sql in HEADLINES
+            ],
+        )
+
+
+def read_counts(connection: duckdb.DuckDBPyConnection) -> list[EntityCounts]:
+    """Return each entity's rows: arrived, rejected, superseded, in silver."""
+    return [
+        EntityCounts(*row)
+        for row in connection.execute(
+            """
+            select entity, bronze_rows, rejected_rows, superseded_rows, silver_rows
+            from silver.row_reconciliation
+            order by entity
+            """
+        ).fetchall()
+    ]
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    """Print the whole summary."""
+    print_counts(console, summary.results.entities, summary.absent)
+    if summary.results.rejected:
+        _print_table(
+            console, "Rejected rows", ("Entity", "Reason", "Rows"), summary.results.rejected
+        )
+    for warning in summary.warnings:
+        console.print(f"[yellow]![/] {escape(warning)}", highlight=False, soft_wrap=True)
+    for answer in summary.results.answers:
+        if answer.rows:
+            _print_table(console, answer.title, answer.columns, answer.rows)
+        else:
+            console.print(f"\n[bold]{answer.title}[/]: no data for this yet", highlight=False)
+    _print_table(
+        console,
+        "Time",
+        ("Step", "Seconds"),
+        [(step.done or step.doing, f"{step.seconds:.1f}") for step in summary.steps]
+        + [("Together", f"{sum(step.seconds for step in summary.steps):.1f}")],
+    )
+    print_places(console, summary.home)
+
+
+def print_counts(console: Console, entities: list[EntityCounts], absent: list[str]) -> None:
+    """Print what arrived and what became of it; `absent` are the entities that never arrived."""
+    rows: list[tuple[Any, ...]] = [
+        (each.entity, "never arrived", "", "", "")
+        if each.entity in absent
+        else (each.entity, each.bronze, each.rejected, each.superseded, each.published)
+        for each in entities
+    ]
+    _print_table(console, "Rows", ("Entity", "In", "Rejected", "Superseded", "Published"), rows)
+
+
+def print_places(console: Console, home: Home) -> None:
+    """Print where everything is."""
+    console.print("\n[bold]Where everything is[/]")
+    for what, path in (
+        ("warehouse", home.warehouse),
+        ("documentation", home.docs / "index.html"),
+        ("lake", home.lake),
+        ("logs", home.logs),
+    ):
+        console.print(f"  {what:<14} {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def node_table(nodes: list[NodeResult]) -> list[dict[str, Any]]:
+    """Return the table of what dbt built and tested, for a Prefect artifact."""
+    return [
+        {
+            "node": node.name,
+            "kind": node.kind,
+            "status": node.status,
+            "rows": node.rows,
+            "seconds": round(node.seconds, 2),
+        }
+        for node in nodes
+    ]
+
+
+def counts_table(results: Results) -> list[dict[str, Any]]:
+    """Return the table of rows per entity, for a Prefect artifact."""
+    return [
+        {
+            "entity": each.entity,
+            "in": each.bronze,
+            "rejected": each.rejected,
+            "superseded": each.superseded,
+            "published": each.published,
+        }
+        for each in results.entities
+    ]
+
+
+def shown(value: Any) -> str:
+    """Write a value for people: thousands apart, nothing for null."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | Decimal):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return str(value)
+
+
+def _print_table(
+    console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for number, column in enumerate(columns):
+        numeric = number > 0 and any(_is_number(row[number]) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        # Identifiers come first and are no quantities: no thousands separators in them.
+        first = str(row[0]) if row[0] is not None else shown(None)
+        table.add_row(*(escape(cell) for cell in (first, *map(shown, row[1:]))))
+    console.print(f"\n[bold]{title}[/]", highlight=False)
+    console.print(table)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.replace(".", "", 1).removesuffix(" %").isdigit()
+    return isinstance(value, int | float | Decimal)
