@@ -1,0 +1,1 @@
+"""What the tests share: the reference computation and the comparison with it."""

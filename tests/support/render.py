@@ -1,0 +1,141 @@
+"""Renders the project's SQL for any engine without its adapter: dbt's Jinja over all macros."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import yaml
+from dbt_common.clients.jinja import get_environment
+from dbt_common.exceptions.macros import MacroReturn
+from jinja2 import nodes
+
+PROJECT = Path(__file__).resolve().parents[2]
+PREFIX = "dbt_macro__"  # dbt's Jinja puts it before a macro's name where the macro is defined
+
+
+class Relation:
+    """A relation as macros see it: its name in SQL, and its parts."""
+
+    def __init__(self, schema: str, identifier: str) -> None:
+        self.schema = schema
+        self.identifier = identifier
+        self.name = identifier
+
+    def __str__(self) -> str:
+        return f'"{self.schema}"."{self.identifier}"'
+
+
+class Macro:
+    """A macro that sees every other macro of the project and may `return` any value."""
+
+    def __init__(self, renderer: Renderer, source: str, name: str) -> None:
+        self._renderer = renderer
+        self._source = source
+        self._name = name
+
+    @cached_property
+    def _function(self) -> Any:
+        module = self._renderer.template(self._source).make_module(self._renderer.context)
+        return getattr(module, PREFIX + self._name)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call it as a template would."""
+        try:
+            return self._function(*arguments, **named)
+        except MacroReturn as returned:
+            return returned.value
+
+
+class Renderer:
+    """The project's macros, with dispatch to the first of an engine's prefixes that has one.
+
+    A local build is `Renderer("duckdb")`; `variables` override the vars of dbt_project.yml.
+    """
+
+    def __init__(self, *prefixes: str, variables: Mapping[str, Any] | None = None) -> None:
+        self._prefixes = (*prefixes, "default")
+        self._environment = get_environment()
+        self._templates: dict[str, Any] = {}
+        self.project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+        self._variables = {**self.project["vars"], **(variables or {})}
+        self.context: dict[str, Any] = {
+            "adapter": SimpleNamespace(dispatch=self._dispatch),
+            "config": lambda **_: "",
+            "env_var": lambda name, default="": default,
+            "exceptions": SimpleNamespace(raise_compiler_error=_raise, warn=lambda text: ""),
+            "execute": True,
+            "flags": SimpleNamespace(PROJECT_DIR=str(PROJECT)),
+            "fromjson": json.loads,
+            "graph": {"nodes": self._nodes()},
+            "invocation_id": "00000000-0000-0000-0000-000000000000",
+            "log": lambda text, info=False: "",
+            "modules": SimpleNamespace(re=re),
+            "project_name": self.project["name"],
+            "ref": lambda name: Relation(self._schemas[name], name),
+            "return": _return,
+            "run_started_at": datetime(2024, 1, 5, tzinfo=UTC),
+            "source": lambda source, table: Relation("bronze", table),
+            "target": SimpleNamespace(name=prefixes[0], type=prefixes[0], schema="main"),
+            "tojson": json.dumps,
+            "var": self._variables.__getitem__,
+        }
+        self.macros: dict[str, Macro] = {}
+        for path in sorted((PROJECT / "macros").rglob("*.sql")):
+            source = path.read_text(encoding="utf-8")
+            for definition in self._environment.parse(source).find_all(nodes.Macro):
+                name = definition.name.removeprefix(PREFIX)
+                self.macros[name] = Macro(self, source, name)
+        self.context.update(self.macros)
+
+    def macro(self, name: str, *arguments: Any, **named: Any) -> str:
+        """Return what a macro makes of its arguments, without space around it."""
+        return str(self.macros[name](*arguments, **named)).strip()
+
+    def file(self, path: Path) -> str:
+        """Return the SQL of a model, an analysis or a singular test."""
+        return str(self.template(path.read_text(encoding="utf-8")).render(self.context)).strip()
+
+    def template(self, source: str) -> Any:
+        """Compile a template once."""
+        if source not in self._templates:
+            self._templates[source] = self._environment.from_string(source)
+        return self._templates[source]
+
+    def _dispatch(self, name: str, macro_namespace: str | None = None) -> Macro:
+        for prefix in self._prefixes:
+            if (macro := self.macros.get(f"{prefix}__{name}")) is not None:
+                return macro
+        raise LookupError(f"no macro {name} for any of {', '.join(self._prefixes)}")
+
+    @cached_property
+    def _schemas(self) -> dict[str, str]:
+        schemas = {path.stem: "reference" for path in (PROJECT / "seeds").glob("*.csv")}
+        for path in (PROJECT / "models").rglob("*.sql"):
+            schemas[path.stem] = path.parent.name
+        return schemas
+
+    def _nodes(self) -> dict[str, Any]:
+        """Return silver's models as the manifest has them, as far as the macros look."""
+        text = (PROJECT / "models/silver/_silver__models.yml").read_text(encoding="utf-8")
+        result: dict[str, Any] = {}
+        for model in yaml.safe_load(text)["models"]:
+            for part in (model, *model["columns"]):
+                part.setdefault("config", {}).setdefault("meta", {})
+            model["columns"] = {column["name"]: column for column in model["columns"]}
+            result[f"model.{self.project['name']}.{model['name']}"] = model
+        return result
+
+
+def _return(value: Any = None) -> NoReturn:
+    raise MacroReturn(value)
+
+
+def _raise(message: str) -> NoReturn:
+    raise ValueError(message)

@@ -1,0 +1,176 @@
+"""What a home holds, so that two homes can be compared: batches by number, no times, no paths."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.support.compare import normalise
+
+State = dict[str, Any]
+
+SCHEMAS = ("silver", "gold", "marts", "snapshots", "reference")
+# What differs between two runs over the same data: when a snapshot saw a row.
+TIMES = ("dbt_valid_from", "dbt_updated_at", "dbt_scd_id")
+
+_VERSION = re.compile(r"/(silver|staging)/[^/']+/([^/']+)/[^/']+\.parquet'")
+
+
+def batches(home: Path) -> list[str]:
+    """Return the committed batches, oldest first."""
+    return sorted(path.stem for path in (home / "lake/bronze/_manifests").glob("*.json"))
+
+
+def published(home: Path) -> State | None:
+    """Return what `_published.json` says, None where nothing is published."""
+    path = home / "lake/silver/_published.json"
+    return json.loads(path.read_bytes()) if path.exists() else None
+
+
+def relations(home: Path) -> State:
+    """Return the rows of every relation of the published warehouse, read as a user would."""
+    numbers = {batch: f"batch {number}" for number, batch in enumerate(batches(home), 1)}
+    found: State = {}
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+        names = connection.execute(
+            "select table_schema, table_name from information_schema.tables "
+            f"where table_schema in {SCHEMAS} order by all"
+        ).fetchall()
+        for schema, name in names:
+            cursor = connection.execute(f'from "{schema}"."{name}"')
+            columns = [column[0] for column in cursor.description]
+            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            found[f"{schema}.{name}"] = columns, Counter(_comparable(row, numbers) for row in rows)
+    return found
+
+
+def _comparable(row: State, numbers: dict[str, str]) -> tuple[Any, ...]:
+    if "dbt_valid_to" in row:  # a snapshot
+        row = {**row, "dbt_valid_to": row["dbt_valid_to"] is not None}
+    if "_batch_id" in row:
+        row = {**row, "_batch_id": numbers.get(row["_batch_id"], row["_batch_id"])}
+    return tuple(normalise(value) for name, value in row.items() if name not in TIMES)
+
+
+def bronze(home: Path) -> State:
+    """Return everything in bronze: a digest of each file, the control files as they read."""
+    folder = home / "lake" / "bronze"
+    numbers = {batch: f"batch {number}" for number, batch in enumerate(batches(home), 1)}
+    found: State = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file():
+            continue
+        name = path.relative_to(folder).as_posix()
+        content = path.read_bytes()
+        is_control = path.suffix == ".json"
+        for batch, number in numbers.items():
+            name = name.replace(batch, number)
+            if is_control:
+                content = content.replace(batch.encode(), number.encode())
+        if is_control:
+            value = json.loads(content)
+            _without_times(value)
+            found[name] = value
+        else:
+            found[name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def _without_times(value: Any) -> None:
+    if isinstance(value, dict):
+        for name in ("created_at", "updated_at"):
+            value.pop(name, None)
+        for each in value.values():
+            _without_times(each)
+
+
+def state(home: Path) -> State:
+    """Return all that must be the same after a run that was cut short and one that was not."""
+    record = published(home)
+    assert record
+    return {
+        "relations": relations(home),
+        "bronze": bronze(home),
+        "published rows": {name: each["rows"] for name, each in record["entities"].items()},
+        "published batches": len(record["batches"]),
+        "documentation": sorted(path.name for path in (home / "docs").rglob("*")),
+    }
+
+
+def differences(found: State, expected: State, limit: int = 5) -> list[str]:
+    """Say where two states differ, for a failed test's message."""
+    told = []
+    for part in sorted(found.keys() | expected.keys()):
+        have, want = found.get(part), expected.get(part)
+        if isinstance(have, dict) and isinstance(want, dict):
+            names = [n for n in sorted(have.keys() | want.keys()) if have.get(n) != want.get(n)]
+            told += [
+                f"{part}, {name}: {_told(have.get(name), want.get(name))}" for name in names[:limit]
+            ]
+        elif have != want:
+            told.append(f"{part}: {_told(have, want)}")
+    return told
+
+
+def _told(have: Any, want: Any) -> str:
+    if isinstance(have, tuple) and isinstance(want, tuple):
+        (columns, rows), (_, wanted) = have, want
+        extra, missing = list((rows - wanted).items())[:2], list((wanted - rows).items())[:2]
+        return f"columns {columns}; only found {extra}; only expected {missing}"
+    return f"found {have!r:.500}, expected {want!r:.500}"
+
+
+def check_readable(home: Path) -> None:
+    """Assert that a reader's view is whole: one version behind the views, all published files."""
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+        views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
+    versions = {match[2] for (sql,) in views for match in _VERSION.finditer(sql)}
+    assert len(versions) == 1, f"the warehouse shows the versions {versions}"
+    record = published(home)
+    assert record
+    for name, entity in record["entities"].items():
+        files = list((home / "lake" / entity["path"]).glob("*.parquet"))
+        assert files, f"{name} is published at {entity['path']}, where nothing is"
+        rows = duckdb.execute(
+            "select count(*) from read_parquet($files)", {"files": list(map(str, files))}
+        ).fetchone()
+        assert rows == (entity["rows"],), f"{name} of {record['version']} has {rows} rows"
+
+
+def leftovers(home: Path) -> list[str]:
+    """Return what no finished run leaves: temporary files, versions and batches nobody needs."""
+    record = published(home) or {}
+    needed = {record.get("version"), record.get("previous")}
+    found = [
+        path
+        for pattern in (".tmp-*", "*.new", "*.wal", "staging/*.duckdb*")
+        for path in home.rglob(pattern)
+    ]
+    found += [path for path in (home / "staging", home / "publish.json") if path.exists()]
+    for layer in ("silver", "staging"):
+        for version in (home / "lake" / layer).glob("*/*"):
+            if version.name not in needed:
+                found.append(version)
+    named = set()
+    for batch in batches(home):
+        manifest = json.loads((home / f"lake/bronze/_manifests/{batch}.json").read_bytes())
+        for record in manifest["files"]:
+            if record["path"]:
+                named.add(record["path"])
+    for path in (home / "lake" / "bronze").rglob("*"):
+        name = path.relative_to(home / "lake").as_posix()
+        if path.is_dir():
+            if not any(path.iterdir()):
+                found.append(path)
+        elif ("/_" not in name and name not in named) or (
+            re.match(r"bronze/_(originals|malformed|quarantine)/", name)
+            and not any(f"/{batch}/" in name for batch in batches(home))
+        ):
+            found.append(path)
+    return sorted({path.relative_to(home).as_posix() for path in found})

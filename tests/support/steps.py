@@ -1,0 +1,245 @@
+"""Runs the steps of a run without Prefect, in a process that kills itself where it is told to.
+
+    python -m tests.support.steps --input DIR --home DIR [--api URL]
+                                  [--kill-at STEP:N] [--count FILE] [--steps STEP,STEP]
+                                  [--resume VERSION]
+
+Every change of a file or folder in the home that Python makes is an event; DuckDB's own writes are
+not seen. `--kill-at` ends the process with SIGKILL just before event N of a step, `--count` writes
+each step's events to a file. `--resume` stands where a run stood that had built a version and was
+killed before it published it: what is left is to publish.
+
+`Driver` is what tests use: it imports everything once and forks for each run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+PRELOADED = (
+    *("flows.run", "dbt.cli.main", "dbt.adapters.duckdb"),
+    "dlt.sources.helpers.rest_client",
+)
+
+# In the order of flows.flow.customer_360.
+STEPS = (
+    "recover",
+    "land_files",
+    "pull_api",
+    "commit_batch",
+    "build_silver",
+    "build_marts",
+    "write_docs",
+    "read_answers",
+    "publish",
+)
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CHANGES = frozenset(
+    (
+        *("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink"),
+        *("os.truncate", "os.utime", "shutil.copyfile", "shutil.rmtree"),
+    )
+)
+
+
+class Events:
+    """Counts the changes in a folder, by step, and ends the process before the chosen one."""
+
+    def __init__(self, folder: Path, kill_at: tuple[str, int] | None) -> None:
+        self.by_step: dict[str, list[str]] = {}
+        self._folder = str(folder)
+        self._kill_at = kill_at
+        self._step = ""
+        sys.addaudithook(self._hear)
+
+    def enter(self, step: str) -> None:
+        """Count for this step from now on."""
+        self._step = step
+        self.by_step.setdefault(step, [])
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in _CHANGES or not self._step:
+            return
+        if event == "open" and not (isinstance(arguments[2], int) and arguments[2] & _WRITING):
+            return
+        path = self._changed(event, arguments)
+        if path is None:
+            return
+        heard = self.by_step[self._step]
+        heard.append(f"{event} {path}")
+        if self._kill_at == (self._step, len(heard)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _changed(self, event: str, arguments: tuple[Any, ...]) -> str | None:
+        """Return the changed path below the folder, None when it is elsewhere."""
+        path = arguments[1] if event in ("os.rename", "os.link", "os.symlink") else arguments[0]
+        if not isinstance(path, str | bytes | os.PathLike):
+            return None
+        named = os.fsdecode(path)
+        if not os.path.isabs(named):  # shutil.rmtree names what it removes below an open folder
+            descriptors = [a for a in arguments[1:] if isinstance(a, int) and a >= 0]
+            at = f"/proc/self/fd/{descriptors[-1]}" if descriptors and event != "open" else "."
+            try:
+                named = os.path.join(os.path.realpath(at), named)
+            except OSError:
+                return None
+        if not named.startswith(self._folder + os.sep):
+            return None
+        return named[len(self._folder) + 1 :]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the steps; return the exit status, 1 with the message on stderr for a clear failure."""
+    parser = argparse.ArgumentParser(prog="python -m tests.support.steps")
+    parser.add_argument("--input")
+    parser.add_argument("--home", required=True)
+    parser.add_argument("--api")
+    parser.add_argument("--kill-at", type=_point, metavar="STEP:N")
+    parser.add_argument("--count", type=Path, metavar="FILE")
+    parser.add_argument("--steps", default=",".join(STEPS))
+    parser.add_argument("--resume", metavar="VERSION")
+    options = parser.parse_args(arguments)
+
+    from flows.run import begun
+    from ingest.errors import C360Error
+
+    events = Events(Path(options.home).resolve(), options.kill_at)
+    try:
+        with begun(options.input, options.api, "local", options.home) as run:
+            if options.resume:
+                _resume(run, options.resume)
+            for step in ["publish"] if options.resume else options.steps.split(","):
+                events.enter(step)
+                if step == "pull_api":
+                    for source in run.api_sources:
+                        run.pull_api(source)
+                else:
+                    getattr(run, step)()
+            events.enter("end")
+    except C360Error as error:
+        print(f"c360: {error}", file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 2
+    if options.count:
+        options.count.write_text(json.dumps(events.by_step))
+    return 0
+
+
+def _point(text: str) -> tuple[str, int]:
+    step, _, number = text.partition(":")
+    return step, int(number)
+
+
+def _resume(run: Any, version: str) -> None:
+    from flows.publish import WarehouseState
+
+    run.id = version
+    run._copied = WarehouseState.of(run.home.warehouse)
+    run.read_answers()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended and what it printed."""
+
+    returncode: int
+    output: str
+    errors: str
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether it was killed where it was told to."""
+        return self.returncode == -signal.SIGKILL
+
+
+class Driver:
+    """A process that has imported all that a run needs and forks for each one."""
+
+    def __enter__(self) -> Driver:
+        """Start it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, "serve"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End it."""
+        self._process.communicate()
+
+    def run(self, *arguments: object, environment: Mapping[str, str] | None = None) -> Outcome:
+        """Run the steps with these arguments, in a process of their own."""
+        with tempfile.TemporaryDirectory() as folder:
+            output, errors = Path(folder, "output"), Path(folder, "errors")
+            job = {
+                "arguments": [str(argument) for argument in arguments],
+                "environment": dict(environment or {}),
+                "output": str(output),
+                "errors": str(errors),
+            }
+            assert self._process.stdin
+            assert self._process.stdout
+            print(json.dumps(job), file=self._process.stdin, flush=True)
+            status = int(self._process.stdout.readline())
+            return Outcome(status, output.read_text(), errors.read_text())
+
+
+def _serve() -> None:
+    for module in PRELOADED:
+        import_module(module)
+
+    for line in sys.stdin:
+        job = json.loads(line)
+        process = os.fork()
+        if not process:
+            os._exit(_forked(job))
+        _, status = os.waitpid(process, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _forked(job: dict[str, Any]) -> int:
+    for descriptor, file in ((0, os.devnull), (1, job["output"]), (2, job["errors"])):
+        opened = os.open(file, os.O_RDWR | os.O_CREAT)
+        os.dup2(opened, descriptor)
+    os.environ.update(job["environment"])
+    try:
+        return main(job["arguments"])
+    finally:
+        # As the command does: dbt's locks are given back, or Python complains of them on stderr.
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        _serve()
+    else:
+        sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,479 @@
+"""What the dbt project promises is written down and kept: descriptions, contracts, keys, columns.
+
+The tables of columns below are the contract's, by hand. A build in an empty home shows that what
+the YAML says is what the SQL makes, and that nothing has to be there before the first file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.support.render import PROJECT
+
+DBT = Path(sys.executable).with_name("dbt")
+Node = dict[str, Any]
+
+FILE_AND_BATCH = {"_source_file": "varchar(255)", "_batch_id": "varchar(255)"}
+SILVER = {
+    "customers": {
+        "customer_id": "bigint",
+        "customer_name": "varchar(100)",
+        "email": "varchar(100)",
+        "address": "varchar(255)",
+        **FILE_AND_BATCH,
+    },
+    "products": {
+        "product_id": "bigint",
+        "product_name": "varchar(100)",
+        "category": "varchar(50)",
+        "price": "decimal(10,2)",
+        **FILE_AND_BATCH,
+    },
+    "stores": {
+        "store_id": "bigint",
+        "location": "varchar(100)",
+        "manager": "varchar(100)",
+        "open_hours": "varchar(50)",
+        **FILE_AND_BATCH,
+    },
+    "agents": {
+        "agent_id": "bigint",
+        "agent_name": "varchar(100)",
+        "department": "varchar(50)",
+        "shift": "varchar(50)",
+        **FILE_AND_BATCH,
+    },
+    "online_transactions": {
+        "order_id": "bigint",
+        "customer_id": "bigint",
+        "product_id": "bigint",
+        "ordered_at": "timestamp",
+        "payment_method": "varchar(50)",
+        "amount": "decimal(10,2)",
+        "status": "varchar(20)",
+        **FILE_AND_BATCH,
+    },
+    "in_store_transactions": {
+        "transaction_id": "bigint",
+        "customer_id": "bigint",
+        "store_id": "bigint",
+        "purchased_at": "timestamp",
+        "amount": "decimal(10,2)",
+        "payment_method": "varchar(50)",
+        **FILE_AND_BATCH,
+    },
+    "customer_service_interactions": {
+        "interaction_id": "bigint",
+        "customer_id": "bigint",
+        "interacted_at": "timestamp",
+        "agent_id": "bigint",
+        "issue_type": "varchar(50)",
+        "resolution_status": "varchar(50)",
+        **FILE_AND_BATCH,
+    },
+    "loyalty_accounts": {
+        "loyalty_id": "bigint",
+        "customer_id": "bigint",
+        "points_earned": "bigint",
+        "tier_level": "varchar(20)",
+        "join_date": "date",
+        **FILE_AND_BATCH,
+    },
+    "loyalty_transactions": {
+        "loyalty_id": "bigint",
+        "transacted_at": "timestamp",
+        "points_change": "bigint",
+        "reason": "varchar(100)",
+        **FILE_AND_BATCH,
+    },
+    "rejected_rows": {
+        "entity": "varchar(50)",
+        "reason": "varchar(20)",
+        "raw_row": "varchar(8000)",
+        **FILE_AND_BATCH,
+    },
+    "row_reconciliation": {
+        "entity": "varchar(50)",
+        "bronze_rows": "bigint",
+        "rejected_rows": "bigint",
+        "superseded_rows": "bigint",
+        "silver_rows": "bigint",
+    },
+}
+
+BRONZE = {
+    "customers": "CustomerID Name Email Address",
+    "products": "ProductID Name Category Price",
+    "stores": "StoreID Location Manager OpenHours",
+    "agents": "AgentID Name Department Shift",
+    "online_transactions": "OrderID CustomerID ProductID DateTime PaymentMethod Amount Status",
+    "in_store_transactions": "TransactionID CustomerID StoreID DateTime Amount PaymentMethod",
+    "customer_service_interactions": (
+        "InteractionID CustomerID DateTime AgentID IssueType ResolutionStatus"
+    ),
+    "loyalty_accounts": "LoyaltyID CustomerID PointsEarned TierLevel JoinDate",
+    "loyalty_transactions": "LoyaltyID DateTime PointsChange Reason",
+}
+
+# The primary key, and the dimension that each foreign key points to.
+GOLD: dict[str, tuple[list[str], dict[str, str]]] = {
+    "dim_customers": (["customer_id"], {}),
+    "dim_products": (["product_id"], {}),
+    "dim_stores": (["store_id"], {}),
+    "dim_agents": (["agent_id"], {}),
+    "dim_dates": (["date_key"], {}),
+    "dim_loyalty_accounts": (["loyalty_id"], {"customer_id": "dim_customers"}),
+    "fct_online_transactions": (
+        ["order_id"],
+        {"customer_id": "dim_customers", "product_id": "dim_products", "date_key": "dim_dates"},
+    ),
+    "fct_in_store_transactions": (
+        ["transaction_id"],
+        {"customer_id": "dim_customers", "store_id": "dim_stores", "date_key": "dim_dates"},
+    ),
+    "fct_service_interactions": (
+        ["interaction_id"],
+        {"customer_id": "dim_customers", "agent_id": "dim_agents", "date_key": "dim_dates"},
+    ),
+    "fct_loyalty_transactions": (
+        ["source_loyalty_id", "transacted_at"],
+        {"loyalty_id": "dim_loyalty_accounts", "date_key": "dim_dates"},
+    ),
+}
+# The silver relation that a gold relation has the columns of.
+GOLD_OF_SILVER = {
+    "dim_customers": "customers",
+    "dim_products": "products",
+    "dim_stores": "stores",
+    "dim_agents": "agents",
+    "dim_loyalty_accounts": "loyalty_accounts",
+    "fct_online_transactions": "online_transactions",
+    "fct_in_store_transactions": "in_store_transactions",
+    "fct_service_interactions": "customer_service_interactions",
+    "fct_loyalty_transactions": "loyalty_transactions",
+}
+
+MARTS = {
+    "aov_by_product": (
+        "product_id product_name category total_orders total_amount average_order_value"
+    ),
+    "aov_by_category": "category total_orders total_amount average_order_value",
+    "aov_by_location": "location total_orders total_amount average_order_value",
+    "average_order_value": (
+        "dimension member channel total_orders total_amount average_order_value"
+    ),
+    "customer_segments": (
+        "customer_id total_spend purchase_frequency tier_level spend_percent_rank segment"
+    ),
+    "peak_transaction_times": (
+        "channel day_of_week day_of_week_number hour_of_day total_transactions total_amount"
+        " transaction_share peak_rank"
+    ),
+    "agent_performance": (
+        "agent_id agent_name department shift total_interactions resolved_interactions"
+        " resolution_rate"
+    ),
+    "service_by_issue_type": (
+        "issue_type total_interactions resolved_interactions resolution_rate"
+    ),
+    "customer_timeline": "customer_id occurred_at touchpoint event reference_id amount detail",
+}
+# The contract's list for customer_360 is in words: what each of them is called.
+CUSTOMER_360 = {
+    "profile": "customer_id customer_name email address",
+    "orders, spend, average a channel": (
+        "online_orders online_spend online_average_order_value"
+        " in_store_orders in_store_spend in_store_average_order_value"
+    ),
+    "and in total": "total_orders total_spend average_order_value",
+    "first and last purchase": "first_purchase_at last_purchase_at",
+    "preferred": ("preferred_channel preferred_category preferred_store preferred_payment_method"),
+    "loyalty": "tier_level points_balance",
+    "service": "interactions unresolved_interactions resolution_rate last_contact_at",
+    "segment": "segment",
+    "quintiles": "recency_score frequency_score monetary_score",
+    "last touch": "last_touch_at last_touchpoint",
+}
+MART_TYPES = {
+    "average_order_value": "DECIMAL(18,2)",
+    "total_amount": "DECIMAL(18,2)",
+    "total_spend": "DECIMAL(18,2)",
+    "transaction_share": "DECIMAL(9,6)",
+    "resolution_rate": "DECIMAL(5,2)",
+}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home without anything, with the profile that set-up makes."""
+    home = tmp_path_factory.mktemp("dbt_project")
+    profiles = (PROJECT / "profiles.example.yml").read_text(encoding="utf-8")
+    (home / "profiles.yml").write_text(profiles, encoding="utf-8")
+    return home
+
+
+def dbt(folder: Path, *arguments: str) -> str:
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("C360_", "DBT_"))
+    }
+    paths = ["--target-path", folder / "target", "--log-path", folder / "logs"]
+    done = subprocess.run(
+        [DBT, "--no-use-colors", *arguments, "--profiles-dir", folder, *paths],
+        cwd=PROJECT,
+        env={**environment, "C360_HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def manifest(folder: Path) -> Node:
+    dbt(folder, "parse")
+    return json.loads((folder / "target/manifest.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def built(folder: Path, manifest: Node) -> str:
+    """What `dbt build` says in an empty home."""
+    return dbt(folder, "build")
+
+
+@pytest.fixture(scope="session")
+def catalog(folder: Path, built: str) -> dict[str, dict[str, str]]:
+    """Columns and their types by relation, as they were built."""
+    columns: dict[str, dict[str, str]] = {}
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "select schema_name || '.' || table_name, column_name, data_type"
+            " from duckdb_columns() where not internal order by 1, column_index"
+        ).fetchall()
+    for relation, column, data_type in rows:
+        columns.setdefault(relation, {})[column] = data_type
+    return columns
+
+
+def nodes(manifest: Node, resource_type: str, folder: str = "") -> dict[str, Node]:
+    """Return the project's nodes of a kind, of one folder of models, by name."""
+    return {
+        node["name"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == resource_type
+        and node["package_name"] == manifest["metadata"]["project_name"]
+        and (not folder or node["fqn"][1:-1] == [folder])
+    }
+
+
+def relation(node: Node) -> str:
+    return f"{node['schema']}.{node.get('alias') or node['identifier']}"
+
+
+def types(node: Node) -> dict[str, str]:
+    return {name: column["data_type"] for name, column in node["columns"].items()}
+
+
+def uses_of(manifest: Node, model: Node, kind: str) -> list[dict[str, Any]]:
+    """Return the arguments of a generic test's uses on a model."""
+    return [
+        test["test_metadata"]["kwargs"]
+        for test in nodes(manifest, "test").values()
+        if test.get("attached_node") == model["unique_id"] and test["test_metadata"]["name"] == kind
+    ]
+
+
+# --- Everything is described --------------------------------------------------------------------
+
+
+def test_every_relation_says_what_a_row_is_and_every_column_what_it_holds(manifest: Node) -> None:
+    described = [
+        *nodes(manifest, "model").values(),
+        *nodes(manifest, "seed").values(),
+        *nodes(manifest, "snapshot").values(),
+        *manifest["sources"].values(),
+    ]
+    assert len(described) > 50
+    for node in described:
+        assert node["description"].startswith("One row per "), node["unique_id"]
+        assert node["columns"], node["unique_id"]
+        blank = [name for name, column in node["columns"].items() if not column["description"]]
+        assert blank == [], node["unique_id"]
+
+
+def test_analyses_singular_tests_and_sources_are_described(manifest: Node) -> None:
+    for kind in ("analysis", "test"):
+        for node in nodes(manifest, kind).values():
+            assert node.get("test_metadata") or node["description"], node["unique_id"]
+    for source in manifest["sources"].values():
+        assert source["source_description"], source["unique_id"]
+
+
+def test_personal_data_is_marked_wherever_it_is(manifest: Node) -> None:
+    personal = {"customer_name", "email", "raw_row"}
+    for node in nodes(manifest, "model").values():
+        if node["fqn"][1:-1] == ["silver", "staging"]:
+            continue
+        for name in personal & node["columns"].keys():
+            assert "Personal data." in node["columns"][name]["description"], (node["name"], name)
+
+
+def test_unit_tests_are_named_by_the_rule_they_state(manifest: Node) -> None:
+    names = [test["name"] for test in manifest["unit_tests"].values()]
+    assert len(names) >= 40
+    assert [name for name in names if len(name.split("_")) < 5] == []
+    tested = {test["model"] for test in manifest["unit_tests"].values()}
+    marts = set(nodes(manifest, "model", "marts"))
+    assert marts - tested == set()
+
+
+# --- The contract -------------------------------------------------------------------------------
+
+
+def test_bronze_has_the_contract_s_columns(manifest: Node) -> None:
+    entities = {
+        source["name"]: " ".join(source["columns"])
+        for source in manifest["sources"].values()
+        if source["source_name"] == "bronze"
+    }
+    assert entities == BRONZE
+
+
+def test_silver_has_the_contract_s_columns_and_types(manifest: Node) -> None:
+    assert {
+        name: types(node) for name, node in nodes(manifest, "model", "silver").items()
+    } == SILVER
+
+
+def test_silver_s_columns_come_from_bronze(manifest: Node) -> None:
+    for name, columns in BRONZE.items():
+        model = nodes(manifest, "model", "silver")[name]
+        origins = [c["config"]["meta"].get("bronze_column") for c in model["columns"].values()]
+        assert [origin for origin in origins if origin] == columns.split()
+
+
+def test_gold_has_silver_s_columns(manifest: Node) -> None:
+    gold = nodes(manifest, "model", "gold")
+    assert gold.keys() == GOLD.keys()
+    for name, entity in GOLD_OF_SILVER.items():
+        silver = {n: t for n, t in SILVER[entity].items() if n not in FILE_AND_BATCH}
+        built = types(gold[name])
+        assert silver.items() <= built.items(), name
+        added = built.keys() - silver.keys() - {"date_key", "counts_as_revenue", "is_resolved"}
+        sources = {f"source_{column}" for column in GOLD[name][1] if column in silver}
+        assert added == sources, name
+
+
+@pytest.mark.parametrize("name", GOLD)
+def test_gold_has_an_enforced_contract_keys_and_tests_of_them(manifest: Node, name: str) -> None:
+    model = nodes(manifest, "model", "gold")[name]
+    primary_key, foreign_keys = GOLD[name]
+    assert model["config"]["contract"]["enforced"] is True
+    assert model["config"]["materialized"] == "table"
+    assert all(column["data_type"] for column in model["columns"].values())
+    keys = [key for key in model["constraints"] if key["type"] == "primary_key"]
+    assert [key["columns"] for key in keys] == [primary_key]
+    assert [test["columns"] for test in uses_of(manifest, model, "primary_key")] == [primary_key]
+
+    declared = {
+        key["columns"][0]: (re.findall(r"\w+", key["to"])[-1], key["to_columns"])
+        for key in model["constraints"]
+        if key["type"] == "foreign_key"
+    }
+    assert declared == {column: (dimension, [column]) for column, dimension in foreign_keys.items()}
+    tested = {
+        test["column_name"]: (re.findall(r"ref\('(\w+)'\)", test["to"])[0], [test["field"]])
+        for test in uses_of(manifest, model, "relationships")
+    }
+    assert tested == declared
+
+
+def test_silver_s_keys_are_tested(manifest: Node) -> None:
+    for name, model in nodes(manifest, "model", "silver").items():
+        if key := model["config"]["meta"].get("key"):
+            assert [t["columns"] for t in uses_of(manifest, model, "primary_key")] == [key], name
+            assert list(model["columns"])[: len(key)] == key
+
+
+def test_marts_have_the_contract_s_columns(manifest: Node) -> None:
+    marts = nodes(manifest, "model", "marts")
+    assert marts.keys() == {*MARTS, "customer_360", "purchases"}
+    for name, columns in MARTS.items():
+        assert " ".join(marts[name]["columns"]) == columns, name
+    wanted = {column for columns in CUSTOMER_360.values() for column in columns.split()}
+    assert wanted <= marts["customer_360"]["columns"].keys()
+    assert {node["config"]["materialized"] for node in marts.values()} == {"view"}
+    assert {node["schema"] for node in marts.values()} == {"marts"}
+
+
+# --- What the YAML says is what the SQL makes ---------------------------------------------------
+
+
+def test_dbt_build_passes_in_an_empty_home(built: str) -> None:
+    assert re.search(r"Done\. PASS=\d+ WARN=0 ERROR=0 SKIP=0", built)
+
+
+@pytest.mark.parametrize("kind", ["model", "seed"])
+def test_the_yaml_lists_the_columns_that_are_built(
+    manifest: Node, catalog: dict[str, dict[str, str]], kind: str
+) -> None:
+    for node in nodes(manifest, kind).values():
+        assert list(catalog[relation(node)]) == list(node["columns"]), node["name"]
+
+
+def test_a_snapshot_has_the_columns_of_its_relation_and_those_it_describes(
+    manifest: Node, catalog: dict[str, dict[str, str]]
+) -> None:
+    for node in nodes(manifest, "snapshot").values():
+        (parent,) = (manifest["nodes"][name] for name in node["depends_on"]["nodes"])
+        described = parent["columns"].keys() | node["columns"].keys()
+        assert catalog[relation(node)].keys() == described, node["name"]
+
+
+def test_sources_have_the_columns_that_bronze_has(
+    manifest: Node, catalog: dict[str, dict[str, str]]
+) -> None:
+    for source in manifest["sources"].values():
+        built = catalog[relation(source)]
+        assert source["columns"].keys() <= built.keys(), source["name"]
+        if source["source_name"] == "bronze":
+            assert list(built) == [*source["columns"], *FILE_AND_BATCH]
+            assert set(built.values()) == {"VARCHAR"}
+
+
+def test_what_is_built_has_the_types_of_the_contract(
+    manifest: Node, catalog: dict[str, dict[str, str]]
+) -> None:
+    # DuckDB keeps no length of a text.
+    for folder in ("silver", "gold"):
+        for node in nodes(manifest, "model", folder).values():
+            wanted = {
+                name: re.sub(r"VARCHAR\(\d+\)", "VARCHAR", data_type.upper())
+                for name, data_type in types(node).items()
+            }
+            assert catalog[relation(node)] == wanted, node["name"]
+    for node in nodes(manifest, "model", "marts").values():
+        built = catalog[relation(node)]
+        assert {name: built[name] for name in MART_TYPES if name in built} == {
+            name: data_type for name, data_type in MART_TYPES.items() if name in built
+        }, node["name"]
+
+
+def test_an_empty_home_has_unknown_members_and_nothing_else(folder: Path, built: str) -> None:
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+        rows = {
+            name: connection.execute(f"select count(*) from gold.{name}").fetchone()
+            for name in GOLD
+        }
+        reconciliation = connection.execute("from silver.row_reconciliation").fetchall()
+    assert rows == {name: (1 if name.startswith("dim_") else 0,) for name in GOLD}
+    assert sorted(reconciliation) == [(name, 0, 0, 0, 0) for name in sorted(BRONZE)]

@@ -1,0 +1,403 @@
+"""The generated data is believable, the same for a seed, and as its ledger says."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter, defaultdict
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo.defects import FIELDS, KINDS
+from demo.generator import generate
+from demo.ledger import Defect, Ledger, WrittenFile
+from demo.retailer import ENTITIES, Retailer
+
+PROJECT = Path(__file__).resolve().parents[2]
+FILES = {
+    "customers": "Customers.csv",
+    "products": "Products.csv",
+    "stores": "Stores.csv",
+    "agents": "Agents.csv",
+    "online_transactions": "OnlineTransactions.csv",
+    "in_store_transactions": "InStoreTransactions.csv",
+    "customer_service_interactions": "CustomerServiceInteractions.csv",
+    "loyalty_accounts": "LoyaltyAccounts.csv",
+    "loyalty_transactions": "LoyaltyTransactions.csv",
+}
+NOT_REVENUE = {"Cancelled", "Failed", "Refunded", "Returned"}
+
+Row = dict[str, str | None]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def read_file(folder: Path, file: WrittenFile, malformed: set[int]) -> dict[int, Row]:
+    """Read a file's rows by the line they begin at, with the malformed lines left out."""
+    text = (folder / file.file).read_bytes().decode("utf-8-sig")
+    lines = text.split("\n")
+    assert lines.pop() == ""
+    if file.file.endswith(".jsonl"):
+        return {
+            number: json.loads(line, parse_int=str, parse_float=str)
+            for number, line in enumerate(lines, 1)
+        }
+    numbers = [number for number in range(1, len(lines) + 1) if number not in malformed]
+    reader = csv.reader(lines[number - 1] + "\n" for number in numbers)
+    rows: dict[int, Row] = {}
+    header: list[str] = []
+    names = {f.bronze.lower(): f.bronze for f in FIELDS[file.entity]}
+    read = 0
+    for values in reader:
+        if read:
+            assert len(values) == len(header)
+            rows[numbers[read]] = dict(zip(header, values, strict=True))
+        else:
+            header = [names[name.lower()] for name in values]
+        read = reader.line_num
+    return rows
+
+
+def key(entity: str, row: Row) -> tuple[str | None, ...]:
+    columns = FIELDS[entity][: 2 if entity == "loyalty_transactions" else 1]
+    return tuple(row[column.bronze] for column in columns)
+
+
+def read_all(folder: Path, ledger: Ledger) -> dict[str, dict[int, Row]]:
+    return {
+        file.file: read_file(
+            folder,
+            file,
+            {
+                d.line
+                for d in ledger.defects
+                if d.file == file.file and d.outcome == "malformed_line"
+            },
+        )
+        for file in ledger.files
+    }
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
+    folder = tmp_path_factory.mktemp("clean")
+    return folder, generate(folder, dirt=0)
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
+    folder = tmp_path_factory.mktemp("dirty")
+    return folder, generate(folder)
+
+
+@pytest.fixture(scope="module")
+def tables(clean: tuple[Path, Ledger]) -> dict[str, list[Row]]:
+    folder, ledger = clean
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for file, by_line in read_all(folder, ledger).items():
+        entity = next(f.entity for f in ledger.files if f.file == file)
+        rows[entity] += by_line.values()
+    return rows
+
+
+def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        generate(tmp_path / name, transactions=2000, seed=seed)
+    assert digests(tmp_path / "a") == digests(tmp_path / "b")
+    assert digests(tmp_path / "a").keys() == digests(tmp_path / "c").keys()
+    assert not set(digests(tmp_path / "a").values()) & set(digests(tmp_path / "c").values())
+
+
+def test_files_have_the_contracts_names_and_headers(clean: tuple[Path, Ledger]) -> None:
+    folder, _ = clean
+    sources = yaml.safe_load((PROJECT / "models/silver/_bronze__sources.yml").read_text("utf-8"))
+    contract = {
+        table["name"]: [column["name"] for column in table["columns"]]
+        for table in sources["sources"][0]["tables"]
+    }
+    assert sorted(path.name for path in folder.glob("*.csv")) == sorted(FILES.values())
+    for entity, file in FILES.items():
+        first_line = (folder / file).read_text("utf-8").split("\n", 1)[0]
+        assert first_line.split(",") == contract[entity]
+
+
+def test_entities_scale_with_the_transactions(tmp_path: Path, clean: tuple[Path, Ledger]) -> None:
+    def counts(ledger: Ledger) -> dict[str, int]:
+        return {entity: counts.rows for entity, counts in ledger.entities.items()}
+
+    assert counts(clean[1]) == {
+        "customers": 1000,
+        "products": 200,
+        "stores": 12,
+        "agents": 20,
+        "online_transactions": 12_000,
+        "in_store_transactions": 8000,
+        "customer_service_interactions": 1333,
+        "loyalty_accounts": 400,
+        "loyalty_transactions": 4000,
+    }
+    larger = counts(generate(tmp_path, transactions=300_000, dirt=0, newest_share=0))
+    assert larger["online_transactions"] + larger["in_store_transactions"] == 300_000
+    assert larger["customers"] == 15_000
+    assert larger["products"] == 3000
+
+
+def test_without_dirt_every_value_is_good(
+    clean: tuple[Path, Ledger], tables: dict[str, list[Row]]
+) -> None:
+    folder, ledger = clean
+    assert ledger.defects == []
+    seeds = {
+        "status": "order_statuses.csv",
+        "payment_method": "payment_methods.csv",
+        "tier_level": "loyalty_tiers.csv",
+        "resolution_status": "resolution_statuses.csv",
+    }
+    listed = {}
+    for name, seed in seeds.items():
+        with (PROJECT / "seeds" / seed).open(encoding="utf-8", newline="") as file:
+            listed[name] = {row[0] for row in csv.reader(file)}
+    keys = {
+        FIELDS[entity][0].bronze: {row[FIELDS[entity][0].bronze] for row in tables[entity]}
+        for entity in ENTITIES
+        if entity != "loyalty_transactions"
+    }
+
+    for entity in ENTITIES:
+        content = (folder / FILES[entity]).read_bytes()
+        assert b"\r" not in content
+        assert not content.startswith(b"\xef\xbb\xbf")
+        found = [key(entity, row) for row in tables[entity]]
+        assert len(set(found)) == len(found)
+        for column in FIELDS[entity]:
+            for row in tables[entity]:
+                value = row[column.bronze]
+                assert value is not None
+                assert value == value.strip() != ""
+                if column.role in ("key", "foreign_key", "integer"):
+                    assert str(int(value)) == value
+                elif column.role == "amount":
+                    assert 0 < Decimal(value) < 100_000
+                elif column.role in ("datetime", "date"):
+                    datetime.fromisoformat(value)
+                elif column.role == "enumeration":
+                    assert value in listed[column.silver]
+                else:
+                    assert len(value) <= column.length
+                if column.role == "foreign_key" or column.bronze == "LoyaltyID":
+                    assert value in keys[column.bronze]
+
+
+def test_the_retailer_is_believable(tables: dict[str, list[Row]]) -> None:
+    spend: Counter[str] = Counter()
+    purchases: Counter[str] = Counter()
+    for row in tables["online_transactions"] + tables["in_store_transactions"]:
+        if row.get("Status") not in NOT_REVENUE:
+            spend[str(row["CustomerID"])] += int(Decimal(str(row["Amount"])) * 100)
+            purchases[str(row["CustomerID"])] += 1
+    ranked = [customer for customer, _ in spend.most_common()]
+    top = set(ranked[: len(ranked) // 10])
+    holders = {row["CustomerID"] for row in tables["loyalty_accounts"]}
+    others = [customer for customer in ranked if customer not in top]
+    assert len(purchases) < len(tables["customers"])  # some never buy
+    assert sum(spend[c] for c in top) > 0.3 * spend.total()
+    assert any(purchases[customer] == 1 for customer in others)
+    assert any(purchases[customer] > 1 and customer in holders for customer in others)
+    assert any(purchases[customer] > 1 and customer not in holders for customer in others)
+
+    by_tier: dict[str, list[int]] = defaultdict(list)
+    for row in tables["loyalty_accounts"]:
+        by_tier[str(row["TierLevel"])].append(spend[str(row["CustomerID"])])
+    means = [sum(by_tier[t]) / len(by_tier[t]) for t in ("Bronze", "Silver", "Gold", "Platinum")]
+    assert means == sorted(means)
+
+    online = Counter(str(row["DateTime"])[11:13] for row in tables["online_transactions"])
+    assert {hour for hour, _ in online.most_common(3)} <= {"19", "20", "21", "22"}
+    days = Counter(
+        datetime.fromisoformat(str(row["DateTime"])).weekday()
+        for row in tables["in_store_transactions"]
+    )
+    assert days.most_common(1)[0][0] == 5  # Saturday
+
+    contacts = Counter(row["AgentID"] for row in tables["customer_service_interactions"])
+    assert len(contacts) == len(tables["agents"]) - 1  # one agent is new
+    names = " ".join(str(row["Name"]) + str(row["Address"]) for row in tables["customers"])
+    assert all(found in names for found in ("Łódź", "O'", '"', ", "))
+
+
+def test_every_kind_of_defect_occurs(dirty: tuple[Path, Ledger]) -> None:
+    assert {defect.kind for defect in dirty[1].defects} == set(KINDS)
+
+
+def test_the_dirt_is_adjustable(dirty: tuple[Path, Ledger], tmp_path: Path) -> None:
+    def share(ledger: Ledger) -> float:
+        return len(ledger.defects) / sum(file.rows for file in ledger.files)
+
+    assert share(dirty[1]) == pytest.approx(0.02, rel=0.05)
+    assert share(generate(tmp_path, transactions=4000, dirt=0.2)) == pytest.approx(0.2, rel=0.05)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_the_ledger_is_complete(tmp_path: Path, batch: int) -> None:
+    arguments = {"transactions": 6000, "seed": 7}
+    clean = generate(tmp_path / "clean", dirt=0, **arguments)
+    clean_rows = read_all(tmp_path / "clean", clean)
+    for dirt in (0.02, 0.3):
+        folder = tmp_path / str(dirt)
+        ledger = generate(folder, dirt=dirt, batch=batch, **arguments)
+        rows = read_all(folder, ledger)
+        assert Ledger.load(folder / "ledger.json") == ledger
+        for file in ledger.files:
+            found = rows[file.file]
+            defects = [defect for defect in ledger.defects if defect.file == file.file]
+            malformed = [defect for defect in defects if defect.outcome == "malformed_line"]
+            assert file.rows == len(found) + len(malformed)
+            lines = (folder / file.file).read_bytes().decode("utf-8-sig").split("\n")
+            for defect in defects:
+                _assert_is_there(defect, lines, found, file.line_end)
+
+            if batch == 1:  # whatever the ledger doesn't name is a good row, in its place
+                named = {d.line for d in defects} | {d.winner_line for d in defects}
+                unnamed = [row for line, row in found.items() if line not in named]
+                expected = iter(clean_rows[file.file].values())
+                assert all(row in expected for row in unnamed)
+
+
+def _assert_is_there(
+    defect: Defect, lines: list[str], found: dict[int, Row], line_end: str
+) -> None:
+    height = defect.text.count("\n") + 1
+    there = "\n".join(lines[defect.line - 1 : defect.line - 1 + height]) + "\n"
+    assert there == defect.text + line_end
+    if defect.outcome == "malformed_line":
+        assert defect.values is None
+    else:
+        assert found[defect.line] == defect.values
+    assert (defect.outcome == "rejected") == (defect.reason is not None)
+    if defect.outcome == "kept":
+        assert len(defect.cleaned) == 1
+    if defect.outcome == "superseded":
+        winner = found[defect.winner_line or 0]
+        assert defect.winner_line != defect.line
+        assert defect.key is not None
+        for column in FIELDS[defect.entity]:
+            if column.silver in defect.key:
+                assert winner[column.bronze] == str(defect.key[column.silver])
+            elif column.silver in defect.cleaned:
+                clean = defect.cleaned[column.silver]
+                assert winner[column.bronze] == ("" if clean is None else str(clean))
+    if defect.reason != "invalid_key":
+        assert defect.key is not None
+
+
+def test_the_ledgers_counts_add_up(dirty: tuple[Path, Ledger]) -> None:
+    ledger = dirty[1]
+    for entity, counts in ledger.entities.items():
+        outcomes = Counter(d.outcome for d in ledger.defects if d.entity == entity)
+        assert outcomes["malformed_line"] == counts.malformed_lines
+        assert outcomes["rejected"] == sum(counts.rejected.values())
+        assert outcomes["superseded"] == counts.superseded
+        assert counts.rows == sum(file.rows for file in ledger.files if file.entity == entity)
+        lost = counts.malformed_lines + sum(counts.rejected.values()) + counts.superseded
+        assert counts.kept == counts.rows - lost
+
+
+def test_dirty_files_differ_in_form(dirty: tuple[Path, Ledger]) -> None:
+    folder, ledger = dirty
+    files = {file.file: file for file in ledger.files}
+    assert files["Stores.csv"].byte_order_mark
+    assert (folder / "Stores.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+    assert files["Products.csv"].line_end == "\r\n"
+    assert b"\r\n" in (folder / "Products.csv").read_bytes()
+    header = (folder / "LoyaltyAccounts.csv").read_text("utf-8").split("\n", 1)[0].split(",")
+    assert header == files["LoyaltyAccounts.csv"].header
+    assert header[0].lower() == "customerid"
+    assert header != [column.bronze for column in FIELDS["loyalty_accounts"]]
+
+
+def test_the_api_has_the_newest(clean: tuple[Path, Ledger]) -> None:
+    folder, ledger = clean
+    rows = read_all(folder, ledger)
+    for entity in ("online_transactions", "customer_service_interactions"):
+        newest = list(rows[f"api/{entity}.jsonl"].values())
+        older = rows[FILES[entity]].values()
+        assert len(newest) == round(0.05 * (len(newest) + len(older)))
+        assert min(str(r["DateTime"]) for r in newest) >= max(str(r["DateTime"]) for r in older)
+        for row in newest:
+            updated = datetime.fromisoformat(str(row["UpdatedAt"]))
+            assert updated.replace(tzinfo=None) >= datetime.fromisoformat(str(row["DateTime"]))
+
+
+def test_without_newest_share_everything_is_in_the_files(tmp_path: Path) -> None:
+    generate(tmp_path, transactions=1000)
+    generate(tmp_path, transactions=1000, newest_share=0)
+    assert not (tmp_path / "api").exists()
+
+
+def test_the_second_batch_goes_on_from_the_first(tmp_path: Path) -> None:
+    arguments = {"transactions": 4000, "dirt": 0.0}
+    first = generate(tmp_path / "1", **arguments)
+    second = generate(tmp_path / "2", batch=2, **arguments)
+    before, after = read_all(tmp_path / "1", first), read_all(tmp_path / "2", second)
+    assert "Stores.csv" not in after
+    changed_columns: dict[str, set[str]] = defaultdict(set)
+    repeated: Counter[str] = Counter()
+    for file in second.files:
+        old = {key(file.entity, row): row for row in before[file.file].values()}
+        unchanged = new = 0
+        for row in after[file.file].values():
+            earlier = old.get(key(file.entity, row))
+            if earlier is None:
+                new += 1
+                continue
+            repeated[file.entity] += 1
+            different = {n for n in row if n != "UpdatedAt" and row[n] != earlier[n]}
+            unchanged += not different
+            changed_columns[file.entity] |= different
+        assert new
+        assert unchanged or file.file == "Agents.csv"
+    for entity, counts in second.entities.items():
+        assert counts.supersedes_earlier == repeated[entity] > 0
+    assert changed_columns["customers"] == {"Address"}
+    assert changed_columns["products"] == {"Price"}
+    assert changed_columns["online_transactions"] == {"Status"}
+    assert changed_columns["customer_service_interactions"] == {"ResolutionStatus"}
+
+    for name in ("online_transactions", "customer_service_interactions"):
+        path = f"api/{name}.jsonl"
+        latest = max(str(row["UpdatedAt"]) for row in before[path].values())
+        assert all(str(row["UpdatedAt"]) > latest for row in after[path].values())
+
+
+def test_rows_are_the_same_however_they_are_cut() -> None:
+    retailer = Retailer(20_000, 360, datetime(2026, 10, 31).date())
+    source = retailer.source("online_transactions")
+    [whole] = source.between(0, len(source))
+    [part] = source.between(100, 110)
+    for name, column in part.columns.items():
+        assert (column == whole.columns[name][100:110]).all()
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"batch": 3}, {"transactions": 10}, {"dirt": -0.1}, {"newest_share": 1.1}]
+)
+def test_impossible_wishes_are_refused(tmp_path: Path, arguments: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        generate(tmp_path, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_ledger_is_plain_json(dirty: tuple[Path, Ledger]) -> None:
+    folder, ledger = dirty
+    assert json.loads((folder / "ledger.json").read_text("utf-8")) == asdict(ledger)

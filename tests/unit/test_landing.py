@@ -1,0 +1,411 @@
+"""Landing: what arrives is in bronze, in quarantine or left alone, and is told about."""
+
+import gzip
+import hashlib
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from ingest import api, landing, paths
+from ingest.contract import Entity, load_contract
+from ingest.errors import InputError, LakeError, QuarantinedError
+from ingest.lake import LocalLake
+from ingest.landing import Batch, commit, land, land_files, remove_uncommitted
+from ingest.manifest import read_manifest
+
+STORES = b"StoreID,Location,Manager,OpenHours\n"
+STORE = b"1,Oslo,Ann,9-17\n"
+CONTRACT = load_contract(Path(__file__).parents[2])
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return LocalLake(tmp_path / "lake")
+
+
+@pytest.fixture
+def inbox(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
+
+
+def land_folder(lake, inbox, contract=CONTRACT, on_progress=None):
+    """Land and commit; quarantine is in the result."""
+    batch = Batch(lake, contract)
+    land_files(batch, inbox, on_progress)
+    return commit(batch)
+
+
+def tree(lake):
+    return {path: lake.read_bytes(path) for path in lake.list("")}
+
+
+def test_a_clean_file_lands_byte_for_byte_with_its_manifest(lake, inbox):
+    content = b"\xef\xbb\xbfStoreID,Location,Manager,OpenHours\r\n1,Oslo,Ann,9-17\r\n"
+    (inbox / "Stores_2026.csv").write_bytes(content)
+    result = land(lake, CONTRACT, inbox)
+    path = f"bronze/stores/{result.batch_id}/Stores_2026.csv"
+    assert tree(lake).keys() == {path, paths.manifest(result.batch_id)}
+    assert lake.read_bytes(path) == content
+    written = json.loads(lake.read_bytes(paths.manifest(result.batch_id)))
+    assert written["batch_id"] == result.batch_id
+    assert written["created_at"].endswith("Z")
+    assert written["files"] == [
+        {
+            "entity": "stores",
+            "source": "Stores_2026.csv",
+            "path": path,
+            "format": "csv",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "bytes": len(content),
+            "rows": 1,
+            "malformed_rows": 0,
+            "header": ["StoreID", "Location", "Manager", "OpenHours"],
+            "missing_columns": [],
+            "extra_columns": [],
+            "parallel_safe": True,
+            "outcome": "landed",
+            "reason": None,
+        }
+    ]
+    assert read_manifest(lake, result.batch_id).files == result.records
+
+
+def test_header_only_and_other_order_and_case_land(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES)
+    (inbox / "agents.CSV").write_bytes(b" shift ,NAME,Department,agentid\nday,A,B,1\n")
+    result = land(lake, CONTRACT, inbox)
+    assert [(r.entity, r.rows, r.header) for r in result.records] == [
+        ("stores", 0, ["StoreID", "Location", "Manager", "OpenHours"]),
+        ("agents", 1, ["shift", "NAME", "Department", "agentid"]),
+    ]
+
+
+def test_an_extra_column_lands_and_is_reported(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(b"StoreID,Location,Manager,OpenHours,Phone\n1,a,b,c,d\n")
+    result = land(lake, CONTRACT, inbox)
+    assert result.records[0].extra_columns == ["Phone"]
+    assert result.warnings == ["Stores.csv has columns that nobody asked for: Phone."]
+
+
+def test_malformed_lines_are_kept_beside_the_good_ones(lake, inbox):
+    content = STORES + STORE + b"2,Bergen\n3,\xc5\x81\xc3\xb3d\xc5\xba,Bo,8-16\n"
+    (inbox / "Stores.csv").write_bytes(content)
+    result = land(lake, CONTRACT, inbox)
+    [record] = result.records
+    assert (record.rows, record.malformed_rows) == (2, 1)
+    assert record.sha256 == hashlib.sha256(content).hexdigest()
+    stored = tree(lake)
+    del stored[paths.manifest(result.batch_id)]
+    assert stored == {
+        f"bronze/stores/{result.batch_id}/Stores.csv": content.replace(b"2,Bergen\n", b""),
+        f"bronze/_originals/stores/{result.batch_id}/Stores.csv": content,
+        f"bronze/_malformed/stores/{result.batch_id}/Stores.csv.jsonl": (
+            b'{"number": 3, "text": "2,Bergen", "error": "2 fields where the header has 4"}\n'
+        ),
+    }
+    assert result.warnings == ["Stores.csv: 1 malformed line set aside."]
+
+
+def test_gzip_lands_byte_for_byte_when_clean_and_repacked_when_not(lake, inbox):
+    clean = gzip.compress(STORES) + gzip.compress(STORE)
+    (inbox / "Stores_1.csv.gz").write_bytes(clean)
+    broken = gzip.compress(STORES + STORE + b"2\n")
+    (inbox / "Stores_2.csv.GZ").write_bytes(broken)
+    result = land(lake, CONTRACT, inbox)
+    folder = f"bronze/stores/{result.batch_id}"
+    assert lake.read_bytes(f"{folder}/Stores_1.csv.gz") == clean
+    assert gzip.decompress(lake.read_bytes(f"{folder}/Stores_2.csv.gz")) == STORES + STORE
+    assert tree(lake)[f"bronze/_originals/stores/{result.batch_id}/Stores_2.csv.gz"] == broken
+    assert [(r.rows, r.malformed_rows, r.bytes) for r in result.records] == [
+        (1, 0, len(clean)),
+        (1, 1, len(broken)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"StoreID,Location,Manager\n1,a,b\n", "column OpenHours is missing"),
+        (b"StoreID,Location,Manager,OpenHours,storeid\n", "StoreID, storeid are there more than"),
+        ((STORES + STORE).decode().encode("utf-16"), "UTF-16"),
+        (bytes(range(256)) * 50, "NUL"),
+        (STORES + b"1,\xff\xfe,x,y\n", "UTF-8"),
+        (STORES.replace(b"\n", b"\r") + STORE, "carriage return"),
+    ],
+)
+def test_a_file_that_breaks_its_contract_goes_to_quarantine(lake, inbox, content, reason):
+    (inbox / "Stores.csv").write_bytes(content)
+    (inbox / "Agents.csv").write_bytes(b"AgentID,Name,Department,Shift\n1,a,b,c\n")
+    with pytest.raises(QuarantinedError, match=r"Stores\.csv") as error:
+        land(lake, CONTRACT, inbox)
+    assert reason in str(error.value)
+    assert "\n" not in str(error.value)
+    [manifest] = [json.loads(tree(lake)[p]) for p in tree(lake) if p.startswith(paths.MANIFESTS)]
+    agents, stores = manifest["files"]
+    assert (agents["entity"], agents["outcome"], agents["rows"]) == ("agents", "landed", 1)
+    assert (stores["path"], stores["outcome"], stores["rows"]) == (None, "quarantined", 0)
+    assert reason in stores["reason"]
+    held = paths.quarantined(manifest["batch_id"], "Stores.csv")
+    assert lake.read_bytes(held) == content
+    note = json.loads(lake.read_bytes(f"{held}.reason.json"))
+    assert reason in note["reason"]
+    assert not [p for p in tree(lake) if "/stores/" in p]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"not gzip", gzip.compress(STORES + STORE)[:-9], gzip.compress(STORES) + b"tail", b""],
+)
+def test_an_unreadable_gzip_file_goes_to_quarantine(lake, inbox, content):
+    (inbox / "Stores.csv.gz").write_bytes(content)
+    with pytest.raises(QuarantinedError, match=r"gzip|empty"):
+        land(lake, CONTRACT, inbox)
+    [held] = [p for p in tree(lake) if p.endswith("Stores.csv.gz")]
+    assert held.startswith(paths.QUARANTINE)
+    assert lake.read_bytes(held) == content
+
+
+def test_a_file_that_fails_late_leaves_nothing_half_landed(lake, inbox):
+    content = STORES + b"1\n" + STORE * 200_000 + b"\x00"
+    (inbox / "Stores.csv").write_bytes(content)
+    with pytest.raises(QuarantinedError, match="line 200003"):
+        land(lake, CONTRACT, inbox)
+    assert [p.split("/")[1] for p in tree(lake)] == ["_manifests", "_quarantine", "_quarantine"]
+
+
+def test_the_same_bytes_land_once(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE + b"2\n")
+    (inbox / "Stores_copy.csv").write_bytes(STORES + STORE + b"2\n")
+    first = land(lake, CONTRACT, inbox)
+    assert [r.source for r in first.records] == ["Stores.csv"]
+    assert [d.source for d in first.duplicates] == ["Stores_copy.csv"]
+    before = tree(lake)
+    again = land(lake, CONTRACT, inbox)
+    assert again.batch_id is None
+    assert [(d.source, d.batch_id) for d in again.duplicates] == [
+        ("Stores.csv", first.batch_id),
+        ("Stores_copy.csv", first.batch_id),
+    ]
+    assert tree(lake) == before
+    assert {p.name for p in (lake.root / "bronze/stores").iterdir()} == {first.batch_id}
+
+
+def test_a_changed_file_lands_in_a_later_batch(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    first = land(lake, CONTRACT, inbox)
+    (inbox / "Stores.csv").write_bytes(STORES + STORE.replace(b"Oslo", b"Rome"))
+    second = land(lake, CONTRACT, inbox)
+    assert second.batch_id > first.batch_id
+    assert len(second.records) == 1
+
+
+def test_equal_bytes_are_no_duplicate_for_another_entity(lake, inbox):
+    contract = {"a": Entity("a", "A", ("ID",)), "b": Entity("b", "B", ("ID",))}
+    (inbox / "A.csv").write_bytes(b"ID\n1\n")
+    (inbox / "B.csv").write_bytes(b"ID\n1\n")
+    assert len(land(lake, contract, inbox).records) == 2
+
+
+def test_a_quarantined_file_is_held_once_and_reported_each_time(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(b"StoreID\n1\n")
+    assert len(land_folder(lake, inbox).records) == 1
+    before = tree(lake)
+    again = land_folder(lake, inbox)
+    assert again.batch_id is None
+    assert list(again.quarantined) == ["Stores.csv"]
+    with pytest.raises(QuarantinedError, match="OpenHours"):
+        again.raise_for_quarantine()
+    assert tree(lake) == before
+
+
+def test_a_quarantined_file_lands_once_the_contract_takes_it(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(b"StoreID\n1\n")
+    land_folder(lake, inbox)
+    result = land(lake, {"stores": Entity("stores", "Stores", ("StoreID",))}, inbox)
+    assert [r.outcome for r in result.records] == ["landed"]
+
+
+def test_files_of_no_entity_are_left_alone_and_reported(lake, inbox):
+    for name in ("Orders.csv", "Stores.xlsx", ".hidden.csv"):
+        (inbox / name).write_text("x")
+    (inbox / "Stores").mkdir()
+    result = land(lake, CONTRACT, inbox)
+    assert result.batch_id is None
+    assert result.unrecognised == ["Orders.csv", "Stores.xlsx"]
+    assert len(result.warnings) == 2
+    assert len(list(inbox.iterdir())) == 4
+    assert tree(lake) == {}
+
+
+def test_an_empty_folder_lands_nothing(lake, inbox):
+    assert land(lake, CONTRACT, inbox).batch_id is None
+    assert not lake.root.exists()
+
+
+def test_names_that_engines_would_take_for_patterns_are_made_safe(lake, inbox):
+    (inbox / "Stores [1].csv").write_bytes(STORES)
+    (inbox / "Stores *1*.csv").write_bytes(STORES + STORE)
+    result = land(lake, CONTRACT, inbox)
+    assert [(r.source, r.path.rpartition("/")[2]) for r in result.records] == [
+        ("Stores *1*.csv", "Stores__1_.csv"),
+        ("Stores [1].csv", "Stores__1_-2.csv"),
+    ]
+
+
+def test_input_that_cannot_be_read_is_a_clear_error(lake, inbox, tmp_path):
+    with pytest.raises(InputError, match="isn't there"):
+        land(lake, CONTRACT, tmp_path / "nowhere")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file"):
+        land(lake, CONTRACT, tmp_path / "file")
+    (inbox / "Agents.csv").write_bytes(b"AgentID,Name,Department,Shift\n1,a,b,c\n")
+    (inbox / "Stores.csv").symlink_to(inbox / "gone")
+    with pytest.raises(InputError, match=r"Cannot read .*Stores.csv"):
+        land(lake, CONTRACT, inbox)
+    assert tree(lake) == {}
+
+
+def test_a_file_that_still_grows_is_refused(lake, inbox):
+    path = inbox / "Stores.csv"
+    path.write_bytes(STORES + STORE)
+
+    def grow(_):
+        with path.open("ab") as file:
+            file.write(STORE)  # without an end, were it read to its end
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        land(lake, CONTRACT, inbox, on_progress=grow)
+    assert tree(lake) == {}
+
+
+def test_a_lake_that_cannot_be_written_is_a_clear_error(inbox, tmp_path):
+    (inbox / "Stores.csv").write_bytes(STORES)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LakeError, match="Cannot write"):
+        land(LocalLake(tmp_path / "file"), CONTRACT, inbox)
+
+
+def test_progress_ends_at_the_size_of_the_input(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE * 100_000)
+    (inbox / "Agents.csv").write_bytes(b"AgentID,Name,Department,Shift\n1,a,b,c\n")
+    told = []
+    land(lake, CONTRACT, inbox, told.append)
+    assert told == sorted(told)
+    assert told[-1] == sum(path.stat().st_size for path in inbox.iterdir())
+
+
+def test_a_step_that_is_run_again_replaces_what_it_brought(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + b"1\n")
+    batch = Batch(lake, CONTRACT)
+    land_files(batch, inbox)
+    (inbox / "Stores.csv").unlink()
+    (inbox / "Stores_2.csv").write_bytes(STORES + STORE)
+    land_files(batch, inbox)
+    result = commit(batch)
+    assert [p for p in tree(lake) if not p.startswith(paths.MANIFESTS)] == [
+        f"bronze/stores/{result.batch_id}/Stores_2.csv"
+    ]
+
+
+# Killed runs
+
+SOURCE = api.Source("orders", "stores", "/", "data", api.Pages("next", "cursor"))
+SOURCE = api.Source(**{**SOURCE.__dict__, "incremental": api.Incremental("At", "since")})
+RECORDS = [
+    {"StoreID": 8, "Location": "a", "Manager": "b", "OpenHours": "c", "At": "2026-01-01T00:00:00Z"},
+    {"StoreID": 9, "Location": "a", "Manager": "b", "OpenHours": "c", "At": "2026-01-02T00:00:00Z"},
+]
+
+
+def whole_run(lake, inbox, monkeypatch):
+    def pages(_source, _url, _token, since):
+        yield [record for record in RECORDS if record["At"] >= (since or "")]
+
+    monkeypatch.setattr(api, "_pages", pages)
+    monkeypatch.setattr(landing, "_THREADS", 1)
+    remove_uncommitted(lake)
+    batch = Batch(lake, CONTRACT)
+    land_files(batch, inbox)
+    api.land_api(batch, SOURCE, "http://x")
+    return commit(batch)
+
+
+def without_batch(lake):
+    """Return what the lake holds, whatever its batches are called and when they were made."""
+    batches = {p.rsplit("/", 1)[1][:-5] for p in tree(lake) if p.startswith(paths.MANIFESTS)}
+    assert len(batches) == 1
+    [batch] = batches
+    found = {}
+    for path, data in tree(lake).items():
+        if path.endswith(".json"):
+            value = json.loads(data)
+            value.pop("created_at", None)
+            for state in (value, *value.get("api_states", {}).values()):
+                state.pop("updated_at", None)
+            data = json.dumps(value).encode()
+        found[path.replace(batch, "BATCH")] = data.replace(batch.encode(), b"BATCH")
+    return found
+
+
+def killed_at(step, action):
+    """Run an action in a child that dies at its n-th change of the file system; tell if it did."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def hook(event, args):
+            nonlocal count
+            writes = event == "open" and isinstance(args[2], int) and args[2] & 3
+            if writes or event in ("os.rename", "os.mkdir", "os.remove", "os.rmdir"):
+                count += 1
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        import sys
+
+        try:
+            sys.addaudithook(hook)
+            action()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_a_run_killed_anywhere_is_made_good_by_the_next(tmp_path, inbox, monkeypatch):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE + b"2\n" + b"3,x,y,z\n")
+    (inbox / "Stores_b.csv.gz").write_bytes(gzip.compress(STORES + b"4,x,y,z\n5\n", mtime=0))
+    (inbox / "Agents.csv").write_bytes(b"AgentID,Name,Department,Shift\n1,a,b,c\n")
+    (inbox / "Products.csv").write_bytes(b"ProductID\n1\n")
+    calm = LocalLake(tmp_path / "calm")
+    whole_run(calm, inbox, monkeypatch)
+    expected = without_batch(calm)
+    assert len(expected) == 12
+    step, killed = 0, True
+    while killed:
+        step += 1
+        lake = LocalLake(tmp_path / f"lake{step}")
+        killed = killed_at(step, lambda lake=lake: whole_run(lake, inbox, monkeypatch))
+        whole_run(lake, inbox, monkeypatch)
+        assert without_batch(lake) == expected
+        assert not list(lake.root.rglob(".tmp-*"))
+    assert step > 30
+
+
+def test_nothing_of_a_batch_counts_before_its_commit(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    kept = land(lake, CONTRACT, inbox)
+    before = tree(lake)
+    (inbox / "Stores.csv").write_bytes(STORES + STORE + b"2\n")
+    batch = Batch(lake, CONTRACT)
+    land_files(batch, inbox)
+    assert remove_uncommitted(lake) == [batch.batch_id]
+    assert tree(lake) == before
+    assert remove_uncommitted(lake) == []
+    assert kept.batch_id in next(iter(before))

@@ -1,0 +1,269 @@
+"""Publishing: all at once or not at all, wherever a run is killed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flows import publish as publishing
+from flows.home import Home
+from flows.publish import Published, PublishedEntity
+from ingest.errors import C360Error
+from ingest.lake import LocalLake
+
+V1, V2, V3 = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb", "20260103T000000Z-cccccc"
+
+BUILD = """
+import os, signal, sys
+from tests.unit.test_publish import build, publish_build, V2
+from flows.home import Home
+
+home, last = Home.at(sys.argv[1]), int(sys.argv[2])
+copied = build(home, V2)
+count = 0
+
+def kill(event, arguments):
+    global count
+    if event in ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree"):
+        if count == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        count += 1
+
+sys.addaudithook(kill)
+publish_build(home, V2, copied)
+"""
+
+
+def build(home: Home, version: str) -> publishing.WarehouseState:
+    """Stand in for dbt: one silver entity, a warehouse that shows it, documentation."""
+    copied = publishing.stage_warehouse(home)
+    folder = home.lake / "silver" / "customers" / version
+    folder.mkdir(parents=True)
+    file = folder / "customers.parquet"
+    with duckdb.connect(home.staged_warehouse) as connection:
+        connection.execute(f"copy (select '{version}' as version) to '{file}'")
+        connection.execute(f"create or replace view customers as from read_parquet('{file}')")
+        connection.execute(f"create or replace table facts as select '{version}' as version")
+        connection.execute("create table if not exists history (version text)")
+        connection.execute("insert into history values (?)", [version])
+    home.staged_docs.mkdir()
+    (home.staged_docs / "index.html").write_text(version)
+    return copied
+
+
+def publish_build(home: Home, version: str, copied: publishing.WarehouseState) -> None:
+    lake = LocalLake(home.lake)
+    current = publishing.published(lake)
+    new = Published(
+        version,
+        "2026-01-02T00:00:00Z",
+        ["batch"],
+        {"customers": PublishedEntity(f"silver/customers/{version}", 1)},
+        current.version if current else None,
+    )
+    publishing.publish(home, lake, new, copied)
+
+
+def run(home: Home, version: str) -> None:
+    lake = LocalLake(home.lake)
+    publishing.recover(home, lake)
+    publish_build(home, version, build(home, version))
+    publishing.tidy(home, lake, before=version)
+
+
+def seen(home: Home) -> set[str]:
+    """Return the versions that somebody who opens the warehouse sees: one, if all is well."""
+    with duckdb.connect(home.warehouse, read_only=True) as connection:
+        rows = connection.execute("from customers union all from facts").fetchall()
+    return {row[0] for row in rows}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home.at(tmp_path / "home")
+    home.prepare()
+    return home
+
+
+@pytest.fixture
+def first(home: Home) -> Home:
+    run(home, V1)
+    return home
+
+
+def test_publish_shows_the_version_everywhere(home: Home) -> None:
+    run(home, V1)
+    published = publishing.published(LocalLake(home.lake))
+    assert published
+    assert published.version == V1
+    assert published.entities["customers"] == PublishedEntity(f"silver/customers/{V1}", 1)
+    assert seen(home) == {V1}
+    assert (home.docs / "index.html").read_text() == V1
+    assert not home.staging.exists()
+    assert not home.intent.exists()
+
+
+def test_history_and_tables_of_users_are_carried_on(first: Home) -> None:
+    run(first, V2)
+    with duckdb.connect(first.warehouse, read_only=True) as connection:
+        assert connection.execute("from history order by all").fetchall() == [(V1,), (V2,)]
+
+
+def test_the_version_before_is_kept_and_older_ones_go(first: Home) -> None:
+    run(first, V2)
+    run(first, V3)
+    versions = sorted(path.name for path in (first.lake / "silver" / "customers").iterdir())
+    assert versions == [V2, V3]
+
+
+def test_a_version_that_the_warehouse_shows_is_kept(first: Home) -> None:
+    by_hand = first.lake / "silver" / "customers" / V2
+    shutil.copytree(first.lake / "silver" / "customers" / V1, by_hand)
+    with duckdb.connect(first.warehouse) as connection:
+        file = by_hand / "customers.parquet"
+        connection.execute(f"create or replace view customers as from read_parquet('{file}')")
+    assert publishing.tidy(first, LocalLake(first.lake), before=V3) == []
+    assert by_hand.exists()
+
+
+def test_what_a_failed_build_left_is_removed(first: Home) -> None:
+    build(first, V2)
+    staged = first.lake / "staging" / "stg_customers" / V2
+    staged.mkdir(parents=True)
+    (staged / "stg_customers.parquet").write_bytes(b"PAR1")
+    lake = LocalLake(first.lake)
+    assert publishing.recover(first, lake)
+    assert publishing.tidy(first, lake, before=V3) == [V2]
+    assert not first.staging.exists()
+    assert not staged.exists()
+    assert seen(first) == {V1}
+
+
+def test_a_build_by_hand_that_is_under_way_is_left_alone(first: Home) -> None:
+    newer = first.lake / "silver" / "customers" / V3
+    newer.mkdir()
+    (newer / "customers.parquet").write_bytes(b"PAR1")
+    publishing.tidy(first, LocalLake(first.lake), before=V2)
+    assert newer.exists()
+
+
+def test_nothing_is_published_without_its_silver_files(first: Home) -> None:
+    copied = build(first, V2)
+    shutil.rmtree(first.lake / "silver" / "customers" / V2)
+    with pytest.raises(C360Error, match="customers has no files"):
+        publish_build(first, V2, copied)
+    assert seen(first) == {V1}
+
+
+def test_changes_by_another_program_are_not_overwritten(first: Home) -> None:
+    copied = build(first, V2)
+    with duckdb.connect(first.warehouse) as connection:
+        connection.execute("create table mine (x int)")
+    with pytest.raises(C360Error, match="another program wrote"):
+        publish_build(first, V2, copied)
+    assert seen(first) == {V1}
+
+
+def test_a_warehouse_open_for_writing_elsewhere_is_refused(
+    first: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "OPEN_ATTEMPTS", 2)
+    monkeypatch.setattr(publishing, "OPEN_WAIT_SECONDS", 0.01)
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(first.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(C360Error, match=rf"open for writing .*process {other.pid}"):
+            publishing.stage_warehouse(first)
+        other.communicate("\n")
+    publishing.stage_warehouse(first)
+
+
+def test_a_reader_does_not_stop_a_publish_and_keeps_what_it_sees(first: Home) -> None:
+    code = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1], read_only=True);"
+        "print('open', flush=True); input(); print(c.execute('from facts').fetchall())"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(first.warehouse)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdout
+        assert reader.stdout.readline() == "open\n"
+        run(first, V2)
+        assert V1 in reader.communicate("\n")[0]
+    assert seen(first) == {V2}
+
+
+def test_changes_that_a_killed_program_left_in_its_log_are_kept(first: Home) -> None:
+    code = (
+        "import duckdb, os, signal, sys; c = duckdb.connect(sys.argv[1]);"
+        "c.execute('create table mine as select 1 as x'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(first.warehouse)], check=False)
+    log = first.warehouse.with_name("warehouse.duckdb.wal")
+    assert log.exists()
+    run(first, V2)
+    assert not log.exists()
+    with duckdb.connect(first.warehouse, read_only=True) as connection:
+        assert connection.execute("from mine").fetchall() == [(1,)]
+
+
+def test_a_damaged_warehouse_is_reported(first: Home) -> None:
+    first.warehouse.write_bytes(b"not a database" * 1000)
+    with pytest.raises(C360Error, match="cannot be opened"):
+        publishing.stage_warehouse(first)
+
+
+@pytest.mark.parametrize("with_docs", [True, False])
+def test_a_kill_anywhere_leaves_one_version_and_the_next_run_completes_it(
+    first: Home, tmp_path: Path, with_docs: bool
+) -> None:
+    if not with_docs:
+        shutil.rmtree(first.docs)
+    pristine = tmp_path / "pristine"
+    first.root.rename(pristine)
+    outcomes = []
+    for number in range(100):
+        shutil.copytree(pristine, first.root)
+        child = subprocess.run(
+            [sys.executable, "-c", BUILD, str(first.root), str(number)],
+            cwd=Path(__file__).parents[2],
+            check=False,
+        )
+        before = seen(first)
+        assert len(before) == 1, f"a mix after a kill before step {number}"
+        begun = first.intent.exists()
+        lake = LocalLake(first.lake)
+        publishing.recover(first, lake)
+        publishing.tidy(first, lake, before=V3)
+        published = publishing.published(lake)
+        assert published
+        assert seen(first) == {published.version}
+        assert not begun or published.version == V2
+        assert (first.docs / "index.html").exists() == (with_docs or published.version == V2)
+        if first.docs.exists():
+            assert (first.docs / "index.html").read_text() == published.version
+        assert not first.staging.exists()
+        assert not first.intent.exists()
+        kept = {path.name for path in (first.lake / "silver" / "customers").iterdir()}
+        assert kept == ({V1} if published.version == V1 else {V1, V2})
+        outcomes.append((before.pop(), published.version))
+        run(first, V3)
+        assert seen(first) == {V3}
+        shutil.rmtree(first.root)
+        if child.returncode == 0:
+            break
+    else:
+        pytest.fail("the child never came to its end")
+    assert {(V1, V1), (V1, V2), (V2, V2)} == set(outcomes)
