@@ -71,11 +71,14 @@ class Server:
                     body = json.dumps(body).encode()
                     headers = {"Content-Type": "application/json", **headers}
                 self.send_response(status)
-                for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                for name, value in {
+                    "Content-Length": str(len(body)),
+                    "Connection": "close",
+                    **headers,
+                }.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
-                self.close_connection = True
 
             def log_message(self, *_):
                 pass
