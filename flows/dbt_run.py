@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,20 +71,11 @@ class DbtRun:
             **({"C360_VERSION": version} if version else {}),
         }
         self._manifest: Any = None
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="dbt-parse")
-        self._reading: Future[Any] | None = None
-
-    def start_parsing(self) -> None:
-        """Begin to read the project beside what else the run does: landing leaves a core idle."""
-        if self._reading is None:
-            self._reading = self._reader.submit(lambda: self._invoke(["parse"]).result)
 
     def parse(self) -> None:
         """Read the project; what has not changed since the last time is not read again."""
         if self._manifest is None:
-            self.start_parsing()
-            assert self._reading
-            self._manifest = self._reading.result()
+            self._manifest = self._invoke(["parse"]).result
 
     def build(self, *selection: str, on_node: Callable[[str, int, int], None]) -> list[NodeResult]:
         """Build and test what the selection names; raise when something fails.
@@ -128,7 +118,6 @@ class DbtRun:
         """Close the warehouse, which dbt keeps open; after that the file is whole."""
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-        self._reader.shutdown(wait=True)
         environment = DuckDBConnectionManager._ENV
         DuckDBConnectionManager.close_all_connections()
         if environment is not None:

@@ -63,7 +63,6 @@ class Run:
                 logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
             self._copied = publishing.stage_warehouse(self.home)
             publishing.tidy(self.home, self.lake, before=self.id)
-            self.dbt.start_parsing()
             step.done = done or (
                 "Removed files of a run that was cut short"
                 if leftovers
