@@ -14,6 +14,7 @@ STEPS = (
     ("Started Prefect", "start"),
     ("Found the home in order", "start"),
     ("Landed ", "land"),
+    ("Read the dbt project", "parse"),
     ("Built silver", "silver"),
     ("Built gold and marts", "gold and marts"),
     ("Wrote the documentation", "docs"),

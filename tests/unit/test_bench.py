@@ -180,6 +180,7 @@ def test_steps_are_read_from_what_a_run_prints() -> None:
         "✓ Started Prefect … 5.0s\n"
         "✓ Found the home in order … 0.5s\n"
         "✓ Landed 9 files (74.3 MB) … 1.2s\n"
+        "✓ Read the dbt project … 3.5s\n"
         "✓ Built silver (20 relations, 15 tests) … 6.0s\n"
         "✓ Built gold and marts (25 relations, 50 tests) … 7.0s\n"
         "✓ Published 20260101T000000Z-aaaaaa … 0.1s\n"
@@ -188,6 +189,7 @@ def test_steps_are_read_from_what_a_run_prints() -> None:
     assert product_steps(output) == {
         "start": 5.5,
         "land": 1.2,
+        "parse": 3.5,
         "silver": 6.0,
         "gold and marts": 7.0,
         "docs": 0.0,
