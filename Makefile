@@ -36,7 +36,8 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds snapshots tests/dbt analyses
+	@mkdir -p target/lint
+	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds snapshots tests/dbt analyses
 
 docs: setup ## Write the documentation site from the last run's warehouse
 	$(BIN)/c360 docs
