@@ -237,7 +237,8 @@ def read_state(lake: Lake, source: str) -> dict[str, Any] | None:
     except ValueError:
         pass
     raise InputError(
-        f"The cursor file {lake.uri(path)} is damaged. Delete it to pull {source} anew."
+        f"The cursor file {lake.uri(path)} is damaged. Delete it and run again: the cursor comes "
+        f"from the newest batch, or {source} is pulled from its beginning if that batch has none."
     )
 
 

@@ -322,6 +322,25 @@ def test_a_damaged_cursor_file_is_named(lake):
         pull(lake, server.url)
 
 
+def test_a_deleted_cursor_that_the_newest_batch_lacks_means_pulling_from_the_beginning(
+    lake, tmp_path
+):
+    with serving(paged([record(1), record(2)])) as server:
+        pull(lake, server.url)
+        (tmp_path / "in").mkdir()
+        (tmp_path / "in" / "Agents.csv").write_text(
+            "AgentID,Name,Department,Shift\n1,A,B,C\n", encoding="utf-8"
+        )
+        batch = Batch(lake, CONTRACT)
+        land_files(batch, tmp_path / "in")
+        assert commit(batch).batch_id
+        lake.delete(paths.state("orders"))
+        remove_uncommitted(lake)
+        assert read_state(lake, "orders") is None
+        pull(lake, server.url)
+    assert "updated_since" not in server.requests[-1]
+
+
 # Contract
 
 
