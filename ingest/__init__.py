@@ -9,6 +9,6 @@ The order in which data passes through the modules:
 5. `manifest` is what a batch says about itself: the last thing written, so a batch without
    a manifest never happened.
 
-`lake` is where all of it is stored, `paths` is how it is laid out there, and `errors` holds
-everything that can go wrong with a message that its user can act on.
+`lake` is where all of it is stored (`adls`: in Azure), `paths` is how it is laid out there, and
+`errors` holds everything that can go wrong with a message that its user can act on.
 """

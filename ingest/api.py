@@ -24,7 +24,7 @@ import yaml
 from ingest import paths
 from ingest.contract import check_header
 from ingest.errors import ApiError, InputError
-from ingest.landing import Batch, Duplicate, Step, quarantine, read_state
+from ingest.landing import Batch, Duplicate, Step, quarantine, read_versioned_state
 from ingest.manifest import FileRecord, utc_now
 
 if TYPE_CHECKING:
@@ -116,7 +116,10 @@ def land_api(
     step_name = f"api:{source.name}"
     batch.undo(step_name)
     step = Step()
-    state = (read_state(batch.lake, source.name) or {}) if source.incremental else {}
+    state: dict[str, Any] = {}
+    if source.incremental:
+        found, step.api_versions[source.name] = read_versioned_state(batch.lake, source.name)
+        state = found or {}
     pull = _Pull(batch, source, _Boundary(source, state))
     try:
         for page in _pages(source, base_url, token, state.get("cursor")):
@@ -176,6 +179,7 @@ class _Pull:
             sha256=hashlib.sha256(data).hexdigest(),
             bytes=len(data),
             rows=len(self._lines),
+            longest_record=max(map(len, self._lines)),
             header=list(self._file_header),
         )
         self._records.append((name, record))

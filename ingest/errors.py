@@ -12,7 +12,15 @@ class InputError(C360Error):
 
 
 class LakeError(C360Error):
-    """The lake could not be read or written."""
+    """The lake could not be read or written; `passing` tells whether another attempt may help."""
+
+    def __init__(self, message: str, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+
+
+class ConflictError(LakeError):
+    """Somebody else has written the file since it was read."""
 
 
 class ApiError(C360Error):

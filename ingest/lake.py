@@ -1,17 +1,20 @@
 """The lake: a tree of files that appear whole or not at all, local or in the cloud."""
 
+import fcntl
+import hashlib
 import io
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol, cast
 
-from ingest.errors import LakeError
+from ingest.errors import C360Error, ConflictError, LakeError
 
 TEMPORARY = ".tmp-"
+ANY_VERSION = "*"  # no file has it: versions are hashes or ETags
 
 
 class Lake(Protocol):
@@ -33,8 +36,17 @@ class Lake(Protocol):
     def open_write(self, path: str) -> AbstractContextManager[BinaryIO]:
         """Write a file as a stream: there when the block ends well, gone when it raises."""
 
-    def write_bytes(self, path: str, data: bytes) -> None:
-        """Write a whole (small) file."""
+    def read_versioned(self, path: str) -> tuple[bytes | None, str | None]:
+        """Return a whole (small) file and its version; None and None when it isn't there."""
+
+    def write_bytes(self, path: str, data: bytes, expected: str | None = ANY_VERSION) -> None:
+        """Write a whole (small) file.
+
+        With `expected`, a version from `read_versioned` (None: there was no such file), it is
+        written only if that version still stands there: of several writers that expect the same
+        one wins, and the others get a `ConflictError`. It is none when the very same bytes stand
+        there: so a write whose outcome is unknown can be repeated.
+        """
 
     def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
         """Yield the files of a folder, sorted; none when there is no such folder."""
@@ -53,6 +65,44 @@ class Lake(Protocol):
 
     def uri(self, path: str) -> str:
         """Return the name under which an engine opens the path."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Keep other machines' runs out of the lake while the block runs.
+
+        Raises a `LakeError` when another run is in. From the moment that the exclusive use is
+        lost, all that would change the lake raises a `LakeError` too.
+        """
+
+    def check_exclusive(self) -> None:
+        """Raise a `LakeError` when the exclusive use is lost; nothing where none was taken.
+
+        To be asked before a change that isn't one of the lake.
+        """
+
+
+def open_lake(location: str | Path) -> Lake:
+    """Return the lake in a folder, or in the container that an `abfss://` URL names."""
+    if "://" not in str(location):
+        return LocalLake(Path(location))
+    try:
+        # Azure's packages are an extra, and take a second to import.
+        from ingest.adls import AdlsLake
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("azure"):
+            raise
+        raise C360Error(
+            f"The lake {location} is in Azure, and the packages for that aren't installed. "
+            "Run: pip install 'customer-360[azure]'"
+        ) from error
+    return AdlsLake(str(location))
+
+
+def checked(path: str) -> PurePosixPath:
+    """Return a path as the lake's; raise when it leads out of it."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts:
+        raise LakeError(f"{path} is not a path inside the lake.")
+    return pure
 
 
 class _Writer(io.FileIO):
@@ -87,9 +137,12 @@ class LocalLake:
         with self._failure("read", path):
             return self._local(path).open("rb")
 
-    @contextmanager
-    def open_write(self, path: str) -> Iterator[BinaryIO]:
+    def open_write(self, path: str) -> AbstractContextManager[BinaryIO]:
         """Write a file as a stream: there when the block ends well, gone when it raises."""
+        return self._writing(path, ANY_VERSION)
+
+    @contextmanager
+    def _writing(self, path: str, expected: str | None) -> Iterator[BinaryIO]:
         target = self._local(path)
         temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
         with self._failure("write", path):
@@ -102,7 +155,7 @@ class LocalLake:
                 with self._failure("write", path):
                     file.flush()
                     os.fsync(file.fileno())
-            with self._failure("write", path):
+            with self._failure("write", path), self._held(path, expected):
                 os.replace(temporary, target)
                 _sync_folder(target.parent)
         except BaseException:
@@ -110,10 +163,23 @@ class LocalLake:
             self._prune(target.parent)
             raise
 
-    def write_bytes(self, path: str, data: bytes) -> None:
-        """Write a whole (small) file."""
-        with self.open_write(path) as file:
-            file.write(data)
+    def read_versioned(self, path: str) -> tuple[bytes | None, str | None]:
+        """Return a whole (small) file and its version; None and None when it isn't there."""
+        with self._failure("read", path):
+            try:
+                data = self._local(path).read_bytes()
+            except FileNotFoundError:
+                return None, None
+        return data, hashlib.sha256(data).hexdigest()
+
+    def write_bytes(self, path: str, data: bytes, expected: str | None = ANY_VERSION) -> None:
+        """Write a whole (small) file, if the version that is expected still stands there."""
+        try:
+            with self._writing(path, expected) as file:
+                file.write(data)
+        except ConflictError:
+            if self.read_versioned(path)[0] != data:
+                raise
 
     def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
         """Yield the files of a folder, sorted; none when there is no such folder."""
@@ -165,11 +231,30 @@ class LocalLake:
         """Return the absolute path, which is what engines open."""
         return str(self._local(path))
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Do nothing: a local lake is in a home, and that is locked for the run."""
+        return nullcontext()
+
+    def check_exclusive(self) -> None:
+        """Do nothing, as `exclusive` does."""
+
+    @contextmanager
+    def _held(self, path: str, expected: str | None) -> Iterator[None]:
+        """Keep the version that is expected from being replaced by another process meanwhile."""
+        if expected == ANY_VERSION:
+            yield
+            return
+        descriptor = os.open(self.root, os.O_RDONLY)  # the one folder that is never pruned
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if self.read_versioned(path)[1] != expected:
+                raise ConflictError(f"{self.root / path} was changed by another run meanwhile.")
+            yield
+        finally:
+            os.close(descriptor)
+
     def _local(self, path: str) -> Path:
-        pure = PurePosixPath(path)
-        if pure.is_absolute() or ".." in pure.parts:
-            raise LakeError(f"{path} is not a path inside the lake.")
-        return self.root / pure
+        return self.root / checked(path)
 
     def _prune(self, folder: Path) -> None:
         """Remove folders that became empty: a store in the cloud has none either."""

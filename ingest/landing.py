@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from ingest import paths
 from ingest.contract import Entity, check_header, entity_for_file
-from ingest.errors import InputError, LakeError, QuarantinedError
+from ingest.errors import ConflictError, InputError, LakeError, QuarantinedError
 from ingest.lake import Lake
 from ingest.manifest import (
     FileRecord,
@@ -60,6 +60,8 @@ class Step:
     unrecognised: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     api_states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    api_versions: dict[str, str | None] = field(default_factory=dict)
+    """The version of each cursor file that the pull began with."""
 
 
 @dataclass
@@ -182,10 +184,22 @@ def commit(batch: Batch) -> LandingResult:
     steps = list(batch.steps.values())
     records = [record for step in steps for record in step.records]
     states = {name: state for step in steps for name, state in step.api_states.items()}
+    versions = {name: version for step in steps for name, version in step.api_versions.items()}
+    # Asked before anything counts. A run that moves a cursor between here and its writing is kept
+    # from being overwritten all the same; then the records that both pulled are in the lake twice,
+    # which silver's one row a key makes good.
+    for name, state in states.items():
+        data, version = batch.lake.read_versioned(paths.state(name))
+        if version != versions[name] and data != to_json(state):
+            raise _moved(name, f"batch {batch.batch_id} doesn't count")
     if records:
         Manifest(batch.batch_id, utc_now(), records, states).write(batch.lake)
         log.info("Committed batch %s: %d files.", batch.batch_id, len(records))
-    _write_states(batch.lake, states)
+    for name, state in states.items():
+        try:
+            batch.lake.write_bytes(paths.state(name), to_json(state), expected=versions[name])
+        except ConflictError as error:
+            raise _moved(name, f"batch {batch.batch_id} counts without its cursor") from error
     result = LandingResult(
         batch_id=batch.batch_id if records else None,
         records=records,
@@ -202,7 +216,8 @@ def commit(batch: Batch) -> LandingResult:
 def remove_uncommitted(lake: Lake) -> list[str]:
     """Clean up after a run that was killed; return the batches whose files were deleted.
 
-    Not to be called while another run lands files in the same lake.
+    Not to be called while another run lands files in the same lake: a home's lock keeps that from
+    happening on one machine, `Lake.exclusive` between machines.
     """
     lake.remove_temporaries(paths.BRONZE)
     committed = committed_batches(lake)
@@ -214,26 +229,28 @@ def remove_uncommitted(lake: Lake) -> list[str]:
     if committed:
         # The run may have been killed between its manifest and its cursors.
         last = read_manifest(lake, committed[-1])
-        _write_states(
-            lake,
-            {
-                name: state
-                for name, state in last.api_states.items()
-                if (read_state(lake, name) or {}).get("batch_id", "") < last.batch_id
-            },
-        )
+        for name, state in last.api_states.items():
+            current, version = read_versioned_state(lake, name)
+            if (current or {}).get("batch_id", "") < last.batch_id:
+                lake.write_bytes(paths.state(name), to_json(state), expected=version)
     return sorted(removed)
 
 
 def read_state(lake: Lake, source: str) -> dict[str, Any] | None:
     """Return the cursor of an API source, None before its first pull."""
+    return read_versioned_state(lake, source)[0]
+
+
+def read_versioned_state(lake: Lake, source: str) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the cursor of an API source and its file's version; None and None without one."""
     path = paths.state(source)
-    if not lake.exists(path):
-        return None
+    data, version = lake.read_versioned(path)
+    if data is None:
+        return None, version
     try:
-        state = from_json(lake.read_bytes(path))
+        state = from_json(data)
         if isinstance(state, dict):
-            return state
+            return state, version
     except ValueError:
         pass
     raise InputError(
@@ -257,9 +274,11 @@ def quarantine(batch: Batch, path: str, record: FileRecord, name: str) -> FileRe
     return replace(record, path=None, outcome="quarantined", rows=0, malformed_rows=0)
 
 
-def _write_states(lake: Lake, states: Mapping[str, Mapping[str, Any]]) -> None:
-    for name, state in states.items():
-        lake.write_bytes(paths.state(name), to_json(state))
+def _moved(source: str, outcome: str) -> ConflictError:
+    return ConflictError(
+        f"API {source}: another run moved the cursor while this one pulled, so {outcome}. "
+        "Nothing is lost: run again, and it pulls what is missing."
+    )
 
 
 def _list_input(folder: Path) -> list[Path]:
@@ -424,6 +443,7 @@ class _File:
         self._rewritten = structure.rewritten
         record.rows = structure.rows
         record.malformed_rows = structure.malformed_rows
+        record.longest_record = structure.longest_record
         record.parallel_safe = structure.parallel_safe
 
     def check_names(self, record: FileRecord, names: list[str]) -> None:

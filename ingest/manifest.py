@@ -6,8 +6,10 @@ so a batch counts from the moment that its manifest stands under its name.
 
 import secrets
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import simplejson
@@ -18,15 +20,17 @@ from ingest.lake import Lake
 
 _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = 16
+_READERS = 8
 
 
 @dataclass
 class FileRecord:
     """One file (or file of API records) of a batch.
 
-    `sha256` and `bytes` are those of what arrived. `parallel_safe` is false for a CSV file with
-    commas, line breaks or quotes inside of quotes: an engine that starts to read in the middle
-    of such a file can take quoted text for rows.
+    `sha256` and `bytes` are those of what arrived. No record that landed, and so no value, has more
+    bytes than `longest_record` (0 when a manifest is older than that): an engine plans its memory
+    by it. `parallel_safe` is false for a CSV file with commas, line breaks or quotes inside of
+    quotes: an engine that starts to read in the middle of such a file can take quoted text for rows.
     """
 
     entity: str
@@ -37,6 +41,7 @@ class FileRecord:
     bytes: int
     rows: int = 0
     malformed_rows: int = 0
+    longest_record: int = 0
     header: list[str] = field(default_factory=list)
     missing_columns: list[str] = field(default_factory=list)
     extra_columns: list[str] = field(default_factory=list)
@@ -91,8 +96,9 @@ def committed_batches(lake: Lake) -> list[str]:
 
 def read_manifests(lake: Lake) -> Iterator[Manifest]:
     """Yield the manifests of all committed batches, oldest first."""
-    for batch_id in committed_batches(lake):
-        yield read_manifest(lake, batch_id)
+    # Several at a time: a store in the cloud takes its time to answer for each.
+    with ThreadPoolExecutor(_READERS) as pool:
+        yield from pool.map(partial(read_manifest, lake), committed_batches(lake))
 
 
 def new_batch_id(committed: Iterable[str], now: datetime | None = None) -> str:

@@ -79,6 +79,7 @@ class Structure:
     header: list[str] = field(default_factory=list)
     rows: int = 0
     malformed_rows: int = 0
+    longest_record: int = 0
     rewritten: bool = False
     parallel_safe: bool = True
 
@@ -280,6 +281,7 @@ class _Checker:
         )
         if in_rhythm and self._line_ends_agree(buffer, start, window, separators[ends], used):
             self.result.rows += len(ends)
+            self._measure(int(np.diff(separators[ends], prepend=-1).max()))
             self._keep(memoryview(buffer)[start : start + used])
             if quoted:
                 self._line += int(np.count_nonzero(kind[: np.searchsorted(at, used)] == _LF))
@@ -364,6 +366,7 @@ class _Checker:
         dropped = blank | bad
         as_header = after_cr if self._crlf else ~after_cr
         self.result.rows += int(np.count_nonzero(~dropped))
+        self._measure(int((ends - starts)[~dropped].max(initial=0)) + 2)  # with the longer line end
         if (as_header & ~dropped).all():
             self._keep(memoryview(buffer)[start : start + used])
         else:
@@ -475,21 +478,24 @@ class _Checker:
         """Keep a record as it is, or write its fields in a way that no reader can misread."""
         record = buffer[start:end]
         content = record.removesuffix(b"\n").removesuffix(b"\r")
-        if self._strict.fullmatch(record):
-            self._keep(record)
-        else:
+        if not self._strict.fullmatch(record):
             self._deviate(start)
             content = b",".join(
                 _properly_quoted(raw) if b'"' in raw else raw for raw in _split(content)
             )
             line_end = b"\r\n" if self._crlf else b"\n"
-            self._keep(content + (line_end if record.endswith(b"\n") else b""))
+            record = content + (line_end if record.endswith(b"\n") else b"")
+        self._keep(record)
+        self._measure(len(record))
         if self.result.parallel_safe and b'"' in content:
             self.result.parallel_safe = not any(
                 _MISLEADING.search(raw, 1, len(raw) - 1)
                 for raw in _split(content)
                 if raw.startswith(b'"')
             )
+
+    def _measure(self, size: int) -> None:
+        self.result.longest_record = max(self.result.longest_record, size)
 
     def _keep(self, data: bytes | memoryview) -> None:
         if self._second_copy:

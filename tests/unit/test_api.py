@@ -16,10 +16,10 @@ import pytest
 from ingest import api, paths
 from ingest.api import Incremental, Pages, Source, land_api, load_sources
 from ingest.contract import load_contract
-from ingest.errors import ApiError, InputError
+from ingest.errors import ApiError, ConflictError, InputError
 from ingest.lake import LocalLake
 from ingest.landing import Batch, commit, land_files, read_state, remove_uncommitted
-from ingest.manifest import read_manifest
+from ingest.manifest import Manifest, committed_batches, read_manifest
 
 CONTRACT = load_contract(Path(__file__).parents[2])
 SOURCE = Source(
@@ -305,6 +305,57 @@ def test_a_run_killed_between_manifest_and_cursor_is_made_good(lake):
         remove_uncommitted(lake)
         assert read_state(lake, "orders") == state
         assert pull(lake, server.url).batch_id is None
+
+
+def test_of_two_runs_that_pulled_from_the_same_cursor_one_counts(lake):
+    records = [record(1)]
+    with serving(paged(records)) as server:
+        pull(lake, server.url)
+        records.append(record(2, "2026-01-02T00:00:00Z"))
+        mine, theirs = Batch(lake, CONTRACT), Batch(lake, CONTRACT)
+        land_api(mine, SOURCE, server.url)
+        land_api(theirs, SOURCE, server.url)
+        assert commit(theirs).batch_id
+        state = read_state(lake, "orders")
+        with pytest.raises(ConflictError, match=r"orders: another run moved the cursor.*run again"):
+            commit(mine)
+        assert read_state(lake, "orders") == state
+        assert mine.batch_id not in committed_batches(lake)
+        assert remove_uncommitted(lake) == [mine.batch_id]
+        assert pull(lake, server.url).batch_id is None
+        records.append(record(3, "2026-01-03T00:00:00Z"))
+        assert len(lines(lake, pull(lake, server.url))) == 1
+
+
+def test_a_cursor_that_moves_while_a_batch_is_committed_is_not_overwritten(lake, monkeypatch):
+    records = [record(1)]
+    with serving(paged(records)) as server:
+        batch = Batch(lake, CONTRACT)
+        land_api(batch, SOURCE, server.url)
+        write, theirs = Manifest.write, b'{"cursor": "2026-01-02T00:00:00Z", "batch_id": "0"}'
+
+        def moved_meanwhile(manifest, lake):
+            write(manifest, lake)
+            lake.write_bytes(paths.state("orders"), theirs)
+
+        monkeypatch.setattr(Manifest, "write", moved_meanwhile)
+        with pytest.raises(ConflictError, match=f"batch {batch.batch_id} counts without its curs"):
+            commit(batch)
+        assert lake.read_bytes(paths.state("orders")) == theirs
+        monkeypatch.undo()
+        assert remove_uncommitted(lake) == []
+        assert read_state(lake, "orders")["cursor"] == "2026-01-01T00:00:00Z"
+        records.append(record(2, "2026-01-02T00:00:00Z"))
+        monkeypatch.setenv("TEST_TOKEN", TOKEN)
+        assert len(lines(lake, pull(lake, server.url))) == 1
+
+
+def test_a_commit_can_be_repeated(lake):
+    with serving(paged([record(1)])) as server:
+        batch = Batch(lake, CONTRACT)
+        land_api(batch, SOURCE, server.url)
+        assert commit(batch).batch_id == commit(batch).batch_id == batch.batch_id
+    assert committed_batches(lake) == [batch.batch_id]
 
 
 def test_without_an_incremental_field_equal_files_land_once(lake):

@@ -64,6 +64,7 @@ def test_a_clean_file_lands_byte_for_byte_with_its_manifest(lake, inbox):
             "bytes": len(content),
             "rows": 1,
             "malformed_rows": 0,
+            "longest_record": len(b"StoreID,Location,Manager,OpenHours\r\n"),
             "header": ["StoreID", "Location", "Manager", "OpenHours"],
             "missing_columns": [],
             "extra_columns": [],

@@ -126,6 +126,18 @@ def oracle(data, max_record=structure.MAX_RECORD, max_text=structure._MAX_TEXT):
     return (header, rows, malformed) if header else None
 
 
+def record_sizes(data):
+    """Return the bytes of each record of a well-formed file, its line end included."""
+    position, sizes = 3 if data.startswith(b"\xef\xbb\xbf") else 0, []
+    while position < len(data):
+        end = data.find(b"\n", position) + 1 or len(data)
+        if data[position:end] not in (b"\n", b"\r\n"):
+            _, end = oracle_record(data, position, structure.MAX_RECORD)
+            sizes.append(end - position)
+        position = end
+    return sizes
+
+
 def read_with_csv(content):
     text = content.decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -198,6 +210,8 @@ def test_any_file_lands_as_the_oracle_reads_it(file, block, window, data):
     assert result.rows == len(rows)
     assert result.malformed_rows == len(malformed)
     assert read_with_csv(sink.landed) == rows
+    longest = max(record_sizes(sink.landed))
+    assert longest <= result.longest_record <= longest + 2  # a line end may count as the longer one
     if not result.rewritten:
         assert sink.landed == content
 

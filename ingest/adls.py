@@ -1,0 +1,584 @@
+"""The lake in Azure Data Lake Storage Gen2: a container of an account with hierarchical namespace.
+
+What the guarantees of `Lake` rest on there, by the service's REST documentation:
+
+- A file is uploaded under a temporary name in its own folder, in chunks that don't show before
+  they are flushed, and then renamed, which replaces what stood there in one step.
+- A conditional write is that rename with a condition on its destination (`If-Match` with the ETag
+  that was read, `If-None-Match: *` for a file that must not be there): the service checks and
+  renames in one step. A condition on the upload would leave the name half-written meanwhile.
+- Exclusive use is a lease on the file `_run.lock`: it is renewed while the run works, and ends by
+  itself a minute after a run that was killed.
+
+A request that fails in passing is repeated by Azure's own client. Where its first answer got lost,
+a repeated rename finds no source any more; the file's ETag, which a rename keeps, then tells that
+it is done.
+"""
+
+import io
+import logging
+import os
+import re
+import secrets
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, NamedTuple, cast
+from urllib.parse import parse_qs, urlsplit
+
+from azure.core import MatchConditions
+from azure.core.credentials import AccessToken, AzureSasCredential
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.storage.filedatalake import (
+    DataLakeFileClient,
+    DataLakeLeaseClient,
+    FileSystemClient,
+)
+
+from ingest.errors import C360Error, ConflictError, LakeError
+from ingest.lake import ANY_VERSION, TEMPORARY, checked
+from ingest.manifest import utc_now
+
+log = logging.getLogger(__name__)
+
+ENDPOINT_VARIABLE = "C360_LAKE_ENDPOINT"
+LOCK = "_run.lock"
+
+# A file that is being written takes up to six chunks of memory, however large it gets: four on
+# their way, the one that is being filled, and its copy when it is handed over.
+_CHUNK = 4 << 20
+_ON_THEIR_WAY = 4
+_UPLOADS = 6  # chunks at a time over all files; the client has ten connections for everything
+
+# The service allows 15 to 60 seconds; what a killed run holds is free after that time.
+_LEASE_SECONDS = 60
+_RENEW_SECONDS = 20
+
+# Five attempts over half a minute for a service that is busy, two for one that can't be reached.
+_RETRIES: dict[str, Any] = {
+    "retry_total": 4,
+    "retry_connect": 1,
+    "retry_read": 4,
+    "retry_status": 4,
+    "initial_backoff": 1,
+    "increment_base": 2,
+    "random_jitter_range": 1,
+    "connection_timeout": 5,
+    "read_timeout": 60,
+}
+
+# Its name on the dfs endpoint and on the Blob endpoint, which Azure's client uses to read.
+_NO_CONTAINER = ("FilesystemNotFound", "ContainerNotFound")
+
+_LOCATION = re.compile(r"abfss://([a-z0-9-]+)@([a-z0-9]+)(\.dfs\.[a-z0-9.-]+)(?:/(.*))?")
+
+
+class AdlsLake:
+    """A lake in a container, or in a folder of one: `abfss://container@account.dfs.…/folder`.
+
+    Signs in with the first that the environment has: AZURE_STORAGE_CONNECTION_STRING,
+    AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN; else with Azure's default credential (managed
+    identity, service principal, `az login`). C360_LAKE_ENDPOINT replaces the account's URL.
+    """
+
+    def __init__(self, location: str) -> None:
+        match = _LOCATION.fullmatch(location)
+        if not match:
+            raise C360Error(
+                f"The lake {location} must be a folder, or like "
+                "abfss://container@account.dfs.core.windows.net/folder."
+            )
+        self._container, self._account, suffix, folder = match.groups()
+        self._folder = "/".join(checked(folder or "").parts)
+        self._location = f"abfss://{self._container}@{self._account}{suffix}"
+        self._endpoint = os.environ.get(ENDPOINT_VARIABLE) or f"https://{self._account}{suffix}"
+        try:
+            self._auth = _Auth.from_environment(self._account)
+            self._files = FileSystemClient(
+                self._endpoint, self._container, credential=self._auth.credential, **_RETRIES
+            )
+        except ValueError as error:
+            raise C360Error(f"The lake {location} cannot be opened: {error}") from error
+        self._uploads = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="adls")
+        self._lease: _Lease | None = None
+
+    def exists(self, path: str) -> bool:
+        """Tell whether a file stands there."""
+        with self._failure("read", path):
+            try:
+                found = self._file(path).get_file_properties()
+            except ResourceNotFoundError as error:
+                if _code(error) in _NO_CONTAINER:
+                    raise
+                return False
+        return found.metadata.get("hdi_isfolder") != "true"
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return a whole (small) file."""
+        with self._failure("read", path):
+            return self._file(path).download_file().readall()
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file to read it as a stream, from any place in it, a chunk in memory."""
+        with self._failure("read", path):
+            raw = _Download(self, path)
+        return cast(BinaryIO, io.BufferedReader(raw, _CHUNK))
+
+    def open_write(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """Write a file as a stream: there when the block ends well, gone when it raises."""
+        return self._writing(path, {})
+
+    @contextmanager
+    def _writing(self, path: str, conditions: dict[str, Any]) -> Iterator[BinaryIO]:
+        folder = checked(path).parent.as_posix()
+        temporary = self._file(f"{folder}/{TEMPORARY}{secrets.token_hex(8)}")
+        with self._failure("write", path):
+            temporary.create_file()
+        upload = _Upload(self, temporary, path)
+        file = io.BufferedWriter(upload, _CHUNK)
+        try:
+            yield cast(BinaryIO, file)
+            file.flush()
+            with self._failure("write", path):
+                self._rename(temporary, path, upload.finish(), conditions)
+        except BaseException:
+            upload.abandon()
+            with suppress(AzureError):
+                temporary.delete_file()
+            self._prune(folder)
+            raise
+        finally:
+            file.close()
+
+    def read_versioned(self, path: str) -> tuple[bytes | None, str | None]:
+        """Return a whole (small) file and its ETag; None and None when it isn't there."""
+        with self._failure("read", path):
+            try:
+                found = self._file(path).download_file()
+                return found.readall(), found.properties.etag
+            except ResourceNotFoundError as error:
+                if _code(error) in _NO_CONTAINER:
+                    raise
+                return None, None
+
+    def write_bytes(self, path: str, data: bytes, expected: str | None = ANY_VERSION) -> None:
+        """Write a whole (small) file, if the version that is expected still stands there."""
+        conditions: dict[str, Any] = {}
+        if expected is None:
+            conditions = {"match_condition": MatchConditions.IfMissing}
+        elif expected != ANY_VERSION:
+            conditions = {"match_condition": MatchConditions.IfNotModified, "etag": expected}
+        try:
+            with self._writing(path, conditions) as file:
+                file.write(data)
+        except ConflictError:
+            if self.read_versioned(path)[0] != data:
+                raise
+
+    def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
+        """Yield the files of a folder, sorted; none when there is no such folder."""
+        with self._failure("list", prefix):
+            names = sorted(
+                path
+                for path, is_folder in self._entries(prefix, recursive)
+                if not is_folder and not _is_temporary(path)
+            )
+        yield from names
+
+    def move(self, src: str, dst: str) -> None:
+        """Give a file its new name, replacing what stood there, in one step."""
+        source = self._file(src)
+        with self._failure("write", dst):
+            etag = source.get_file_properties().etag
+            try:
+                self._rename(source, dst, etag, {})
+            except ResourceNotFoundError as error:
+                if _code(error) != "RenameDestinationParentPathNotFound":
+                    raise
+                self._make_folder(checked(dst).parent.as_posix())
+                self._rename(source, dst, etag, {})
+        self._prune(checked(src).parent.as_posix())
+
+    def delete(self, path: str) -> None:
+        """Delete a file; no complaint when it isn't there."""
+        self._delete(path, lambda: self._file(path).delete_file())
+
+    def delete_tree(self, prefix: str) -> None:
+        """Delete a folder with all that is in it; no complaint when it isn't there."""
+        folder = self._files.get_directory_client(self._name(prefix) or "/")
+        self._delete(prefix, folder.delete_directory)
+
+    def remove_temporaries(self, prefix: str) -> None:
+        """Delete what writers that were killed left behind under a folder."""
+        with self._failure("delete", prefix):
+            entries = list(self._entries(prefix, recursive=True))
+        folders = {path for path, is_folder in entries if is_folder}
+        for path, is_folder in entries:
+            if is_folder:
+                continue
+            if _is_temporary(path):
+                self.delete(path)
+            else:
+                folders.difference_update(p.as_posix() for p in checked(path).parents)
+        for folder in sorted(folders, reverse=True):
+            self._prune(folder)
+
+    def uri(self, path: str) -> str:
+        """Return the URL that names the path to Azure's engines."""
+        return "/".join(filter(None, (self._location, self._name(path))))
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other runs out of the lake while the block runs, by a lease."""
+        with self._failure("write", LOCK):
+            lease = _Lease(self._file(LOCK), self.uri(""))
+        self._lease = lease
+        try:
+            yield
+        finally:
+            self._lease = None
+            lease.release()
+
+    def check_exclusive(self) -> None:
+        """Raise a `LakeError` when the exclusive use is lost; nothing where none was taken."""
+        if self._lease:
+            with self._failure("write", LOCK):
+                self._lease.renew()
+
+    def _name(self, path: str) -> str:
+        """Return a path as the container has it; the root is empty."""
+        return "/".join(filter(None, (self._folder, *checked(path).parts)))
+
+    def _file(self, path: str) -> DataLakeFileClient:
+        return self._files.get_file_client(self._name(path))
+
+    def _entries(self, prefix: str, recursive: bool) -> Iterator[tuple[str, bool]]:
+        """Yield what is under a folder: each path, and whether it is a folder itself."""
+        start = len(self._folder) + 1 if self._folder else 0
+        try:
+            for entry in self._files.get_paths(self._name(prefix) or None, recursive=recursive):
+                yield entry.name[start:], entry.is_directory
+        except ResourceNotFoundError as error:
+            if _code(error) in _NO_CONTAINER:
+                raise
+
+    def _rename(
+        self, source: DataLakeFileClient, path: str, etag: str, conditions: dict[str, Any]
+    ) -> None:
+        try:
+            source.rename_file(f"{self._container}/{self._name(path)}", **conditions)
+        except (ResourceModifiedError, ResourceExistsError) as error:
+            if not conditions:
+                raise
+            raise ConflictError(
+                f"{self.uri(path)} was changed by another run meanwhile."
+            ) from error
+        except ResourceNotFoundError:
+            # Gone because it is done, by a request whose answer got lost?
+            with suppress(ResourceNotFoundError):
+                if self._file(path).get_file_properties().etag == etag:
+                    return
+            raise
+
+    def _make_folder(self, folder: str) -> None:
+        with suppress(ResourceExistsError):
+            self._files.get_directory_client(self._name(folder)).create_directory(
+                match_condition=MatchConditions.IfMissing
+            )
+
+    def _delete(self, path: str, request: Any) -> None:
+        with self._failure("delete", path):
+            try:
+                request()
+            except ResourceNotFoundError as error:
+                if _code(error) in _NO_CONTAINER:
+                    raise
+                return
+        self._prune(checked(path).parent.as_posix())
+
+    def _prune(self, folder: str) -> None:
+        """Remove folders that became empty, as a local lake does."""
+        with suppress(AzureError):
+            while folder not in ("", "."):
+                # Refused by the service when something is in it.
+                self._file(folder).delete_file(recursive=False)
+                folder = checked(folder).parent.as_posix()
+
+    @contextmanager
+    def _failure(self, verb: str, path: str) -> Iterator[None]:
+        """Turn what goes wrong into a `LakeError`; refuse changes once exclusive use is lost."""
+        try:
+            if self._lease and verb in ("write", "delete"):
+                self._lease.confirm()
+            yield
+        except AzureError as error:
+            reason, passing = self._reason(error)
+            raise LakeError(f"Cannot {verb} {self.uri(path)}: {reason}.", passing) from error
+
+    def _reason(self, error: AzureError) -> tuple[str, bool]:
+        """Return what went wrong, for the user, and whether it may be gone at the next attempt."""
+        code, status = _code(error), getattr(error, "status_code", None)
+        first_line = _first_line(error)
+        if isinstance(error, ClientAuthenticationError) and status is None:
+            return f"{self._auth.source} is not usable ({first_line})", False
+        if isinstance(error, ServiceRequestError):
+            host = urlsplit(self._endpoint).netloc
+            return f"{host} can't be reached. Check the account's name and the network", True
+        if isinstance(error, ServiceResponseError):
+            return "the connection to the storage account broke off", True
+        if status in (401, 403):
+            return self._auth.refused(code), False
+        if code in _NO_CONTAINER:
+            return (
+                f"the storage account {self._account} has no container {self._container}. "
+                "Create it, or correct C360_LAKE"
+            ), False
+        if code in ("PathNotFound", "BlobNotFound", "SourcePathNotFound"):
+            return "there is no such file", False
+        if isinstance(error, ResourceModifiedError):
+            return "it was changed while it was read", True
+        return f"{code or first_line} (status {status})", bool(status and status >= 500)
+
+
+def _code(error: BaseException) -> str:
+    """Return the service's own name for an error; empty when it gave none."""
+    code = getattr(error, "error_code", None) or ""
+    return str(getattr(code, "value", code))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _is_temporary(path: str) -> bool:
+    return path.rpartition("/")[2].startswith(TEMPORARY)
+
+
+class _Auth(NamedTuple):
+    """How the lake signs in, and where that comes from."""
+
+    source: str
+    credential: Any
+
+    @classmethod
+    def from_environment(cls, account: str) -> "_Auth":
+        for source in (
+            "AZURE_STORAGE_CONNECTION_STRING",
+            "AZURE_STORAGE_KEY",
+            "AZURE_STORAGE_SAS_TOKEN",
+        ):
+            if value := os.environ.get(source, "").strip():
+                break
+        else:
+            return cls("", _Identity())
+        if source == "AZURE_STORAGE_SAS_TOKEN":
+            return cls(source, AzureSasCredential(value.lstrip("?")))
+        if source == "AZURE_STORAGE_KEY":
+            return cls(source, {"account_name": account, "account_key": value})
+        parts = dict(part.partition("=")[::2] for part in value.split(";"))
+        if parts.get("AccountName", account) != account:
+            raise C360Error(
+                f"{source} is for the storage account {parts['AccountName']}, but C360_LAKE is in "
+                f"{account}."
+            )
+        if sas := parts.get("SharedAccessSignature"):
+            return cls(source, AzureSasCredential(sas.lstrip("?")))
+        if key := parts.get("AccountKey"):
+            return cls(source, {"account_name": account, "account_key": key})
+        raise C360Error(f"{source} has neither AccountKey nor SharedAccessSignature.")
+
+    def refused(self, code: str) -> str:
+        if not self.source:
+            return (
+                f"the storage account refused this identity ({code}). It needs the role Storage "
+                "Blob Data Contributor on the container"
+            )
+        if isinstance(self.credential, AzureSasCredential):
+            expiry = parse_qs(self.credential.signature).get("se", [""])[0]
+            with suppress(ValueError, TypeError):
+                if datetime.fromisoformat(expiry) < datetime.now(UTC):
+                    return f"the token in {self.source} expired at {expiry}. Set a new one"
+        return f"the storage account refused {self.source} ({code}). Set the right one"
+
+
+class _Identity:
+    """Azure's default credential, whose failure is final: the client would try it for a minute."""
+
+    def __init__(self) -> None:
+        from azure.identity import DefaultAzureCredential
+
+        # What it says of each way that it tried is in the error too.
+        logging.getLogger("azure.identity").setLevel(logging.ERROR)
+        self._credential = DefaultAzureCredential()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        try:
+            return self._credential.get_token(*scopes, **options)
+        except ClientAuthenticationError as error:
+            raise LakeError(
+                "No way to sign in to Azure was found. Run `az login`, or set AZURE_STORAGE_KEY, "
+                "AZURE_STORAGE_SAS_TOKEN or a service principal's AZURE_CLIENT_ID, "
+                f"AZURE_TENANT_ID and AZURE_CLIENT_SECRET ({_first_line(error)})."
+            ) from error
+
+
+class _Upload(io.RawIOBase):
+    """Takes a file's bytes in chunks and appends several at a time to the temporary file."""
+
+    def __init__(self, lake: AdlsLake, file: DataLakeFileClient, path: str) -> None:
+        self._lake, self._file, self._path = lake, file, path
+        self._futures: deque[Future[Any]] = deque()
+        self._size = 0
+        self._abandoned = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        chunk = bytes(data[:_CHUNK])
+        if not self._abandoned:
+            with self._lake._failure("write", self._path):
+                if len(self._futures) == _ON_THEIR_WAY:
+                    self._futures.popleft().result()
+            self._futures.append(
+                self._lake._uploads.submit(self._file.append_data, chunk, self._size, len(chunk))
+            )
+            self._size += len(chunk)
+        return len(chunk)
+
+    def finish(self) -> str:
+        """Make the bytes the file's content; return its ETag."""
+        while self._futures:
+            self._futures.popleft().result()
+        return cast(str, self._file.flush_data(self._size)["etag"])
+
+    def abandon(self) -> None:
+        """Take no more, and wait for what is on its way."""
+        self._abandoned = True
+        while self._futures:
+            future = self._futures.popleft()
+            if not future.cancel():
+                future.exception()
+
+
+class _Download(io.RawIOBase):
+    """Reads ranges of a file, all of one version."""
+
+    def __init__(self, lake: AdlsLake, path: str) -> None:
+        self._lake, self._path, self._file = lake, path, lake._file(path)
+        properties = self._file.get_file_properties()
+        self._size, self._etag = properties.size, properties.etag
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError(f"negative seek position {base + offset}")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._read(min(len(buffer), self._size - self._position))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readall(self) -> bytes:
+        return self._read(self._size - self._position)
+
+    def _read(self, length: int) -> bytes:
+        if length <= 0:
+            return b""
+        with self._lake._failure("read", self._path):
+            data = self._file.download_file(
+                self._position,
+                length,
+                etag=self._etag,
+                match_condition=MatchConditions.IfNotModified,
+            ).readall()
+        self._position += len(data)
+        return data
+
+
+class _Lease:
+    """A lease on the lock file, renewed in the background until it is released."""
+
+    def __init__(self, file: DataLakeFileClient, lake: str) -> None:
+        self._lake = lake
+        with suppress(ResourceExistsError):
+            # Without the condition it would break another run's lease.
+            file.create_file(match_condition=MatchConditions.IfMissing)
+        self._lease = DataLakeLeaseClient(file)
+        try:
+            self._lease.acquire(_LEASE_SECONDS)
+        except HttpResponseError as error:
+            if _code(error) != "LeaseAlreadyPresent":
+                raise
+            holder = file.get_file_properties().metadata.get("holder", "unknown")
+            raise LakeError(
+                f"Another run is using the lake {lake} ({holder}). Wait until it has finished. "
+                f"If it was killed, its claim ends by itself within {_LEASE_SECONDS} seconds.",
+                passing=True,
+            ) from None
+        self._renewed = time.time()
+        holder = f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}"
+        file.set_metadata({"holder": holder.encode("ascii", "replace").decode()}, lease=self._lease)
+        self._released = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="adls-lease", daemon=True)
+        self._thread.start()
+
+    def renew(self) -> None:
+        """Renew the lease; raise a `LakeError` when it is lost."""
+        began = time.time()
+        try:
+            self._lease.renew()
+        except HttpResponseError as error:
+            self._renewed = 0  # so that the next change asks again
+            if error.status_code not in (404, 409, 412):
+                raise
+            raise LakeError(
+                f"This run has lost its exclusive use of the lake {self._lake} (it could not renew "
+                "it in time, or somebody ended it), so it stops here. Run again."
+            ) from error
+        self._renewed = began
+
+    def confirm(self) -> None:
+        """Raise when the lease is lost; asks the service only when the last renewal is too old.
+
+        By the wall clock: a machine that slept has perhaps missed its renewals.
+        """
+        if abs(time.time() - self._renewed) > 1.5 * _RENEW_SECONDS:
+            self.renew()
+
+    def release(self) -> None:
+        """End the exclusive use; if that fails, it ends by itself."""
+        self._released.set()
+        self._thread.join()
+        with suppress(AzureError):
+            self._lease.release()
+
+    def _keep(self) -> None:
+        while not self._released.wait(_RENEW_SECONDS):
+            try:
+                self.renew()
+            except (AzureError, LakeError) as error:
+                log.warning("the exclusive use of the lake was not renewed: %s", error)
