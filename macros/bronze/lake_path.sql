@@ -12,6 +12,23 @@
 {%- endmacro %}
 
 
+{#-
+    The lake's address for a pool: abfss://<filesystem>@<account host>/<folder> as an https URL of the dfs endpoint, which is
+    the one that CETAS can write to.
+-#}
+{% macro lake_url() -%}
+    {%- set lake = env_var('C360_LAKE', '').rstrip('/') -%}
+    {%- set parts = modules.re.match('abfss?://([^@/]+)@([^/]+)(/.*)?$', lake) -%}
+    {%- if not parts -%}
+        {{ exceptions.raise_compiler_error(
+            'Set C360_LAKE to the lake in the cloud, as abfss://<filesystem>@<account>.dfs.core.windows.net/<folder>; it is '
+            ~ (lake or 'not set') ~ '.'
+        ) }}
+    {%- endif -%}
+    {{ return('https://' ~ parts[2] ~ '/' ~ parts[1] ~ (parts[3] or '')) }}
+{%- endmacro %}
+
+
 {#- The silver version that this invocation writes: C360_VERSION, or one of its own that sorts by time like a batch. -#}
 {% macro silver_version() -%}
     {{ return(env_var('C360_VERSION', run_started_at.strftime('%Y%m%dT%H%M%SZ') ~ '-' ~ invocation_id[:6])) }}

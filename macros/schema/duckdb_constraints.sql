@@ -9,3 +9,7 @@
         {%- endfor %}
     )
 {%- endmacro %}
+
+
+{#- The same for the `indexes` that the models name, which serve look-ups on Azure SQL. -#}
+{% macro duckdb__create_indexes(relation) %}{% endmacro %}

@@ -51,7 +51,7 @@ totals as (
 )
 
 select
-    dimension,
+    {{ collated('dimension') }} as dimension,
     member,
     channel,
     cast(total_orders as {{ engine_type('bigint') }}) as total_orders,

@@ -62,7 +62,7 @@ select
     tier_level,
     spend_percent_rank,
     case
-        when purchase_frequency = 0 then 'No Purchases'
+        when purchase_frequency = 0 then {{ collated("'No Purchases'") }}
         when spend_percent_rank <= {{ var('high_value_share') }} then 'High-Value Customer'
         when purchase_frequency = 1 then 'One-Time Buyer'
         when tier_level is not null then 'Loyalty Champion'

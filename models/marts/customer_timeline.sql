@@ -2,7 +2,7 @@ with orders as (
     select
         orders.customer_id,
         orders.ordered_at as occurred_at,
-        'online order' as touchpoint,
+        {{ collated("'online order'") }} as touchpoint,
         orders.status as event,
         orders.order_id as reference_id,
         orders.amount,
@@ -15,7 +15,7 @@ visits as (
     select
         visits.customer_id,
         visits.purchased_at as occurred_at,
-        'store purchase' as touchpoint,
+        {{ collated("'store purchase'") }} as touchpoint,
         'Purchase' as event,
         visits.transaction_id as reference_id,
         visits.amount,
@@ -28,7 +28,7 @@ contacts as (
     select
         customer_id,
         interacted_at as occurred_at,
-        'service contact' as touchpoint,
+        {{ collated("'service contact'") }} as touchpoint,
         resolution_status as event,
         interaction_id as reference_id,
         cast(null as decimal(10, 2)) as amount,
@@ -40,7 +40,7 @@ point_changes as (
     select
         accounts.customer_id,
         changes.transacted_at as occurred_at,
-        'loyalty change' as touchpoint,
+        {{ collated("'loyalty change'") }} as touchpoint,
         changes.reason as event,
         accounts.loyalty_id as reference_id,
         cast(null as decimal(10, 2)) as amount,

@@ -1,12 +1,12 @@
 with transactions as (
     select
-        'online' as channel,
+        {{ collated("'online'") }} as channel,
         ordered_at as occurred_at,
         amount
     from {{ ref('fct_online_transactions') }}
     union all
     select
-        'in_store' as channel,
+        {{ collated("'in_store'") }} as channel,
         purchased_at as occurred_at,
         amount
     from {{ ref('fct_in_store_transactions') }}

@@ -16,7 +16,7 @@ stores as (
 )
 
 select
-    'online' as channel,
+    {{ collated("'online'") }} as channel,
     online_orders.order_id as reference_id,
     online_orders.customer_id,
     online_orders.ordered_at as purchased_at,
@@ -30,7 +30,7 @@ from online_orders
 inner join products on online_orders.product_id = products.product_id
 union all
 select
-    'in_store' as channel,
+    {{ collated("'in_store'") }} as channel,
     store_purchases.transaction_id as reference_id,
     store_purchases.customer_id,
     store_purchases.purchased_at,

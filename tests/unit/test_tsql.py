@@ -41,7 +41,7 @@ def words(text: str) -> frozenset[str]:
 FUNCTIONS = words(
     "abs cast charindex coalesce concat count dateadd datediff datepart day floor left len lower"
     " max min month nchar ntile nullif patindex percent_rank rank replace right row_number sign"
-    " substring sum trim try_cast year"
+    " string_escape substring sum trim try_cast year"
 )
 # What stands before a bracket without being a function: words of the language, types, aliases.
 NO_FUNCTIONS = words(
@@ -153,6 +153,56 @@ def test_every_statement_keeps_to_what_t_sql_has(engine: str) -> None:
         assert called - NO_FUNCTIONS - FUNCTIONS == set(), name
         for lengths in re.findall(r"nvarchar\((\w+)\)", code):
             assert lengths == "max" or int(lengths) <= 4000, name
+
+
+@pytest.mark.parametrize(
+    ("sql", "wrapped"),
+    [
+        ("select 1 as n", "with x as ( select 1 as n )"),
+        (
+            "with a as (select 1 as n) select n from a",
+            "with a as (select 1 as n) , x as ( select n from a )",
+        ),
+        (
+            "-- it's (\nwith a as (select ') select' as n), b as (select n from a)\nselect 1 as n",
+            "-- it's ( with a as (select ') select' as n), b as (select n from a)"
+            " , x as ( select 1 as n )",
+        ),
+        (
+            'with [a)] as (select "b(" from t) select (select c from [a)]) as n union all select 2',
+            'with [a)] as (select "b(" from t)'
+            " , x as ( select (select c from [a)]) as n union all select 2 )",
+        ),
+    ],
+)
+def test_a_query_becomes_the_last_of_its_common_table_expressions(
+    tmp_path: Path, sql: str, wrapped: str
+) -> None:
+    result = SYNAPSE.macro("sqlserver_as_cte", sql, "x")
+    assert " ".join(result.split()) == wrapped
+    assert parse_errors(tmp_path, {"wrapped": f"{result} select * from x"}) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "ending"),
+    [
+        (
+            "select a from t order by a desc",
+            "order by a desc offset 0 rows fetch first 5 rows only",
+        ),
+        ("select a from t order by max(a), b", "b offset 0 rows fetch first 5 rows only"),
+        ("select a from t", "select top (5) * from dbt_show"),
+        ("select row_number() over (order by a) as r from t", "select top (5) * from dbt_show"),
+        (
+            "with a as (select top 3 b from t order by b) select b from a",
+            "select top (5) * from dbt_show",
+        ),
+    ],
+)
+def test_a_shown_query_is_cut_and_keeps_its_order(tmp_path: Path, sql: str, ending: str) -> None:
+    result = SYNAPSE.macro("synapse__get_limit_subquery_sql", sql, 5)
+    assert " ".join(result.split()).endswith(ending)
+    assert parse_errors(tmp_path, {"shown": result}) == []
 
 
 # --- One SQL for every engine: what differs is in macros ----------------------------------------

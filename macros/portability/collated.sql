@@ -1,0 +1,23 @@
+{#-
+    A text, or the type of a text column, that compares by code point whatever collation the database has. What a model
+    writes out as a literal and others join or unite with what is stored needs it.
+    Example: collated("'online'") as channel
+-#}
+{% macro collated(text) -%}
+    {{ return(adapter.dispatch('collated')(text)) }}
+{%- endmacro %}
+
+
+{% macro duckdb__collated(text) -%}
+    {{ return(text) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__collated(text) -%}
+    {{ return(text ~ ' collate Latin1_General_100_BIN2') }}
+{%- endmacro %}
+
+
+{% macro synapse__collated(text) -%}
+    {{ return(sqlserver__collated(text)) }}
+{%- endmacro %}
