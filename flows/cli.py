@@ -154,6 +154,19 @@ def demo(
 
 
 @app.command()
+def load(home: HomeOption = DEFAULT_HOME) -> None:
+    """Copy the published silver of a lake on Azure into Azure SQL Database again.
+
+    `c360 run --target azure` does it on its way; this is for a database that was emptied or
+    restored.
+    """
+    from flows.azure_run import load_published
+    from flows.progress import Progress
+
+    load_published(Home.at(home), Progress(Console()))
+
+
+@app.command()
 def customer(
     who: Annotated[
         str, typer.Argument(metavar="ID_OR_EMAIL", help="A customer's id or e-mail address.")
@@ -167,11 +180,17 @@ def customer(
 
 
 @app.command()
-def status(home: HomeOption = DEFAULT_HOME) -> None:
+def status(
+    target: Annotated[
+        Target, typer.Option("--target", help="Where the layers are built.")
+    ] = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
     """Show what is published: version, batches, rows, and where everything is."""
-    from flows.status import print_status
+    from flows.status import print_azure_status, print_status
 
-    print_status(Console(), Home.at(home))
+    show = print_azure_status if target is Target.AZURE else print_status
+    show(Console(), Home.at(home))
 
 
 @app.command()

@@ -4,6 +4,7 @@ Not prefect-dbt's runner: it makes a Prefect task run of every model and test, w
 times what dbt itself takes. Each node is seen all the same: a line in the log, a row of `nodes`.
 """
 
+import json
 import logging
 import os
 import shutil
@@ -20,11 +21,17 @@ from ingest.errors import C360Error
 
 logger = logging.getLogger(__name__)
 
+# Asks a warehouse a question, whatever engine it is on; returns all rows.
+Query = Callable[[str], list[tuple[Any, ...]]]
+
 MESSAGE_LENGTH = 400
 FAILURES_NAMED = 3
 VALUES_NAMED = 5
 
 UNLISTED_VALUES_TEST = "known_value"
+
+# The adapter of each target that is asked through dbt.
+_ADAPTERS = {"synapse": "synapse", "azure_sql": "sqlserver"}
 
 # What dbt calls a node that did what it should.
 _GOOD = frozenset({"success", "pass", "warn", "skipped", "no-op", "partial success"})
@@ -55,22 +62,42 @@ class NodeResult:
 
 
 class DbtRun:
-    """dbt for one run: one version of silver, one warehouse under construction."""
+    """dbt for one run on one target: one version of silver, or of what is made from it."""
 
-    def __init__(self, home: Home, warehouse: Path, version: str = "") -> None:
-        """Prepare to build `version` into `warehouse`; nothing happens yet."""
+    def __init__(
+        self,
+        home: Home,
+        warehouse: Path | None,
+        version: str = "",
+        *,
+        target: str = "local",
+        **environment: str,
+    ) -> None:
+        """Prepare to build `version`; nothing happens yet.
+
+        `warehouse` is the DuckDB file to build into, on the target that has one; `environment`
+        is what else dbt has to find there, such as C360_LAKE for a lake that is not the home's.
+        """
         self.nodes: list[NodeResult] = []
         self.warnings: list[str] = []
+        self.version = version
+        self.left_unchanged = "nothing was published"  # by a build that fails
         self._home = home
+        self._target = target
         self._project = project_dir()
         self._environment = {
             "C360_HOME": str(home.root),
             "C360_LAKE": str(home.lake),
-            "C360_WAREHOUSE": str(warehouse),
             "DO_NOT_TRACK": "1",
-            **({"C360_VERSION": version} if version else {}),
+            **({"C360_WAREHOUSE": str(warehouse)} if warehouse else {}),
+            **environment,
         }
+        # dbt keeps the parsed project between runs, and each environment parses to another one.
+        self._target_path = home.dbt_target
+        if target != "local":
+            self._target_path /= target + environment.get("C360_SCHEMA_SUFFIX", "")
         self._manifest: Any = None
+        self._adapter: Any = None
 
     def parse(self) -> None:
         """Read the project; what has not changed since the last time is not read again."""
@@ -101,7 +128,7 @@ class DbtRun:
         self.nodes += results
         failed = [node for node in results if not node.good]
         if failed:
-            raise C360Error(_failure_message(failed, len(results)))
+            raise C360Error(_failure_message(failed, len(results), self.left_unchanged))
         if not outcome.success:
             raise C360Error("dbt did not finish and did not say why; its log says more.")
         return results
@@ -112,10 +139,12 @@ class DbtRun:
         compiled = ["--no-compile"] if self.nodes else []
         self._invoke(["docs", "generate", "--static", *compiled])
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._home.dbt_target / "static_index.html", folder / "index.html")
+        shutil.copyfile(self._target_path / "static_index.html", folder / "index.html")
 
     def close(self) -> None:
         """Close the warehouse, which dbt keeps open; after that the file is whole."""
+        if self._target != "local":
+            return
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
         environment = DuckDBConnectionManager._ENV
@@ -132,17 +161,52 @@ class DbtRun:
                 "profiles.example.yml does."
             )
         with duckdb.connect(warehouse, read_only=True) as connection:
-            for node in self.nodes:
-                if node.relation:
-                    counted = connection.execute(f"select count(*) from {node.relation}").fetchone()
-                    node.rows = counted[0] if counted else None
-                if node.status == "warn":
-                    self.warnings.append(_warning(node, connection))
+            self.describe(lambda sql: connection.execute(sql).fetchall())
+
+    def describe(self, query: Query) -> None:
+        """Complete `nodes` and `warnings` by asking the warehouse that the nodes are in."""
+        for node in self.nodes:
+            if node.relation:
+                ((node.rows,),) = query(f"select count(*) from {node.relation}")
+            if node.status == "warn":
+                self.warnings.append(_warning(node, query))
+
+    @property
+    def adapter(self) -> Any:
+        """dbt's adapter to the target, with the profile's credentials."""
+        self.parse()
+        return self._adapter
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the target's server, with the profile's credentials; return all rows."""
+        from dbt_common.exceptions import DbtBaseException
+
+        adapter = self.adapter
+        try:
+            with self._variables(), adapter.connection_named("c360"):
+                _, cursor = adapter.connections.add_query(sql, auto_begin=False)
+                return [tuple(row) for row in cursor.fetchall()]
+        except DbtBaseException as error:
+            raise C360Error(f"{self._target} did not answer: {_one_line(str(error))}") from error
+
+    def run_operation(self, macro: str, **arguments: str) -> None:
+        """Run a macro with arguments; raise with dbt's message when it fails."""
+        errors: list[str] = []
+
+        def callback(event: Any) -> None:
+            if event.info.name.startswith("RunningOperation"):
+                errors.append(event.data.exc)
+
+        given = ["--args", json.dumps(arguments)] if arguments else []
+        if not self._invoke(["run-operation", macro, *given], callback).success:
+            why = _one_line(" ".join(errors)) or "its log says why"
+            raise C360Error(f"dbt run-operation {macro} failed: {why}")
 
     @contextmanager
     def _variables(self) -> Iterator[None]:
-        before = {name: os.environ.get(name) for name in self._environment}
-        os.environ.update(self._environment)
+        environment = self._environment | ({"C360_VERSION": self.version} if self.version else {})
+        before = {name: os.environ.get(name) for name in environment}
+        os.environ.update(environment)
         try:
             yield
         finally:
@@ -157,10 +221,14 @@ class DbtRun:
             if arguments[0] != "parse":
                 self.parse()
             # Imported late: it takes a second or two, which `c360 --help` should not.
+            from dbt.adapters.factory import get_adapter_by_type
             from dbt.cli.main import dbtRunner
 
             runner = dbtRunner(manifest=self._manifest, callbacks=[callback] if callback else [])
             outcome = runner.invoke([*arguments, *self._common_arguments()])
+            if self._target in _ADAPTERS and outcome.exception is None:
+                # dbt forgets its adapters when it is invoked for another target.
+                self._adapter = get_adapter_by_type(_ADAPTERS[self._target])
         if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
             raise outcome.exception
         if outcome.exception is not None:
@@ -174,8 +242,8 @@ class DbtRun:
         return [
             "--project-dir", str(self._project),
             "--profiles-dir", str(self._profiles()),
-            "--target", "local",
-            "--target-path", str(self._home.dbt_target),
+            "--target", self._target,
+            "--target-path", str(self._target_path),
             "--log-path", str(self._home.logs),
             "--log-level", "none",
             "--log-level-file", "info",
@@ -220,27 +288,27 @@ def _column_tested(node: Any) -> str:
     return f"{model}.{node.test_metadata.kwargs.get('column', '')}"
 
 
-def _warning(node: NodeResult, connection: duckdb.DuckDBPyConnection) -> str:
+def _warning(node: NodeResult, query: Query) -> str:
     """Tell what a test warns of, with the values where they belong to a list and to no person."""
     if not node.column_tested:
         return f"{node.name}: {node.message}."
-    found = connection.execute(
-        f"from ({node.sql}) order by occurrences desc limit {VALUES_NAMED + 1}"
-    ).fetchall()
+    found = query(
+        f"select * from ({node.sql}) as unlisted order by occurrences desc "
+        f"offset 0 rows fetch next {VALUES_NAMED + 1} rows only"
+    )
     values = ", ".join(f"{value} ({count:,})" for value, count in found[:VALUES_NAMED])
     more = ", …" if len(found) > VALUES_NAMED else ""
     return f"{node.column_tested} has values that are not in its list, kept: {values}{more}."
 
 
-def _failure_message(failed: list[NodeResult], count: int) -> str:
+def _failure_message(failed: list[NodeResult], count: int, left_unchanged: str) -> str:
     named = []
     for node in failed[:FAILURES_NAMED]:
         where = f" (compiled SQL: {node.compiled})" if node.compiled else ""
         named.append(f"{node.kind} {node.name}: {node.message}{where}")
     more = f"; and {len(failed) - FAILURES_NAMED} more" if len(failed) > FAILURES_NAMED else ""
     return (
-        f"{len(failed)} of {count} dbt nodes failed, so nothing was published: "
-        f"{'; '.join(named)}{more}."
+        f"{len(failed)} of {count} dbt nodes failed, so {left_unchanged}: {'; '.join(named)}{more}."
     )
 
 

@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from requests.exceptions import ChunkedEncodingError, ConnectionError, HTTPError, Timeout
 
+from flows.azure_run import AzureRun
 from flows.run import Run, begun
 from flows.summary import Summary, counts_table, node_table
 from ingest import api
@@ -73,6 +74,18 @@ def build_silver(run: Run) -> None:
     run.build_silver()
 
 
+@task(name="publish silver", cache_policy=NO_CACHE)
+def publish_silver(run: AzureRun) -> None:
+    """Make the new version of silver the published one."""
+    run.publish_silver()
+
+
+@task(name="load silver", cache_policy=NO_CACHE)
+def load_silver(run: AzureRun) -> None:
+    """Copy the published silver into Azure SQL Database."""
+    run.load_silver()
+
+
 @task(name="build gold and marts", cache_policy=NO_CACHE)
 def build_marts(run: Run) -> None:
     """Build gold, the marts and the snapshots from silver, with their tests."""
@@ -125,7 +138,8 @@ def customer_360(
     """Take what arrived to published answers.
 
     `input` is a folder of files, `api` the URL of an API to pull (its token is read from
-    C360_API_TOKEN), `home` the folder of the installation (C360_HOME, or `.c360`).
+    C360_API_TOKEN), `target` is local or azure, `home` the folder of the installation (C360_HOME,
+    or `.c360`).
     """
     with begun(input, api, target, home) as run:
         recover(run)
@@ -134,9 +148,17 @@ def customer_360(
             pull_api(run, source)
         commit_batch(run)
         build_silver(run)
-        build_marts(run)
-        write_docs(run)
-        read_answers(run)
-        summary = publish(run)
+        if isinstance(run, AzureRun):
+            publish_silver(run)
+            load_silver(run)
+            build_marts(run)
+            read_answers(run)
+            summary = publish(run)
+            write_docs(run)
+        else:
+            build_marts(run)
+            write_docs(run)
+            read_answers(run)
+            summary = publish(run)
         report(summary)
     return summary

@@ -88,6 +88,11 @@ class Home:
         return self.root / "dbt"
 
     @property
+    def odbc(self) -> Path:
+        """Where unixODBC finds the driver for Synapse, for want of one in the system."""
+        return self.root / "odbc"
+
+    @property
     def demo(self) -> Path:
         """There when the data in this home is the demo's; holds that data while it is needed."""
         return self.root / "demo"

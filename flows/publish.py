@@ -14,6 +14,7 @@ A run killed before 1 has published nothing, and the next run removes what it bu
 later is completed by the next run, which repeats the steps; one that is done already does nothing.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ from typing import Any
 import duckdb
 
 from flows.home import Home
+from flows.summary import EntityCounts
 from ingest import paths
 from ingest.errors import C360Error
 from ingest.lake import Lake
@@ -61,6 +63,7 @@ class Published:
     previous: str | None = (
         None  # kept for readers who still have the warehouse before this one open
     )
+    code: str | None = None  # of what the version was built with, see `silver_code`
 
     def to_json(self) -> bytes:
         """Return the file's content."""
@@ -102,9 +105,46 @@ class WarehouseState:
 
 def published(lake: Lake) -> Published | None:
     """Return what is published, or None before the first publish."""
-    if not lake.exists(paths.PUBLISHED):
-        return None
-    return Published.from_json(lake.read_bytes(paths.PUBLISHED))
+    return published_with_tag(lake)[0]
+
+
+def published_with_tag(lake: Lake) -> tuple[Published | None, str | None]:
+    """Return what is published, and the tag of the file that says so, for a conditional write."""
+    content, tag = lake.read_versioned(paths.PUBLISHED)
+    return (Published.from_json(content) if content is not None else None), tag
+
+
+def published_entities(counts: Iterable[EntityCounts], version: str) -> dict[str, PublishedEntity]:
+    """Return the relations of a silver version: the entities, and what tells of their rows."""
+    counts = list(counts)
+    rows = {
+        **{each.entity: each.published for each in counts},
+        "rejected_rows": sum(each.rejected for each in counts),
+        "row_reconciliation": len(counts),
+    }
+    return {
+        name: PublishedEntity(paths.silver_version(name, version), number)
+        for name, number in rows.items()
+    }
+
+
+def silver_code(project: Path) -> str:
+    """Return a hash of everything in the project that decides what silver makes of bronze."""
+    digest = hashlib.sha256()
+    for part in ("dbt_project.yml", "models/silver", "macros", "seeds"):
+        for path in sorted([project / part, *(project / part).rglob("*")]):
+            if path.is_file():
+                digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def check_files(lake: Lake, new: Published) -> None:
+    """Raise when a relation of a version has no files."""
+    for name, entity in new.entities.items():
+        if next(iter(lake.list(entity.path, recursive=True)), None) is None:
+            raise C360Error(
+                f"silver {name} has no files in {entity.path}, so nothing was published. Run again."
+            )
 
 
 def stage_warehouse(home: Home) -> WarehouseState:
@@ -126,11 +166,7 @@ def stage_warehouse(home: Home) -> WarehouseState:
 
 def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> None:
     """Make the staged build the published one."""
-    for name, entity in new.entities.items():
-        if next(iter(lake.list(entity.path, recursive=True)), None) is None:
-            raise C360Error(
-                f"silver {name} has no files in {entity.path}, so nothing was published. Run again."
-            )
+    check_files(lake, new)
     if _write_ahead_log(home.staged_warehouse).exists():
         raise C360Error(
             f"{home.staged_warehouse} is still open, so nothing was published. Run again."
@@ -173,12 +209,17 @@ def recover(home: Home, lake: Lake) -> str | None:
 
 
 def tidy(home: Home, lake: Lake, before: str) -> list[str]:
+    """Remove the versions up to `before` that nobody needs, the warehouse's readers included."""
+    return remove_versions(lake, _versions_shown(home.warehouse), before)
+
+
+def remove_versions(lake: Lake, shown: set[str], before: str) -> list[str]:
     """Remove the versions up to `before` that nobody needs; return them.
 
-    Needed are the published one, the one before it, and any that the warehouse shows: a `dbt build`
-    by hand makes versions of its own, and one that is under way is newer than `before`.
+    Needed are the published one, the one before it, and any that are `shown` to readers: a `dbt
+    build` by hand makes versions of its own, and one that is under way is newer than `before`.
     """
-    needed = _versions_shown(home.warehouse)
+    needed = set(shown)
     if current := published(lake):
         needed |= {current.version, current.previous or current.version}
     folders = set()

@@ -1,52 +1,54 @@
-"""The steps of one run, in order, as methods of what it has so far; `flow` makes tasks of them."""
+"""The steps that every run begins with, as methods of what it has so far.
+
+`flow` makes tasks of them. What a run builds, and where, depends on its target: `local_run` and
+`azure_run` hold the rest.
+"""
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-
-import duckdb
 
 from flows import progress
 from flows import publish as publishing
 from flows.dbt_run import DbtRun
 from flows.home import DEFAULT_HOME, Home, project_dir
-from flows.publish import Published, PublishedEntity
-from flows.summary import Summary, read_results
+from flows.summary import Results, Summary
 from ingest import api, landing
 from ingest.contract import load_contract
 from ingest.errors import C360Error, InputError
-from ingest.lake import LocalLake
-from ingest.manifest import committed_batches, new_batch_id, read_manifests, utc_now
-from ingest.paths import silver_version
+from ingest.lake import Lake
+from ingest.manifest import committed_batches, new_batch_id, read_manifests
 
 logger = logging.getLogger(__name__)
 
 SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
 
 
-class Run:
+class Run(ABC):
     """One run on one home: takes what arrived from files to published answers.
 
     Prefect looks into lists and dataclasses that tasks are given; it leaves a plain object alone.
     """
 
-    def __init__(self, home: Home, input_dir: Path | None, api_url: str | None) -> None:
+    target = ""
+
+    def __init__(self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None) -> None:
         """Begin a run; its id is that of the batch it lands and of the silver version it builds."""
         self.home = home
+        self.lake = lake
         self.input_dir = input_dir
         self.api_url = api_url
-        self.lake = LocalLake(home.lake)
         self.contract = load_contract(project_dir())
         self.progress = progress.current()
         self.warnings: list[str] = []
-        current = publishing.published(self.lake)
-        before = [*committed_batches(self.lake), *([current.version] if current else [])]
+        current = publishing.published(lake)
+        before = [*committed_batches(lake), *([current.version] if current else [])]
         self.id = new_batch_id(before)
-        self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._batch: landing.Batch | None = None
-        self._copied: publishing.WarehouseState | None = None
+        self._nothing_new = False
         self._summary: Summary | None = None
 
     @property
@@ -54,20 +56,34 @@ class Run:
         """The API's endpoints to pull; none without an API."""
         return list(api.load_sources().values()) if self.api_url else []
 
+    @property
+    @abstractmethod
+    def dbts(self) -> list[DbtRun]:
+        """dbt on each target that this run builds on, in their order."""
+
+    @abstractmethod
     def recover(self) -> None:
         """Put right what a killed run left."""
-        with self.progress.step("Look for what an earlier run left") as step:
-            done = publishing.recover(self.home, self.lake)
-            leftovers = landing.remove_uncommitted(self.lake)
-            if leftovers:
-                logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
-            self._copied = publishing.stage_warehouse(self.home)
-            publishing.tidy(self.home, self.lake, before=self.id)
-            step.done = done or (
-                "Removed files of a run that was cut short"
-                if leftovers
-                else "Found the home in order"
-            )
+
+    @abstractmethod
+    def build_silver(self) -> None:
+        """Build silver from bronze, with its tests."""
+
+    @abstractmethod
+    def build_marts(self) -> None:
+        """Build gold, the marts and the snapshots from silver, with their tests."""
+
+    @abstractmethod
+    def read_answers(self) -> None:
+        """Read the headline answers from what was built."""
+
+    @abstractmethod
+    def publish(self) -> Summary:
+        """Make what was built visible at once."""
+
+    @abstractmethod
+    def write_docs(self) -> None:
+        """Write the documentation site."""
 
     def land_files(self) -> None:
         """Land the input folder's files in the batch."""
@@ -115,83 +131,21 @@ class Run:
             raise InputError(f"{self.input_dir} has none of the files that are known: {names}.")
         if self.home.demo.exists() and self.input_dir != self.home.demo_input:
             self.warnings.append(f"{self.home.root} also holds the data of `c360 demo`.")
-        if result.batch_id is None:
-            self.warnings.append("Nothing new arrived; everything was built again from the lake.")
-
-    def build_silver(self) -> None:
-        """Build silver from bronze, with its tests."""
-        with self.progress.step("Read the dbt project") as step:
-            self.dbt.parse()
-            step.done = "Read the dbt project"
-        self._build("silver", "--select", SILVER)
-
-    def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots from silver, with their tests."""
-        self._build("gold and marts", "--exclude", SILVER)
-
-    def write_docs(self) -> None:
-        """Write the documentation site, and close the warehouse under construction."""
-        with self.progress.step("Write the documentation") as step:
-            self.dbt.write_docs(self.home.staged_docs)
-            self.dbt.close()
-            step.done = "Wrote the documentation"
-
-    def read_answers(self) -> None:
-        """Read the headline answers now, so that a failure keeps the build from being published."""
-        with self.progress.step("Read the answers") as step:
-            self.dbt.inspect(self.home.staged_warehouse)
-            self.warnings += self.dbt.warnings
-            arrived = {
-                record.entity
-                for manifest in read_manifests(self.lake)
-                for record in manifest.files
-                if record.outcome == "landed"
-            }
-            self._summary = Summary(
-                home=self.home,
-                version=self.id,
-                results=read_results(self.home.staged_warehouse),
-                absent=[entity for entity in self.contract if entity not in arrived],
-                warnings=self.warnings,
-                steps=self.progress.steps,
-                nodes=self.dbt.nodes,
-            )
-            step.done = "Read the answers"
-
-    def publish(self) -> Summary:
-        """Make it all visible at once."""
-        assert self._summary
-        assert self._copied
-        with self.progress.step("Publish") as step:
-            current = publishing.published(self.lake)
-            new = Published(
-                version=self.id,
-                published_at=utc_now(),
-                batches=committed_batches(self.lake),
-                entities={
-                    each.entity: PublishedEntity(
-                        silver_version(each.entity, self.id), each.published
-                    )
-                    for each in self._summary.results.entities
-                },
-                previous=current.version if current else None,
-            )
-            publishing.publish(self.home, self.lake, new, self._copied)
-            step.done = f"Published {self.id}"
-            try:
-                publishing.tidy(self.home, self.lake, before=self.id)
-            except (C360Error, duckdb.Error) as error:
-                logger.warning("old versions stay until the next run: %s", error)
-        return self._summary
+        self._nothing_new = result.batch_id is None
 
     def _open_batch(self) -> landing.Batch:
         if self._batch is None:
             self._batch = landing.Batch(self.lake, self.contract, self.id)
         return self._batch
 
-    def _build(self, what: str, *selection: str) -> None:
+    def _build_silver(self, dbt: DbtRun) -> None:
+        if self._nothing_new:
+            self.warnings.append("Nothing new arrived; everything was built again from the lake.")
+        self._build(dbt, "silver", "--select", SILVER)
+
+    def _build(self, dbt: DbtRun, what: str, *selection: str) -> None:
         with self.progress.step(f"Build {what}") as step:
-            nodes = self.dbt.build(
+            nodes = dbt.build(
                 *selection,
                 on_node=lambda name, number, count: step.detail(f"{number} of {count}, {name}"),
             )
@@ -200,14 +154,32 @@ class Run:
                 f"Built {what} ({_count(len(nodes) - tests, 'relation')}, {_count(tests, 'test')})"
             )
 
+    def _summarize(self, version: str, results: Results) -> Summary:
+        arrived = {
+            record.entity
+            for manifest in read_manifests(self.lake)
+            for record in manifest.files
+            if record.outcome == "landed"
+        }
+        return Summary(
+            home=self.home,
+            version=version,
+            results=results,
+            absent=[entity for entity in self.contract if entity not in arrived],
+            warnings=self.warnings + [warning for dbt in self.dbts for warning in dbt.warnings],
+            steps=self.progress.steps,
+            nodes=[node for dbt in self.dbts for node in dbt.nodes],
+        )
+
 
 def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
     """Return the home to run in; raise when what is asked for cannot be."""
-    if target != "local":
-        raise C360Error(
-            f"Target {target} is not part of this version. Leave --target out to run on this "
-            "machine."
-        )
+    if target == "azure":
+        from flows.azure_run import check_settings
+
+        check_settings()
+    elif target != "local":
+        raise C360Error(f"There is no target {target}; it is local or azure.")
     if input_dir and not Path(input_dir).is_dir():
         what = "is a file; give its folder" if Path(input_dir).exists() else "isn't there"
         raise InputError(f"The input folder {input_dir} {what}.")
@@ -222,8 +194,8 @@ def begun(
 ) -> Iterator[Run]:
     """Check what was asked for, take the home for one run, and give the run its log file."""
     place = checked_home(input_dir, target, home)
-    with place.lock():
-        run = Run(place, Path(input_dir).resolve() if input_dir else None, api_url)
+    folder = Path(input_dir).resolve() if input_dir else None
+    with place.lock(), _opener(target)(place, folder, api_url) as run:
         log_file = place.log_file(run.id)
         with progress.logged_to(log_file):
             try:
@@ -233,7 +205,20 @@ def begun(
                 error.add_note(f"The log is {log_file}")
                 raise
             finally:
-                run.dbt.close()
+                for dbt in run.dbts:
+                    dbt.close()
+
+
+def _opener(
+    target: str,
+) -> Callable[[Home, Path | None, str | None], AbstractContextManager[Run]]:
+    if target == "azure":
+        from flows import azure_run
+
+        return azure_run.opened
+    from flows import local_run
+
+    return local_run.opened
 
 
 def _files(folder: Path) -> list[Path]:

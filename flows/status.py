@@ -8,16 +8,31 @@ from flows import publish as publishing
 from flows.customer import open_warehouse
 from flows.dbt_run import DbtRun
 from flows.home import Home
-from flows.summary import print_counts, print_places, read_counts
-from ingest.lake import LocalLake
+from flows.summary import EntityCounts, print_counts, print_places, read_counts
+from ingest.lake import Lake, LocalLake
 from ingest.manifest import read_manifests
 
 
 def print_status(console: Console, home: Home) -> None:
     """Print the published version, the batches in it, and the rows of each entity."""
     with open_warehouse(home) as connection:
-        counts = read_counts(connection)
-    lake = LocalLake(home.lake)
+        counts = read_counts(lambda sql: connection.execute(sql).fetchall())
+    _print_published(console, LocalLake(home.lake), counts)
+    if home.intent.exists():
+        console.print("\nA publish is under way or was cut short; the next run completes it.")
+    print_places(console, home)
+
+
+def print_azure_status(console: Console, home: Home) -> None:
+    """Print the same of a lake on Azure and of the database that gold is in."""
+    from flows.azure_run import published_on_azure
+
+    lake, gold_version, counts = published_on_azure(home)
+    _print_published(console, lake, counts)
+    console.print(f"\n[bold]Gold and marts[/] are of {gold_version or 'no version yet'}")
+
+
+def _print_published(console: Console, lake: Lake, counts: list[EntityCounts]) -> None:
     published = publishing.published(lake)
     if published:
         console.print(
@@ -33,9 +48,6 @@ def print_status(console: Console, home: Home) -> None:
         if record.outcome == "landed"
     }
     print_counts(console, counts, [each.entity for each in counts if each.entity not in arrived])
-    if home.intent.exists():
-        console.print("\nA publish is under way or was cut short; the next run completes it.")
-    print_places(console, home)
 
 
 def rewrite_docs(home: Home) -> None:

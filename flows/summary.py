@@ -11,18 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.dbt_run import NodeResult
+from flows.dbt_run import NodeResult, Query
 from flows.home import Home
 from flows.progress import Step
 
-# Each headline: its title, its column headings, and the question to the marts.
+# Each headline: its title, its column headings, and the question to the marts, in SQL that both
+# DuckDB and T-SQL take. {marts} is the schema that the marts are in.
 HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "Average order value",
         ("Channel", "Purchases", "Revenue", "Average"),
         """
         select member, total_orders, total_amount, average_order_value
-        from marts.average_order_value
+        from {marts}.average_order_value
         where dimension in ('channel', 'all')
         order by dimension desc, member
         """,
@@ -32,10 +33,10 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("Category", "Orders", "Revenue", "Average"),
         """
         select member, total_orders, total_amount, average_order_value
-        from marts.average_order_value
+        from {marts}.average_order_value
         where dimension = 'category'
         order by total_amount desc, member
-        limit 5
+        offset 0 rows fetch next 5 rows only
         """,
     ),
     (
@@ -43,10 +44,10 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("Location", "Purchases", "Revenue", "Average"),
         """
         select member, total_orders, total_amount, average_order_value
-        from marts.average_order_value
+        from {marts}.average_order_value
         where dimension = 'location'
         order by total_amount desc, member
-        limit 5
+        offset 0 rows fetch next 5 rows only
         """,
     ),
     (
@@ -54,10 +55,10 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("Customer", "Spend", "Purchases", "Tier", "Segment"),
         """
         select customer_id, total_spend, purchase_frequency, tier_level, segment
-        from marts.customer_segments
+        from {marts}.customer_segments
         where purchase_frequency > 0
         order by total_spend desc, customer_id
-        limit 5
+        offset 0 rows fetch next 5 rows only
         """,
     ),
     (
@@ -65,7 +66,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("Segment", "Customers", "Spend"),
         """
         select segment, count(*) as customers, sum(total_spend) as spend
-        from marts.customer_segments
+        from {marts}.customer_segments
         group by segment
         order by customers desc, segment
         """,
@@ -77,13 +78,23 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         select
             channel,
             day_of_week,
-            format('{:02d}:00', hour_of_day),
+            hour_of_day,
             total_transactions,
-            format('{:.2f} %', transaction_share * 100)
-        from marts.peak_transaction_times
-        where peak_rank = 1
-        qualify
-            row_number() over (partition by channel order by day_of_week_number, hour_of_day) = 1
+            transaction_share * 100 as percent_of_channel
+        from (
+            select
+                channel,
+                day_of_week,
+                hour_of_day,
+                total_transactions,
+                transaction_share,
+                row_number() over (
+                    partition by channel order by day_of_week_number, hour_of_day
+                ) as place
+            from {marts}.peak_transaction_times
+            where peak_rank = 1
+        ) as busiest
+        where place = 1
         order by channel
         """,
     ),
@@ -96,14 +107,17 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
             agent_name,
             department,
             total_interactions,
-            format('{:.2f} %', resolution_rate)
-        from marts.agent_performance
+            resolution_rate
+        from {marts}.agent_performance
         where agent_id <> -1 and total_interactions > 0
         order by resolution_rate desc, total_interactions desc, agent_id
-        limit 5
+        offset 0 rows fetch next 5 rows only
         """,
     ),
 )
+
+# How the values under some of the headings are written.
+_WRITTEN: dict[str, str] = {"From": "{:02d}:00", "Share": "{:.2f} %", "Resolved": "{:.2f} %"}
 
 
 @dataclass(frozen=True)
@@ -150,36 +164,50 @@ class Summary:
 
 
 def read_results(warehouse: Path) -> Results:
-    """Ask the published warehouse, read-only."""
+    """Ask a DuckDB warehouse, read-only."""
     with duckdb.connect(warehouse, read_only=True) as connection:
-        return Results(
-            entities=read_counts(connection),
-            rejected=connection.execute(
-                """
-                select entity, reason, count(*) as row_count
-                from silver.rejected_rows
-                group by entity, reason
-                order by entity, row_count desc, reason
-                """
-            ).fetchall(),
-            answers=[
-                Answer(title, columns, connection.execute(sql).fetchall())
-                for title, columns, sql in HEADLINES
-            ],
-        )
+        return ask(lambda sql: connection.execute(sql).fetchall(), marts="marts")
 
 
-def read_counts(connection: duckdb.DuckDBPyConnection) -> list[EntityCounts]:
+def ask(query: Query, marts: str) -> Results:
+    """Return what became of the rows, and the headline answers of the marts in that schema."""
+    return Results(
+        entities=read_counts(query),
+        rejected=query(
+            """
+            select entity, reason, count(*) as row_count
+            from silver.rejected_rows
+            group by entity, reason
+            order by entity, row_count desc, reason
+            """
+        ),
+        answers=[
+            Answer(
+                title, columns, [_written(columns, row) for row in query(sql.format(marts=marts))]
+            )
+            for title, columns, sql in HEADLINES
+        ],
+    )
+
+
+def _written(columns: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(
+        _WRITTEN[column].format(value) if column in _WRITTEN else value
+        for column, value in zip(columns, row, strict=True)
+    )
+
+
+def read_counts(query: Query) -> list[EntityCounts]:
     """Return each entity's rows: arrived, rejected, superseded, in silver."""
     return [
         EntityCounts(*row)
-        for row in connection.execute(
+        for row in query(
             """
             select entity, bronze_rows, rejected_rows, superseded_rows, silver_rows
             from silver.row_reconciliation
             order by entity
             """
-        ).fetchall()
+        )
     ]
 
 

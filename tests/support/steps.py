@@ -1,8 +1,8 @@
 """Runs the steps of a run without Prefect, in a process that kills itself where it is told to.
 
     python -m tests.support.steps --input DIR --home DIR [--api URL]
-                                  [--kill-at STEP:N] [--count FILE] [--steps STEP,STEP]
-                                  [--resume VERSION]
+                                  [--target local|azure] [--steps STEP,STEP]
+                                  [--kill-at STEP:N] [--count FILE] [--resume VERSION]
 
 Every change of a file or folder in the home that Python makes is an event; DuckDB's own writes are
 not seen. `--kill-at` ends the process with SIGKILL just before event N of a step, `--count` writes
@@ -38,17 +38,14 @@ PRELOADED = (
 )
 
 # In the order of flows.flow.customer_360.
-STEPS = (
-    "recover",
-    "land_files",
-    "pull_api",
-    "commit_batch",
-    "build_silver",
-    "build_marts",
-    "write_docs",
-    "read_answers",
-    "publish",
-)
+_LANDING = ("recover", "land_files", "pull_api", "commit_batch", "build_silver")
+STEPS_OF = {
+    "local": (*_LANDING, "build_marts", "write_docs", "read_answers", "publish"),
+    "azure": (
+        *_LANDING,
+        *("publish_silver", "load_silver", "build_marts", "read_answers", "publish", "write_docs"),
+    ),
+}
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = frozenset(
@@ -111,9 +108,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--input")
     parser.add_argument("--home", required=True)
     parser.add_argument("--api")
+    parser.add_argument("--target", choices=STEPS_OF, default="local")
     parser.add_argument("--kill-at", type=_point, metavar="STEP:N")
     parser.add_argument("--count", type=Path, metavar="FILE")
-    parser.add_argument("--steps", default=",".join(STEPS))
+    parser.add_argument("--steps")
     parser.add_argument("--resume", metavar="VERSION")
     options = parser.parse_args(arguments)
 
@@ -122,10 +120,11 @@ def main(arguments: Sequence[str]) -> int:
 
     events = Events(Path(options.home).resolve(), options.kill_at)
     try:
-        with begun(options.input, options.api, "local", options.home) as run:
+        with begun(options.input, options.api, options.target, options.home) as run:
+            steps = options.steps.split(",") if options.steps else STEPS_OF[options.target]
             if options.resume:
                 _resume(run, options.resume)
-            for step in ["publish"] if options.resume else options.steps.split(","):
+            for step in ["publish"] if options.resume else steps:
                 events.enter(step)
                 if step == "pull_api":
                     for source in run.api_sources:

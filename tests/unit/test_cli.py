@@ -68,7 +68,7 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], ["run", "demo", "customer", "status", "docs", "--version"]),
+        ([], ["run", "demo", "load", "customer", "status", "docs", "--version"]),
         (["run"], ["--input", "--api", "--target", "--home", "C360_HOME", "C360_API_TOKEN"]),
         (["demo"], ["--data", "--transactions", "--seed", "--dirt", "--home", "--keep"]),
         (["customer"], ["ID_OR_EMAIL", "--home"]),
@@ -126,7 +126,7 @@ def test_the_home_may_come_from_the_environment(
     [
         (["--input", "nowhere"], "The input folder nowhere isn't there."),
         (["--input", __file__], "is a file; give its folder."),
-        (["--target", "azure"], "Target azure is not part of this version."),
+        (["--target", "azure"], "Target azure needs the lake in C360_LAKE, as abfss://"),
         (["--home", f"{__file__}/home"], "cannot be written"),
     ],
 )

@@ -1,0 +1,319 @@
+"""A run on Azure: bronze and silver in the lake, gold and marts in Azure SQL Database.
+
+Silver is built by the serverless pool in folders of a new version and published when its tests have
+passed. Gold and the marts are built from the published version beside those that people use
+(schemas `gold_next`, `marts_next`), tested there, and take their place in one transaction. So a run
+that fails or is killed leaves every reader with a whole version, and the next run goes on with what
+is published already.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from flows import publish as publishing
+from flows.dbt_run import DbtRun
+from flows.home import Home, project_dir
+from flows.odbc import use_packaged_driver
+from flows.progress import Progress
+from flows.publish import Published, published_entities, silver_code
+from flows.run import Run
+from flows.summary import EntityCounts, Summary, ask, read_counts
+from ingest import landing, paths
+from ingest.errors import C360Error, InputError
+from ingest.lake import Lake, open_lake
+from ingest.manifest import committed_batches, read_manifests, utc_now
+
+logger = logging.getLogger(__name__)
+
+LAKE_VARIABLE = "C360_LAKE"
+ACCESS_VARIABLE = "C360_SILVER_ACCESS"
+
+NEXT = "_next"  # after the names of schemas that are under construction
+
+_PACKAGES = ("azure.storage.filedatalake", "mssql_python", "pyarrow", "pyodbc")
+
+# Which silver version gold was made from; `publish_gold` writes it.
+_GOLD_VERSION = """
+select cast(value as nvarchar(100))
+from sys.extended_properties
+where class = 3 and name = 'c360_version' and major_id = schema_id('gold')
+"""
+
+
+def check_settings() -> None:
+    """Raise when something that a run on Azure needs is not here."""
+    location = os.environ.get(LAKE_VARIABLE, "")
+    if not location.startswith("abfss://"):
+        raise C360Error(
+            f"Target azure needs the lake in {LAKE_VARIABLE}, as "
+            f"abfss://<filesystem>@<account>.dfs.core.windows.net; it is {location or 'not set'}. "
+            "docs/azure.md lists all settings."
+        )
+    missing = [name for name in _PACKAGES if not _installed(name)]
+    if missing:
+        raise C360Error(
+            f"Target azure needs packages that are not installed ({', '.join(missing)}). Install "
+            "the extra azure: pip install 'customer-360[azure]'."
+        )
+    try:
+        import pyodbc  # noqa: F401
+    except ImportError as error:
+        raise C360Error(
+            f"Synapse is reached through unixODBC, which is not installed ({error}). On Debian and "
+            "Ubuntu: apt-get install unixodbc."
+        ) from error
+
+
+@contextmanager
+def opened(home: Home, input_dir: Path | None, api_url: str | None) -> Iterator["AzureRun"]:
+    """Begin a run on the lake, which no other run has until this one ends."""
+    use_packaged_driver(home.odbc)
+    lake = open_lake(os.environ[LAKE_VARIABLE])
+    with lake.exclusive():
+        run = AzureRun(home, lake, input_dir, api_url)
+        try:
+            yield run
+        except Exception as error:
+            error.add_note(run.standing())
+            raise
+
+
+def load_published(home: Home, progress: Progress) -> None:
+    """Copy what is published into Azure SQL Database: behind `c360 load`."""
+    check_settings()
+    home.prepare()
+    lake = open_lake(os.environ[LAKE_VARIABLE])
+    with home.lock(), lake.exclusive():
+        published = _published(lake)
+        dbt = _dbt(home, "azure_sql", published.version)
+        _load(lake, published, dbt, progress, again=True)
+
+
+def published_on_azure(home: Home) -> tuple[Lake, str | None, list[EntityCounts]]:
+    """Return the lake, the silver version that gold is made from, and the rows per entity."""
+    check_settings()
+    home.prepare()
+    lake = open_lake(os.environ[LAKE_VARIABLE])
+    _published(lake)
+    database = _dbt(home, "azure_sql")
+    return lake, gold_version(database), read_counts(database.query)
+
+
+def gold_version(database: DbtRun) -> str | None:
+    """Return the silver version that gold in Azure SQL is made from."""
+    rows = database.query(_GOLD_VERSION)
+    return str(rows[0][0]) if rows else None
+
+
+def _published(lake: Lake) -> Published:
+    published = publishing.published(lake)
+    if published is None:
+        raise InputError(
+            f"Nothing is published in {os.environ[LAKE_VARIABLE]} yet; run "
+            "`c360 run --target azure` first."
+        )
+    return published
+
+
+def _load(
+    lake: Lake, published: Published, dbt: DbtRun, progress: Progress, again: bool = False
+) -> None:
+    from flows.load import load
+
+    with progress.step("Load silver") as step:
+        rows = load(
+            lake,
+            published,
+            dbt,
+            lambda entity, done, total: step.detail(f"{entity}, {done:,} of {total:,} rows"),
+            again=again,
+        )
+        step.done = (
+            f"Loaded silver {published.version} ({rows:,} rows)"
+            if rows
+            else f"Silver {published.version} is loaded already"
+        )
+
+
+def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:
+    environment = {LAKE_VARIABLE: os.environ[LAKE_VARIABLE], "C360_SCHEMA_SUFFIX": suffix}
+    return DbtRun(home, None, version, target=target, **environment)
+
+
+class AzureRun(Run):
+    """A run whose layers are Parquet files in ADLS Gen2 and tables in Azure SQL Database."""
+
+    target = "azure"
+
+    def __init__(self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None) -> None:
+        """Begin the run; nothing changes yet."""
+        super().__init__(home, lake, input_dir, api_url)
+        self.published, self._published_tag = publishing.published_with_tag(lake)
+        self.silver = _dbt(home, "synapse", self.id)
+        self.gold = _dbt(home, "azure_sql", suffix=NEXT)
+        self.database = _dbt(home, "azure_sql")
+        self._code = silver_code(project_dir())
+        self._resumed = False
+
+    @property
+    def dbts(self) -> list[DbtRun]:
+        """dbt on Synapse, and on Azure SQL."""
+        return [self.silver, self.gold]
+
+    def standing(self) -> str:
+        """Tell what a failure leaves, and what to do."""
+        silver = self.published.version if self.published else "none"
+        failed = next((step.doing for step in reversed(self.progress.steps) if not step.done), None)
+        where = f"The step that failed: {failed}. " if failed else ""
+        return (
+            f"{where}Published silver: {silver}; gold and the marts are whole as they were. Run "
+            "`c360 run --target azure` again: it goes on from what is published"
+        )
+
+    def recover(self) -> None:
+        """See that both servers answer, and remove what a killed run left in the lake."""
+        from flows import azure_sql
+
+        with self.progress.step("Connect") as step:
+            self.silver.query("select 1 as answer")
+            azure_sql.connect(self.database).close()
+            step.done = "Connected to Synapse and Azure SQL"
+        with self.progress.step("Look for what an earlier run left") as step:
+            leftovers = landing.remove_uncommitted(self.lake)
+            if leftovers:
+                logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
+            step.done = (
+                "Removed files of a run that was cut short"
+                if leftovers
+                else "Found the lake in order"
+            )
+
+    def build_silver(self) -> None:
+        """Build silver from bronze with its tests, or go on from where a run had come."""
+        self._resumed = self._can_resume()
+        if self._resumed:
+            assert self.published
+            with self.progress.step("Build silver") as step:
+                step.done = f"Silver {self.published.version} is published; going on from there"
+            return
+        self.silver.left_unchanged = "what is published stays"
+        self._build_silver(self.silver)
+
+    def publish_silver(self) -> None:
+        """Make the new version of silver the published one, if no other run has in the meantime."""
+        if self._resumed:
+            return
+        with self.progress.step("Publish silver") as step:
+            counts = read_counts(self.silver.query)
+            new = Published(
+                version=self.id,
+                published_at=utc_now(),
+                batches=committed_batches(self.lake),
+                entities=published_entities(counts, self.id),
+                previous=self.published.version if self.published else None,
+                code=self._code,
+            )
+            self._check_arrivals(sum(each.bronze for each in counts))
+            publishing.check_files(self.lake, new)
+            self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
+            self.published = new
+            step.done = f"Published silver {self.id}"
+
+    def load_silver(self) -> None:
+        """Copy the published silver into Azure SQL Database, where it is not read from the lake."""
+        assert self.published
+        if os.environ.get(ACCESS_VARIABLE) != "attached":
+            self.database.version = self.published.version
+            _load(self.lake, self.published, self.database, self.progress)
+
+    def build_marts(self) -> None:
+        """Build gold, the marts and the snapshots beside those in use, with their tests."""
+        assert self.published
+        self.gold.version = self.published.version
+        self.gold.left_unchanged = "gold and the marts stay as they were"
+        self._build(self.gold, "gold and marts", "--exclude", "path:models/silver/staging")
+
+    def read_answers(self) -> None:
+        """Read the headline answers now, so that a failure keeps the build from being published."""
+        assert self.published
+        with self.progress.step("Read the answers") as step:
+            self.silver.describe(self.silver.query)
+            self.gold.describe(self.gold.query)
+            results = ask(self.gold.query, marts=f"marts{NEXT}")
+            self._summary = self._summarize(self.published.version, results)
+            step.done = "Read the answers"
+
+    def publish(self) -> Summary:
+        """Put the new gold and marts in the place of the old ones."""
+        assert self.published
+        assert self._summary
+        with self.progress.step("Publish gold and marts") as step:
+            self.lake.check_exclusive()
+            self.database.version = self.published.version
+            self.database.run_operation("publish_gold")
+            step.done = f"Published gold and marts of {self.published.version}"
+            try:
+                self._tidy(before=self.id)
+            except C360Error as error:
+                logger.warning("old versions stay until the next run: %s", error)
+        return self._summary
+
+    def write_docs(self) -> None:
+        """Write the documentation site of what is published now."""
+        assert self.published
+        with self.progress.step("Write the documentation") as step:
+            self.database.write_docs(self.home.staged_docs)
+            publishing.exchange_docs(self.home)
+            step.done = "Wrote the documentation"
+
+    def _check_arrivals(self, seen: int) -> None:
+        """Raise when the pool saw other rows than have landed: one that may not list sees none."""
+        landed = sum(
+            record.rows + record.malformed_rows
+            for manifest in read_manifests(self.lake)
+            for record in manifest.files
+            if record.outcome == "landed"
+        )
+        if seen != landed:
+            raise C360Error(
+                f"Synapse saw {seen:,} bronze rows, but {landed:,} have landed, so what is "
+                "published stays. See that the workspace's managed identity may read the lake "
+                "(role Storage Blob Data Contributor) and run again."
+            )
+
+    def _can_resume(self) -> bool:
+        """Tell whether silver of just these batches is published and gold is not made from it."""
+        published = self.published
+        return (
+            published is not None
+            and published.batches == committed_batches(self.lake)
+            and published.code == self._code
+            and gold_version(self.database) != published.version
+            and self._complete(published)
+        )
+
+    def _complete(self, published: Published) -> bool:
+        """Tell whether all rows of a version are still in the lake."""
+        from flows.load import count_rows
+
+        return all(
+            count_rows(self.lake, entity.path) == entity.rows
+            for entity in published.entities.values()
+        )
+
+    def _tidy(self, before: str) -> None:
+        tables = self.silver.query("select location from sys.external_tables")
+        shown = {version for (path,) in tables for version in re.findall(r"/([^/]+)/?$", path)}
+        publishing.remove_versions(self.lake, shown, before)
+
+
+def _installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package above it
+        return False

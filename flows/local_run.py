@@ -1,0 +1,107 @@
+"""A run on this machine: everything is built beside what is published, then published at once."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from flows import publish as publishing
+from flows.dbt_run import DbtRun
+from flows.home import Home
+from flows.publish import Published, WarehouseState, published_entities
+from flows.run import SILVER, Run
+from flows.summary import Summary, read_results
+from ingest import landing
+from ingest.errors import C360Error
+from ingest.lake import LocalLake
+from ingest.manifest import committed_batches, utc_now
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def opened(home: Home, input_dir: Path | None, api_url: str | None) -> Iterator["LocalRun"]:
+    """Begin a run on this machine."""
+    yield LocalRun(home, LocalLake(home.lake), input_dir, api_url)
+
+
+class LocalRun(Run):
+    """A run whose layers are Parquet files in the home and one DuckDB file."""
+
+    target = "local"
+
+    def __init__(
+        self, home: Home, lake: LocalLake, input_dir: Path | None, api_url: str | None
+    ) -> None:
+        """Begin the run; nothing changes yet."""
+        super().__init__(home, lake, input_dir, api_url)
+        self.dbt = DbtRun(home, home.staged_warehouse, self.id)
+        self._copied: WarehouseState | None = None
+
+    @property
+    def dbts(self) -> list[DbtRun]:
+        """dbt on DuckDB."""
+        return [self.dbt]
+
+    def recover(self) -> None:
+        """Put right what a killed run left."""
+        with self.progress.step("Look for what an earlier run left") as step:
+            done = publishing.recover(self.home, self.lake)
+            leftovers = landing.remove_uncommitted(self.lake)
+            if leftovers:
+                logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
+            self._copied = publishing.stage_warehouse(self.home)
+            publishing.tidy(self.home, self.lake, before=self.id)
+            step.done = done or (
+                "Removed files of a run that was cut short"
+                if leftovers
+                else "Found the home in order"
+            )
+
+    def build_silver(self) -> None:
+        """Build silver from bronze, with its tests."""
+        with self.progress.step("Read the dbt project") as step:
+            self.dbt.parse()
+            step.done = "Read the dbt project"
+        self._build_silver(self.dbt)
+
+    def build_marts(self) -> None:
+        """Build gold, the marts and the snapshots from silver, with their tests."""
+        self._build(self.dbt, "gold and marts", "--exclude", SILVER)
+
+    def write_docs(self) -> None:
+        """Write the documentation site, and close the warehouse under construction."""
+        with self.progress.step("Write the documentation") as step:
+            self.dbt.write_docs(self.home.staged_docs)
+            self.dbt.close()
+            step.done = "Wrote the documentation"
+
+    def read_answers(self) -> None:
+        """Read the headline answers now, so that a failure keeps the build from being published."""
+        with self.progress.step("Read the answers") as step:
+            self.dbt.inspect(self.home.staged_warehouse)
+            self._summary = self._summarize(self.id, read_results(self.home.staged_warehouse))
+            step.done = "Read the answers"
+
+    def publish(self) -> Summary:
+        """Make it all visible at once."""
+        assert self._summary
+        assert self._copied
+        with self.progress.step("Publish") as step:
+            current = publishing.published(self.lake)
+            new = Published(
+                version=self.id,
+                published_at=utc_now(),
+                batches=committed_batches(self.lake),
+                entities=published_entities(self._summary.results.entities, self.id),
+                previous=current.version if current else None,
+            )
+            publishing.publish(self.home, self.lake, new, self._copied)
+            step.done = f"Published {self.id}"
+            try:
+                publishing.tidy(self.home, self.lake, before=self.id)
+            except (C360Error, duckdb.Error) as error:
+                logger.warning("old versions stay until the next run: %s", error)
+        return self._summary

@@ -1,0 +1,132 @@
+"""What a run on Azure needs before it starts, and what it refuses to publish."""
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flows import azure_run
+from flows.azure_run import AzureRun, check_settings
+from flows.publish import Published, published_entities, silver_code
+from flows.summary import EntityCounts, ask
+from ingest.errors import C360Error
+from ingest.lake import LocalLake
+from ingest.manifest import FileRecord, Manifest, committed_batches
+
+LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
+
+
+@pytest.mark.parametrize("location", [None, "/srv/lake", "https://contoso.dfs.core.windows.net"])
+def test_the_lake_has_to_be_named(location: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("C360_LAKE", raising=False)
+    if location:
+        monkeypatch.setenv("C360_LAKE", location)
+    with pytest.raises(C360Error, match=f"C360_LAKE, as abfss://.* it is {location or 'not set'}"):
+        check_settings()
+
+
+def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("C360_LAKE", LAKE)
+    monkeypatch.setattr(azure_run, "find_spec", lambda name: None if "azure" in name else name)
+    with pytest.raises(C360Error, match=r"\(azure.storage.filedatalake\).*customer-360\[azure\]"):
+        check_settings()
+
+
+def test_a_missing_unixodbc_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("C360_LAKE", LAKE)
+    monkeypatch.setattr(azure_run, "find_spec", lambda name: name)  # there, but of no use
+    monkeypatch.setitem(sys.modules, "pyodbc", None)
+    with pytest.raises(C360Error, match=r"unixODBC, which is not installed.*unixodbc"):
+        check_settings()
+
+
+def test_a_pool_that_sees_other_rows_than_have_landed_publishes_nothing(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path)
+    files = [
+        FileRecord("customers", "a.csv", "a", "csv", "", 1, rows=7, malformed_rows=2),
+        FileRecord("customers", "b.csv", None, "csv", "", 1, rows=5, outcome="quarantined"),
+    ]
+    Manifest("20260101T000000Z-aaaaaa", "2026-01-01T00:00:00Z", files).write(lake)
+    run: Any = SimpleNamespace(lake=lake)
+    AzureRun._check_arrivals(run, 9)
+    with pytest.raises(C360Error, match="saw 0 bronze rows, but 9 have landed"):
+        AzureRun._check_arrivals(run, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "resumes"),
+    [
+        ({}, True),
+        ({"gold": "v1"}, False),  # gold is made from it already
+        ({"code": "other"}, False),  # the project has changed since
+        ({"batch": True}, False),  # something has arrived since
+        ({"lost": True}, False),  # somebody deleted its files
+    ],
+)
+def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
+    tmp_path: Path, change: dict[str, Any], resumes: bool
+) -> None:
+    lake = LocalLake(tmp_path)
+    Manifest("20260101T000000Z-aaaaaa", "2026-01-01T00:00:00Z", []).write(lake)
+    published = Published(
+        "v1",
+        "2026-01-01T00:00:00Z",
+        committed_batches(lake),
+        published_entities([EntityCounts("stores", 2, 0, 0, 2)], "v1"),
+        code="code",
+    )
+    for entity in published.entities.values():
+        with lake.open_write(f"{entity.path}/part.parquet") as file:
+            pq.write_table(pa.table({"n": list(range(entity.rows))}), file)
+    if change.get("batch"):
+        Manifest("20260102T000000Z-bbbbbb", "2026-01-02T00:00:00Z", []).write(lake)
+    if change.get("lost"):
+        lake.delete_tree("silver/stores")
+    run: Any = AzureRun.__new__(AzureRun)
+    run.lake, run.published, run._code = lake, published, change.get("code", "code")
+    version = [(change["gold"],)] if "gold" in change else []
+    run.database = SimpleNamespace(query=lambda sql: version)
+    assert run._can_resume() is resumes
+
+
+def test_a_version_has_all_relations_of_silver_with_their_rows() -> None:
+    counts = [EntityCounts("stores", 10, 2, 1, 7), EntityCounts("agents", 5, 1, 0, 4)]
+    published = published_entities(counts, "v1")
+    assert {name: (each.path, each.rows) for name, each in published.items()} == {
+        "stores": ("silver/stores/v1", 7),
+        "agents": ("silver/agents/v1", 4),
+        "rejected_rows": ("silver/rejected_rows/v1", 3),
+        "row_reconciliation": ("silver/row_reconciliation/v1", 2),
+    }
+
+
+def test_the_code_that_makes_silver_is_known_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "models" / "silver").mkdir(parents=True)
+    (tmp_path / "models" / "silver" / "a.sql").write_text("select 1")
+    before = silver_code(tmp_path)
+    (tmp_path / "models" / "b.sql").write_text("select 2")  # not silver's
+    assert silver_code(tmp_path) == before
+    (tmp_path / "models" / "silver" / "a.sql").write_text("select 3")
+    assert silver_code(tmp_path) != before
+
+
+def test_answers_are_asked_of_the_schema_that_is_meant_and_written_for_people() -> None:
+    asked: list[str] = []
+
+    def query(sql: str) -> list[tuple[Any, ...]]:
+        asked.append(sql)
+        if "peak_transaction_times" in sql:
+            return [("online", "Monday", 7, 12, Decimal("2.605000"))]
+        return []
+
+    results = ask(query, marts="marts_next")
+    assert all("marts." not in sql for sql in asked)
+    assert sum("marts_next." in sql for sql in asked) == len(results.answers)
+    assert [row for answer in results.answers for row in answer.rows] == [
+        ("online", "Monday", "07:00", 12, "2.60 %")
+    ]
