@@ -137,9 +137,10 @@ def check_readable(home: Path) -> None:
     for name, entity in record["entities"].items():
         files = list((home / "lake" / entity["path"]).glob("*.parquet"))
         assert files, f"{name} is published at {entity['path']}, where nothing is"
-        rows = duckdb.execute(
-            "select count(*) from read_parquet($files)", {"files": list(map(str, files))}
-        ).fetchone()
+        with duckdb.connect() as connection:
+            rows = connection.execute(
+                "select count(*) from read_parquet($files)", {"files": list(map(str, files))}
+            ).fetchone()
         assert rows == (entity["rows"],), f"{name} of {record['version']} has {rows} rows"
 
 

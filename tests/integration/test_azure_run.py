@@ -1,0 +1,267 @@
+"""`c360 run --target azure`, on stand-ins: Azurite for the lake, DuckDB for both servers.
+
+What is compared is compared with the runs on this machine over the same batches, which
+test_against_reference.py holds against an independent computation.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from demo.generator import API_FOLDER
+from demo.sample_api import create_app, serve
+from ingest import paths
+from ingest.adls import AdlsLake
+from tests.integration.conftest import C360, TOKEN, Arrival, run_c360
+from tests.integration.test_against_reference import GOLD, KEYS, MARTS
+from tests.support.azurite import ACCOUNT, Azurite
+from tests.support.compare import assert_same, load
+from tests.support.render import PROJECT
+from tests.support.steps import Driver, Outcome
+from tests.support.told import assert_discreet, assert_one_line
+from tests.support.tsql_server.recorder import parse_all, recorded
+
+DRIVERS = PROJECT / "tests/support/tsql_server/drivers"
+PASSWORD = "a-password-that-must-not-be-seen"
+LINEAGE = {"_source_file", "_batch_id"}  # of the batches' names, which differ between two homes
+
+
+@dataclass(frozen=True)
+class Platform:
+    """An account, a pool and a database of our own, as the environment of a run names them."""
+
+    home: Path
+    servers: Path
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run the command on it."""
+        return run_c360(*arguments, **{**self.environment, **environment})
+
+    def steps(self, driver: Driver, **environment: str) -> Outcome:
+        """Run the steps on it, without the command around them, over what the lake has."""
+        return driver.run(
+            *("--target", "azure", "--home", self.home),
+            environment={**self.environment, **environment},
+        )
+
+    @property
+    def published(self) -> dict:
+        """What `silver/_published.json` says."""
+        return json.loads(self.lake().read_bytes(paths.PUBLISHED))
+
+    def lake(self) -> AdlsLake:
+        """Open the lake, with the platform's key."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("C360_LAKE_ENDPOINT", "AZURE_STORAGE_KEY"):
+                patch.setenv(name, self.environment[name])
+            return AdlsLake(self.environment["C360_LAKE"])
+
+    def fail(self, server: str, pattern: str) -> None:
+        """Have a server fail once, at the next statement that the pattern finds."""
+        fault = {"server": server, "pattern": pattern, "times": 1, "error": "The disk is on fire"}
+        (self.servers / "faults.json").write_text(json.dumps([fault]))
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    """A process that has imported what a run needs, with the stand-ins for the drivers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(DRIVERS))
+        with Driver() as driver:
+            yield driver
+
+
+@pytest.fixture(scope="module")
+def platform(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """A platform that both set-up operations have been run on."""
+    work = tmp_path_factory.mktemp("azure")
+    servers = work / "servers"
+    servers.mkdir()
+    platform = Platform(
+        work / "home",
+        servers,
+        {
+            **azurite.filesystem(),
+            "PYTHONPATH": str(DRIVERS),
+            "C360_STANDIN": str(servers),
+            "C360_HOME": str(work / "home"),
+            "C360_SYNAPSE_SERVER": "contoso-ondemand.sql.azuresynapse.net",
+            "C360_SYNAPSE_AUTHENTICATION": "sql",
+            "C360_SYNAPSE_USER": "loader",
+            "C360_SYNAPSE_PASSWORD": PASSWORD,
+            "C360_SQL_SERVER": "contoso.database.windows.net",
+            "C360_SQL_AUTHENTICATION": "sql",
+            "C360_SQL_USER": "loader",
+            "C360_SQL_PASSWORD": PASSWORD,
+            "C360_API_TOKEN": TOKEN,
+        },
+    )
+    set_up(platform, "setup_synapse", "synapse", "--args", "{database: customer360}")
+    set_up(platform, "setup_azure_sql", "azure_sql")
+    return platform
+
+
+def set_up(platform: Platform, operation: str, target: str, *arguments: str) -> None:
+    """Run a set-up operation, as docs/azure.md has it."""
+    work = platform.home.parent
+    done = subprocess.run(
+        [
+            *(C360.with_name("dbt"), "run-operation", operation, "--target", target, *arguments),
+            # Where the runs have it: they need not parse the project again.
+            *("--target-path", str(platform.home / "dbt" / target)),
+            *("--log-path", str(work / "logs")),
+        ],
+        cwd=PROJECT,
+        env={**os.environ, **platform.environment, "C360_SYNAPSE_DATABASE": "master"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert_discreet(work, [PASSWORD], done.stdout)
+
+
+@pytest.fixture(scope="module")
+def ran(platform: Platform, first: Arrival) -> subprocess.CompletedProcess[str]:
+    """The first batch, published."""
+    with serve(create_app(first.folder / API_FOLDER, TOKEN)) as url:
+        return platform.run("run", "--target", "azure", "--input", first.folder, "--api", url)
+
+
+def assert_database_equals(platform: Platform, warehouse: Path, *layers: str) -> None:
+    """Assert that the database's relations hold what the warehouse's do."""
+    keys = {
+        **{f"silver.{name}": key for name, key in KEYS.items()},
+        **{f"gold.{name}": key for name, key in GOLD.items()},
+        "gold.dim_dates": ["date_key"],
+        **{f"marts.{name}": key for name, key in MARTS.items()},
+    }
+    with (
+        duckdb.connect(warehouse, read_only=True) as local,
+        duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database,
+    ):
+        for relation, key in keys.items():
+            if relation.split(".")[0] not in layers:
+                continue
+            described = local.execute(f"select * from {relation} limit 0").description or []
+            columns = [column[0] for column in described if column[0] not in LINEAGE]
+            assert_same(database, relation, load(local, relation, columns), columns, key)
+
+
+def answers(output: str) -> str:
+    """Return the headline answers of what a run printed."""
+    return output.split("Average order value\n")[1].split("\nTime\n")[0]
+
+
+def test_the_command_gives_the_answers_that_it_gives_on_this_machine(
+    platform: Platform, ran: subprocess.CompletedProcess[str], first: Arrival
+) -> None:
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert answers(ran.stdout) == answers(first.output)
+    assert_database_equals(platform, first.warehouse, "silver", "gold", "marts")
+    with duckdb.connect(first.warehouse, read_only=True) as local:
+        for name, entity in platform.published["entities"].items():
+            rows = local.execute(f"select count(*) from silver.{name}").fetchone()
+            assert (entity["rows"],) == rows, name
+    assert (platform.home / "docs" / "index.html").stat().st_size > 1_000_000
+    assert_discreet(platform.home, [PASSWORD, TOKEN], ran.stdout, ran.stderr)
+
+
+def test_bronze_is_what_it_is_on_this_machine(
+    platform: Platform, ran: subprocess.CompletedProcess[str], first: Arrival
+) -> None:
+    lake = platform.lake()
+    (batch_id,) = platform.published["batches"]
+    for path in lake.list("bronze"):
+        if path.startswith(("bronze/_manifests", "bronze/_state")):
+            continue
+        here = first.home / "lake" / path.replace(batch_id, first.batch_id)
+        assert lake.read_bytes(path) == here.read_bytes(), path
+
+
+def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
+    platform: Platform,
+    driver: Driver,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    second: Arrival,
+) -> None:
+    before = platform.published["version"]
+    platform.fail("azure_sql", r'alter schema "silver" transfer "silver_load"')
+    with serve(create_app(second.folder / API_FOLDER, TOKEN)) as url:
+        message = assert_one_line(
+            platform.run("run", "--target", "azure", "--input", second.folder, "--api", url)
+        )
+    assert "The disk is on fire" in message
+    assert "The step that failed: Load silver" in message
+    assert "c360 run --target azure" in message
+    version = platform.published["version"]
+    assert version != before
+    assert_database_equals(platform, first.warehouse, "gold", "marts")
+    status = platform.run("status", "--target", "azure").stdout
+    assert f"Published {version}" in status
+    assert f"Gold and marts are of {before}" in status
+
+    sent = len(recorded(platform.servers))
+    resumed = platform.steps(driver)
+    assert resumed.returncode == 0, resumed.output + resumed.errors
+    assert platform.published["version"] == version
+    assert not [
+        statement
+        for statement in recorded(platform.servers)[sent:]
+        if "create external table" in statement.sql.lower()
+    ]
+    assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
+
+
+def test_one_run_at_a_time(
+    platform: Platform, driver: Driver, ran: subprocess.CompletedProcess[str]
+) -> None:
+    with platform.lake().exclusive():
+        refused = platform.steps(driver)
+    assert refused.returncode == 1
+    assert "nother run" in refused.errors
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"C360_LAKE": f"abfss://nowhere@{ACCOUNT}.dfs.core.windows.net"}, "container nowhere"),
+        ({"AZURE_STORAGE_KEY": "d3Jvbmc="}, "AZURE_STORAGE_KEY"),
+        ({"C360_LAKE_ENDPOINT": "http://127.0.0.1:9/c360"}, "127.0.0.1:9 can't be reached"),
+        ({"C360_SQL_SERVER": ""}, "C360_SQL_SERVER is not set"),
+    ],
+)
+def test_a_wrong_setting_is_one_clear_line(
+    platform: Platform,
+    driver: Driver,
+    ran: subprocess.CompletedProcess[str],
+    environment: dict[str, str],
+    message: str,
+) -> None:
+    refused = platform.steps(driver, **environment)
+    assert refused.returncode == 1
+    line = refused.errors.splitlines()[-1]  # a process that forks gets a warning of its own
+    assert message in line
+    assert PASSWORD not in refused.output + refused.errors
+
+
+def test_every_statement_is_t_sql(
+    platform: Platform, ran: subprocess.CompletedProcess[str]
+) -> None:
+    statements = recorded(platform.servers)
+    assert Counter(statement.server for statement in statements).keys() == {
+        "serverless",
+        "azure_sql",
+    }
+    assert parse_all(statements) == []

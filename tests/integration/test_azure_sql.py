@@ -1,0 +1,499 @@
+"""Silver loaded, gold and marts built and published on Azure SQL Database, on its stand-in.
+
+Each scenario is one process, as a run is, that works through its steps and copies the database
+after each; the tests look at the copies. What the stand-in shows and what not, its package says.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from flows.home import project_dir
+from tests.integration.conftest import Arrival
+from tests.support.compare import normalise
+from tests.support.tsql_server.recorder import parse_all, recorded
+
+DRIVERS = project_dir() / "tests" / "support" / "tsql_server" / "drivers"
+
+DIMENSIONS = ("agents", "customers", "dates", "loyalty_accounts", "products", "stores")
+FACTS = {
+    "fct_online_transactions": ("customer_id", "product_id", "date_key"),
+    "fct_in_store_transactions": ("customer_id", "store_id", "date_key"),
+    "fct_service_interactions": ("customer_id", "agent_id", "date_key"),
+    "fct_loyalty_transactions": ("loyalty_id", "date_key"),
+}
+PRIMARY_KEYS = {f"pk_{table}" for table in (*(f"dim_{name}" for name in DIMENSIONS), *FACTS)}
+FOREIGN_KEYS = {f"fk_{fact}_{column}" for fact, columns in FACTS.items() for column in columns} | {
+    "fk_dim_loyalty_accounts_customer_id"
+}
+PERSONAL = {
+    "customer_name": 'partial(1, "xxxx", 0)',
+    "email": "email()",
+    "address": "default()",
+}
+
+# What each scenario begins with. `keep` copies the database, which nobody has open between steps.
+PRELUDE = """
+import json, logging, os, shutil, signal, sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from flows import azure_sql, publish
+from flows.dbt_run import DbtRun
+from flows.home import Home
+from flows.load import count_rows, load
+from ingest.errors import C360Error
+from ingest.lake import LocalLake
+
+azure_sql.WAITS_SECONDS = (0.0,) * 3
+state = Path(os.environ["C360_STANDIN"])
+home = Home.at(os.environ["C360_HOME"])
+home.prepare()
+lake = LocalLake(Path(os.environ["C360_LAKE"]))
+published = publish.published(lake)
+place = os.environ["C360_LAKE"]
+
+def run(version=published.version, **environment):
+    return DbtRun(home, None, version, target="azure_sql", **{"C360_LAKE": place} | environment)
+
+def build(run, *selection):
+    if selection:  # what it names, without its tests
+        selection = ("--select", *selection, "--exclude", "resource_type:test")
+    run.build(*selection, on_node=lambda *_: None)
+
+def keep(name):
+    shutil.copyfile(state / "azure_sql.duckdb", state / f"{name}.duckdb")
+
+def fail(pattern, error="the test says so", **more):
+    fault = {"server": "azure_sql", "pattern": pattern, "times": 1, "error": error, **more}
+    (state / "faults.json").write_text(json.dumps([fault]))
+
+def told(action, *arguments):
+    try:
+        action(*arguments)
+    except C360Error as error:
+        print("TOLD", json.dumps(str(error)))
+    else:
+        raise SystemExit("no error")
+
+def execute(sql):
+    with closing(azure_sql.connect(run())) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+"""
+
+
+@dataclass(frozen=True)
+class AzureSql:
+    """A database of the stand-in, with the lake that it loads from."""
+
+    folder: Path
+    lake: Path
+
+    def start(self, script: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a scenario in a process of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-c", PRELUDE + textwrap.dedent(script)],
+            cwd=project_dir(),
+            env=os.environ
+            | {
+                "PYTHONPATH": f"{DRIVERS}{os.pathsep}{project_dir()}",
+                "C360_STANDIN": str(self.folder / "state"),
+                "C360_STANDIN_LAKE": str(self.lake),
+                "C360_LAKE": str(self.lake),
+                "C360_HOME": str(self.folder / "home"),
+                "C360_SQL_SERVER": "standin",
+                "C360_SQL_AUTHENTICATION": "sql",
+                "C360_SQL_USER": "c360",
+                "C360_SQL_PASSWORD": "secret",
+            }
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def query(self, sql: str, after: str = "azure_sql") -> list[tuple[Any, ...]]:
+        """Ask the copy that a step left, or the database as it is now."""
+        path = self.folder / "state" / f"{after}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set variable tsql_database = 'customer360'")
+            return connection.execute(sql).fetchall()
+
+    def rows(self, relation: str, columns: str, after: str = "azure_sql") -> Counter[Any]:
+        """Return the rows of a relation, without an order."""
+        found = self.query(f"select {columns} from {relation}", after)
+        return Counter(tuple(map(normalise, row)) for row in found)
+
+    def keys(self, after: str) -> set[str]:
+        """Return the primary keys of gold, and the foreign ones that are enforced and trusted."""
+        return {
+            name
+            for (name,) in self.query(
+                "select name from (select name, schema_id from sys.key_constraints union all"
+                " select name, schema_id from sys.foreign_keys"
+                " where not is_disabled and not is_not_trusted) as keys"
+                " where schema_id = schema_id('gold')",
+                after,
+            )
+        }
+
+
+def _finished(process: "subprocess.Popen[str]", returncode: int = 0) -> list[str]:
+    """Wait for a scenario to end; return the messages that it was told."""
+    output, _ = process.communicate()
+    assert process.returncode == returncode, output[-5000:]
+    return [
+        json.loads(line.removeprefix("TOLD "))
+        for line in output.splitlines()
+        if line.startswith("TOLD ")
+    ]
+
+
+def _local(arrival: Arrival, schema: str) -> Iterator[tuple[str, str, Counter[Any]]]:
+    """Yield each relation of a schema of the local warehouse: its name, columns and rows."""
+    with duckdb.connect(str(arrival.home / "warehouse.duckdb"), read_only=True) as connection:
+        for (name,) in connection.execute(
+            "select table_name from information_schema.tables where table_schema = ?", [schema]
+        ).fetchall():
+            described = connection.execute(f"describe {schema}.{name}").fetchall()
+            columns = ", ".join(f'"{column}"' for column, *_ in described)
+            rows = connection.execute(f"select {columns} from {schema}.{name}").fetchall()
+            yield name, columns, Counter(tuple(map(normalise, row)) for row in rows)
+
+
+def _same_as_local(azure: AzureSql, arrival: Arrival, *schemas: str, after: str) -> None:
+    for schema in schemas:
+        relations = list(_local(arrival, schema))
+        assert relations
+        for name, columns, expected in relations:
+            found = azure.rows(f"{schema}.{name}", columns, after)
+            assert found == expected, f"{schema}.{name} after {after}"
+
+
+@pytest.fixture(scope="module")
+def loading(
+    second: Arrival, tmp_path_factory: pytest.TempPathFactory
+) -> "tuple[AzureSql, subprocess.Popen[str]]":
+    """A database whose loads fail in every way, while the other one is built."""
+    folder = tmp_path_factory.mktemp("loads")
+    azure = AzureSql(folder, folder / "lake")
+    shutil.copytree(second.home / "lake", azure.lake)
+    process = azure.start(
+        """
+        dbt = run()
+        tables = published.entities
+        assert count_rows(lake, tables["stores"].path) == tables["stores"].rows
+        told(build, dbt, "silver.stores")  # nothing is loaded
+
+        # A connection that breaks after some rows is no failure, only another attempt.
+        fail("insert bulk silver_load.products", "Communication link failure", after=True)
+        seen = []
+        load(lake, published, dbt, lambda *progress: seen.append(progress))
+        complete = [name for name, done, total in seen if done == total]
+        assert complete[:2] == ["customers", "products"]
+        assert seen.count(("products", tables["products"].rows, tables["products"].rows)) == 1
+        build(run(), "silver.stores")
+        keep("first")
+
+        execute("delete from silver.stores")  # tells these tables from those of another load
+        newer = replace(published, version="20990101T000000Z-abcdef")
+        fail("insert bulk silver_load.stores", "The bulk copy was refused")
+        told(load, lake, newer, dbt)
+
+        stores = replace(tables["stores"], rows=99)
+        told(load, lake, replace(newer, entities=tables | {"stores": stores}), dbt)
+
+        (file,) = lake.list(tables["agents"].path)
+        content = lake.read_bytes(file)
+        lake.delete(file)
+        told(load, lake, newer, dbt)
+        lake.write_bytes(file, content[:100])
+        told(load, lake, newer, dbt)
+        lake.write_bytes(file, content)
+        keep("unchanged")
+
+        def killed(name, done, total):
+            if name == "in_store_transactions":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        load(lake, newer, dbt, killed)
+        """,
+    )
+    return azure, process
+
+
+@pytest.fixture(scope="module")
+def azure(first: Arrival, second: Arrival, tmp_path_factory: pytest.TempPathFactory) -> AzureSql:
+    """A database that was loaded, built, built again, published from beside, and attached."""
+    azure = AzureSql(tmp_path_factory.mktemp("azure"), second.home / "lake")
+    process = azure.start(
+        """
+        dbt = run()
+        assert load(lake, published, dbt) == sum(t.rows for t in published.entities.values())
+        keep("loaded")
+        assert load(lake, published, dbt) == 0
+        build(dbt)
+        dbt.write_docs(state / "docs")
+        keep("built")
+
+        # The old table has its backup's name by now, and the new one not yet its own.
+        fail(r"sp_rename 'gold.fct_in_store_transactions__dbt_tmp'")
+        told(build, run(), "dim_customers", "fct_in_store_transactions")
+        keep("broken")
+        build(run(), "path:models/gold", "resource_type:snapshot")
+        keep("again")
+
+        execute("create table gold.notes_of_an_analyst (note nvarchar(100))")
+        beside = run(C360_SCHEMA_SUFFIX="_next")
+        build(beside, "resource_type:seed", "path:models/gold", "path:models/marts")
+        keep("beside")
+        dbt = run()
+        fail("begin transaction.*alter schema", after=True)
+        told(dbt.run_operation, "publish_gold")
+        keep("swap_failed")
+        dbt.run_operation("publish_gold")
+        keep("published")
+        told(dbt.run_operation, "publish_gold")
+
+        place = "abfss://lake@shop.dfs.core.windows.net"
+        now = run("", C360_SILVER_ACCESS="attached")
+        now.run_operation("setup_azure_sql")
+        now.run_operation("setup_azure_sql")
+        build(now, "path:models/silver")
+        keep("attached")
+        build(now, "silver.customers")
+        build(run(os.environ["EARLIER"], C360_SILVER_ACCESS="attached"), "silver.customers")
+        """,
+        EARLIER=first.batch_id,
+    )
+    _finished(process)
+    return azure
+
+
+def test_loaded_silver_equals_the_lake_and_notes_its_version(
+    azure: AzureSql, second: Arrival
+) -> None:
+    _same_as_local(azure, second, "silver", after="loaded")
+    noted = azure.query(
+        "select value from sys.extended_properties where name = 'c360_version'", "loaded"
+    )
+    assert noted == [(second.batch_id,)]
+    assert not azure.query("select 1 from sys.schemas where name = 'silver_load'", "loaded")
+
+
+def test_gold_and_marts_built_from_nothing_equal_those_on_one_machine(
+    azure: AzureSql, second: Arrival
+) -> None:
+    _same_as_local(azure, second, "reference", "gold", "marts", after="built")
+    page = (azure.folder / "state" / "docs" / "index.html").read_text(encoding="utf-8")
+    assert "customer_timeline" in page
+
+
+@pytest.mark.parametrize("step", ["built", "again", "published"])
+def test_every_key_is_in_force(azure: AzureSql, step: str) -> None:
+    assert azure.keys(step) == PRIMARY_KEYS | FOREIGN_KEYS
+
+
+def test_when_one_dimension_is_built_anew_the_keys_that_point_to_it_come_back(
+    azure: AzureSql,
+) -> None:
+    # The fact that the same build did not finish is the exception: its old table is set aside.
+    lost = {"fk_fct_in_store_transactions_customer_id"}
+    assert azure.keys("broken") == (PRIMARY_KEYS | FOREIGN_KEYS) - lost
+    table = "select object_id from sys.tables where name = 'dim_customers'"
+    assert azure.query(table, "broken") != azure.query(table, "built")
+
+
+def test_facts_are_columnstores_and_customers_are_looked_up_by_index(azure: AzureSql) -> None:
+    found = azure.query(
+        "select tables.name, indexes.type_desc, is_primary_key from sys.indexes join sys.tables"
+        " using (object_id) where indexes.type > 0 and schema_id = schema_id('gold')",
+        "built",
+    )
+    for fact in FACTS:
+        kinds = sorted((kind, key) for table, kind, key in found if table == fact)
+        expected = [("CLUSTERED COLUMNSTORE", False), ("NONCLUSTERED", False)]
+        assert kinds == [*expected, ("NONCLUSTERED", True)]
+    assert ("dim_customers", "CLUSTERED", True) in found
+
+
+def test_all_text_that_is_stored_or_shown_compares_by_code_point(azure: AzureSql) -> None:
+    others = azure.query(
+        "select schemas.name, objects.name, columns.name from sys.columns"
+        " join sys.objects using (object_id) join sys.schemas using (schema_id)"
+        " where collation_name <> 'Latin1_General_100_BIN2'"
+        " and schemas.name in ('silver', 'reference', 'gold', 'marts', 'snapshots')",
+        "built",
+    )
+    # It unites stored texts with what CONCAT gives, whose collation the stand-in does not follow.
+    assert others == [("marts", "customer_timeline", "detail")]
+
+
+def test_personal_data_is_masked_wherever_it_is_stored(azure: AzureSql) -> None:
+    masked = azure.query(
+        "select schemas.name, tables.name, columns.name, masking_function"
+        " from sys.columns join sys.tables using (object_id) join sys.schemas using (schema_id)"
+        " where is_masked",
+        "again",
+    )
+    tables = ("silver customers", "gold dim_customers", "snapshots customers_history")
+    assert sorted(masked) == sorted(
+        [(*table.split(), *mask) for table in tables for mask in PERSONAL.items()]
+        + [("silver", "rejected_rows", "raw_row", "default()")]
+    )
+
+
+def test_readers_may_read_the_marts_and_nothing_else(azure: AzureSql) -> None:
+    granted = azure.query(
+        "select permission_name, class_desc, schema_name(major_id), principals.name"
+        " from sys.database_permissions as permissions join sys.database_principals as principals"
+        " on principals.principal_id = permissions.grantee_principal_id",
+        "published",
+    )
+    assert granted == [("SELECT", "SCHEMA", "marts", "c360_reader")]
+
+
+def test_tables_views_and_columns_have_their_descriptions(azure: AzureSql) -> None:
+    for step in ("built", "published"):
+        described = azure.query(
+            "select object_schema_name(major_id) || '.' || object_name(major_id), value"
+            " from sys.extended_properties where class = 1 and name = 'MS_Description'"
+            " and object_schema_name(major_id) in ('gold', 'marts')",
+            step,
+        )
+        assert len({relation for relation, _ in described}) == 10 + 11
+        assert ("gold.dim_customers", "E-mail address. Personal data.") in described
+        assert ("marts.customer_360", "E-mail address. Personal data.") in described
+
+
+def test_a_snapshot_of_what_did_not_change_adds_nothing(azure: AzureSql) -> None:
+    for table in ("customers_history", "loyalty_accounts_history"):
+        counts = [
+            azure.query(f"select count(*), count(dbt_valid_to) from snapshots.{table}", step)
+            for step in ("built", "again")
+        ]
+        assert counts[0] == counts[1]
+        assert counts[0][0][1] == 0
+        silver = azure.query(
+            f"select count(*) from silver.{table.removesuffix('_history')}", "built"
+        )
+        assert counts[0][0][0] == silver[0][0]
+
+
+def test_a_build_that_failed_in_the_middle_is_repaired_by_the_next(
+    azure: AzureSql, second: Arrival
+) -> None:
+    there = "select 1 from sys.tables where name = 'fct_in_store_transactions'"
+    assert azure.query(there, "broken") == []
+    _same_as_local(azure, second, "gold", "marts", after="again")
+    left = azure.query("select name from sys.objects where name like '%dbt~_%' escape '~'", "again")
+    assert left == []
+
+
+def test_building_beside_changes_nothing_that_readers_see(azure: AzureSql, second: Arrival) -> None:
+    _same_as_local(azure, second, "gold", "marts", after="beside")
+    ids = "select object_id, name from sys.objects where schema_id = schema_id('gold') order by 1"
+    now = [row for row in azure.query(ids, "beside") if row[1] != "notes_of_an_analyst"]
+    assert now == azure.query(ids, "again")
+
+
+def test_a_swap_that_fails_half_way_changes_nothing(azure: AzureSql, second: Arrival) -> None:
+    objects = "select schema_id, object_id, name from sys.objects order by object_id"
+    assert azure.query(objects, "swap_failed") == azure.query(objects, "beside")
+    _same_as_local(azure, second, "gold", "marts", after="swap_failed")
+
+
+def test_publishing_exchanges_gold_and_marts_and_keeps_what_others_made(
+    azure: AzureSql, second: Arrival
+) -> None:
+    _same_as_local(azure, second, "reference", "gold", "marts", after="published")
+    moved = "select name, object_id from sys.tables where schema_id = schema_id('{}')"
+    new = dict(azure.query(moved.format("gold_next"), "beside"))
+    now = dict(azure.query(moved.format("gold"), "published"))
+    assert now.pop("notes_of_an_analyst")
+    assert now == new
+    assert azure.query("select name from sys.schemas where name like '%next'", "published") == []
+    texts = azure.query(
+        "select definition from sys.sql_modules join sys.views using (object_id)"
+        " where schema_id = schema_id('marts')",
+        "published",
+    )
+    assert len(texts) == 11
+    assert not any("_next" in definition for (definition,) in texts)
+    noted = azure.query(
+        "select schema_name(major_id), value from sys.extended_properties where class = 3",
+        "published",
+    )
+    assert sorted(noted) == [("gold", second.batch_id), ("silver", second.batch_id)]
+
+
+def test_every_statement_parses_as_t_sql(azure: AzureSql) -> None:
+    batches = recorded(azure.folder / "state")
+    assert len(batches) > 500
+    assert parse_all(batches) == []
+
+
+@pytest.fixture(scope="module")
+def loads(loading: "tuple[AzureSql, subprocess.Popen[str]]") -> tuple[AzureSql, list[str]]:
+    """The database whose loads failed, at last by being killed; what each said."""
+    azure, process = loading
+    return azure, _finished(process, returncode=-signal.SIGKILL)
+
+
+def test_a_load_that_fails_leaves_the_tables_as_they_were(
+    loads: tuple[AzureSql, list[str]], second: Arrival
+) -> None:
+    azure, messages = loads
+    _same_as_local(azure, second, "silver", after="first")
+    not_loaded, refused, wrong_count, deleted, damaged = messages
+    assert "was not loaded. Run `c360 load`" in not_loaded
+    assert "The bulk copy was refused" in refused
+    assert "was published with 99" in wrong_count
+    assert "has 0 rows" in deleted
+    assert "Build a new version: c360 run --target azure" in deleted
+    assert "is damaged" in damaged
+    for step in ("unchanged", "azure_sql"):
+        assert azure.query("select count(*) from silver.stores", step) == [(0,)]
+        noted = azure.query("select value from sys.extended_properties where class = 3", step)
+        assert noted == [(second.batch_id,)]
+
+
+def test_a_load_after_one_that_was_killed_completes(
+    loads: tuple[AzureSql, list[str]], second: Arrival
+) -> None:
+    azure, _ = loads
+    assert azure.query("select 1 from sys.schemas where name = 'silver_load'") == [(1,)]
+    _finished(
+        azure.start(
+            """
+            load(lake, replace(published, version="20990101T000000Z-abcdef"), run())
+            """
+        )
+    )
+    _same_as_local(azure, second, "silver", after="azure_sql")
+    noted = azure.query("select value from sys.extended_properties where class = 3")
+    assert noted == [("20990101T000000Z-abcdef",)]
+
+
+def test_silver_attached_to_the_lake_follows_what_is_published(
+    azure: AzureSql, first: Arrival, second: Arrival
+) -> None:
+    _same_as_local(azure, second, "silver", after="attached")
+    where = "select location from sys.external_tables where name = 'customers'"
+    assert azure.query(where, "attached") == [(f"/silver/customers/{second.batch_id}/",)]
+    assert azure.query(where) == [(f"/silver/customers/{first.batch_id}/",)]
+    sources = azure.query("select name, location from sys.external_data_sources")
+    assert sources == [("c360_lake", "adls://lake@shop.dfs.core.windows.net")]

@@ -1,0 +1,579 @@
+"""Silver on Synapse: `dbt build --target synapse`, unchanged, on a stand-in for the pool.
+
+It runs over the lake of a local run, with files added that engines read differently, and its silver
+must be what a local build makes of the same lake, row for row. See tests/support/tsql_server for
+what the stand-in shows and what it cannot.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingest import paths
+from ingest.contract import load_contract
+from ingest.lake import LocalLake
+from ingest.landing import land
+from ingest.manifest import FileRecord, Manifest, committed_batches, new_batch_id, utc_now
+from tests.integration.conftest import C360, Arrival
+from tests.support.compare import difference, load
+from tests.support.render import PROJECT
+from tests.support.tsql_server.batch import If, Node, Statement, Try, parse
+from tests.support.tsql_server.recorder import FAULTS, Recorded, parse_all, recorded
+from tests.unit.test_dbt_project import SILVER
+
+DRIVERS = PROJECT / "tests" / "support" / "tsql_server" / "drivers"
+LAKE = "abfss://lake@account.dfs.core.windows.net/c360"
+PASSWORD = "a-password-that-must-not-be-seen"
+FAILED = "silver.customers"
+
+SEVERAL = """
+import json, os, sys
+from dbt.cli.main import dbtRunner
+for name, arguments, environment in json.loads(sys.argv[1]):
+    before = dict(os.environ)
+    os.environ.update(environment)
+    print("---", name, flush=True)
+    outcome = dbtRunner().invoke(arguments)
+    print("passed" if outcome.success else f"failed: {outcome.exception or ''}", flush=True)
+    os.environ.clear()
+    os.environ.update(before)
+"""
+
+# What a serverless pool runs: queries, what holds them together, views, external tables, set-up.
+ALLOWED = {
+    "SELECT", "WITH", "DECLARE", "EXEC", "THROW", "USE", "CREATE SCHEMA", "CREATE VIEW",
+    "DROP VIEW", "CREATE EXTERNAL", "DROP EXTERNAL", "CREATE DATABASE", "CREATE MASTER",
+}  # fmt: skip
+
+
+@dataclass
+class Pool:
+    """The stand-in with a lake, and dbt on it as an analytics engineer would run it."""
+
+    folder: Path
+    lake: Path
+    profiles: Path
+    target: Path
+    printed: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state"
+
+    def dbt(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run dbt on target synapse."""
+        return self._run([str(C360.with_name("dbt")), *self._with_options(arguments)], environment)
+
+    def several(self, runs: dict[str, tuple[list[str], dict[str, str]]]) -> dict[str, str]:
+        """Run dbt several times in one process, which starts once; return what each run said."""
+        given = [
+            [name, self._with_options(run), variables] for name, (run, variables) in runs.items()
+        ]
+        run = self._run([sys.executable, "-c", SEVERAL, json.dumps(given)], {})
+        parts = re.split(r"^--- (\w+)$", run.stdout, flags=re.M)
+        return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+    def _with_options(self, arguments: Iterable[str]) -> list[str]:
+        return [
+            "--no-use-colors", *arguments, "--target", "synapse",
+            "--profiles-dir", str(self.profiles), "--target-path", str(self.target),
+            "--log-path", str(self.folder / "logs"),
+        ]  # fmt: skip
+
+    def _run(
+        self, command: list[str], environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("C360_")}
+        mine = {
+            "PYTHONPATH": str(DRIVERS),
+            "C360_STANDIN": str(self.state),
+            "C360_STANDIN_LAKE": str(self.lake),
+            "C360_HOME": str(self.folder),
+            "C360_LAKE": LAKE,
+            "C360_SYNAPSE_SERVER": "workspace-ondemand.sql.azuresynapse.net",
+            "C360_SYNAPSE_AUTHENTICATION": "sql",
+            "C360_SYNAPSE_USER": "loader",
+            "C360_SYNAPSE_PASSWORD": PASSWORD,
+        }
+        return subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=clean | mine | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def set_up(self) -> str:
+        """Make the database and what is in it; return what the operation said."""
+        run = self.dbt(
+            "run-operation", "setup_synapse", "--args", "{database: customer360}",
+            C360_SYNAPSE_DATABASE="master",
+        )  # fmt: skip
+        assert run.returncode == 0, run.stdout
+        return run.stdout
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.connect() as connection:
+            return connection.execute(sql).fetchall()
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Open what the stand-in keeps, for queries in DuckDB's SQL."""
+        connection = duckdb.connect(str(self.state / "serverless.duckdb"), read_only=True)
+        connection.execute("set timezone = 'UTC'")
+        connection.execute("set variable tsql_database = 'customer360'")
+        return connection
+
+    def version_shown(self, relation: str) -> str:
+        """The version whose external table a view reads."""
+        schema, name = relation.split(".")
+        ((definition,),) = self.query(
+            "select definition from sys.sql_modules where object_id ="
+            f" (select object_id from sys.views join sys.schemas using (schema_id)"
+            f" where views.name = '{name}' and schemas.name = '{schema}')"
+        )
+        (version,) = re.findall(rf'"{name}__([^"]+)"', definition)
+        return str(version)
+
+    def versions(self, relation: str) -> set[str]:
+        """The versions of a relation that have an external table."""
+        schema, name = relation.split(".")
+        found = self.query(
+            "select t.name from sys.external_tables as t join sys.schemas using (schema_id)"
+            f" where schemas.name = '{schema}' and starts_with(t.name, '{name}__')"
+        )
+        return {table.removeprefix(f"{name}__") for (table,) in found}
+
+    def files(self, relation: str, version: str) -> list[Path]:
+        return sorted((self.lake / relation.replace(".", "/") / version).glob("*"))
+
+
+# --- The lake -----------------------------------------------------------------------------------
+
+HARD_FILES = {
+    # Compressed, with line breaks in quotes, Windows's line ends, a character of four bytes.
+    "Stores_new.csv.gz": gzip.compress(
+        'StoreID,Location,Manager,OpenHours\r\n9001,"Łódź\nCentrum","Ann ""A""",9-17 😀\r\n'
+        '9002,"","  ",\r\n,"no key, a/b\\c\tand so on",x,y\r\n'.encode()
+    ),
+    # Other order and case, a column that is in no contract, in between.
+    "Customers_other_order.csv": (
+        " email ,NAME,Loyalty level,customerid,ADDRESS\n"
+        "zoe@example.org,Zoë O'Brien,gold,900001,12 Harbour Rd\n"
+        "late@example.org,Later Row,,900001,13 Harbour Rd\n"
+        "x@example.org,No Key,,12.5,Nowhere\n"
+    ).encode(),
+    # No quotes at all: what the fast parser reads.
+    "Agents_plain.csv": (
+        b"AgentID,Name,Department,Shift\r\n8001,Plain Jane,Returns,day\r\n8002,,,\r\n"
+    ),
+    # A value that is longer than the fast parser takes.
+    "Products_long.csv": b"ProductID,Name,Category,Price\n7001," + b"n" * 9000 + b",Toys,1.50\n",
+}  # fmt: skip
+# Numbers, truth values, nested values and null where the contract has text.
+JSON_LINES = (
+    '{"InteractionID":600001,"CustomerID":1001,"DateTime":"2024-02-29T10:00:00+01:00","AgentID":8001,'
+    '"IssueType":{"code":7,"tags":["a","b/c"]},"ResolutionStatus":true}\n'
+    '{"InteractionID":600002.5,"CustomerID":null,"DateTime":"2024-02-29","AgentID":-7,'
+    '"IssueType":"Łódź \\"q\\" \\u0001","ResolutionStatus":12.5}\n'
+)
+
+
+@pytest.fixture(scope="session")
+def lake(second: Arrival, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two dirty batches with API records, then files that are hard to read, then a killed run's."""
+    folder = tmp_path_factory.mktemp("synapse_lake") / "lake"
+    shutil.copytree(second.home / "lake" / "bronze", folder / "bronze")
+    store = LocalLake(folder)
+    inbox = tmp_path_factory.mktemp("synapse_inbox")
+    for name, content in HARD_FILES.items():
+        (inbox / name).write_bytes(content)
+    land(store, load_contract(PROJECT), inbox)
+
+    entity, batch_id = "customer_service_interactions", new_batch_id(committed_batches(store))
+    path = paths.landed(entity, batch_id, "page-00001.jsonl")
+    store.write_bytes(path, JSON_LINES.encode())
+    header = list(json.loads(JSON_LINES.splitlines()[0]))
+    page = FileRecord(
+        entity=entity, source="api", path=path, format="jsonl", sha256="", rows=2, header=header,
+        bytes=len(JSON_LINES.encode()),
+        longest_record=max(map(len, JSON_LINES.encode().split(b"\n"))),
+    )  # fmt: skip
+    Manifest(batch_id, utc_now(), [page]).write(store)
+
+    # No manifest names these.
+    stray = b"AgentID,Name,Department,Shift\n1,Stray,X,Y\n"
+    (folder / "bronze/agents/20990101T000000Z-ffffff").mkdir()
+    (folder / "bronze/agents/20990101T000000Z-ffffff/Agents.csv").write_bytes(stray)
+    for batch in sorted((folder / "bronze" / "agents").iterdir())[:1]:
+        (batch / "_Agents.csv").write_bytes(stray)
+    (folder / "bronze/_manifests/.tmp-0123").write_bytes(b"{")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def local(
+    lake: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Silver of the same lake, as target local builds it."""
+    home = tmp_path_factory.mktemp("synapse_local")
+    shutil.copytree(lake / "bronze", home / "lake" / "bronze")
+    run = subprocess.run(
+        [C360.with_name("dbt"), "build", "--select", "+path:models/silver",
+         "--exclude-resource-type", "unit_test", "test", "--target-path", home / "target",
+         "--log-path", home / "logs"],
+        cwd=PROJECT,
+        env=os.environ | {"C360_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        yield connection
+
+
+# --- A life of the pool: set up, built, a build that fails, built again -------------------------
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dbt's target folder, shared so that the project is parsed once."""
+    return tmp_path_factory.mktemp("synapse_target")
+
+
+@pytest.fixture(scope="session")
+def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("synapse_profiles")
+    shutil.copyfile(PROJECT / "profiles.example.yml", folder / "profiles.yml")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pool(
+    lake: Path, profiles: Path, target: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Pool:
+    """A pool that is set up, with nothing built."""
+    pool = Pool(tmp_path_factory.mktemp("synapse"), lake, profiles, target)
+    pool.printed.append(pool.set_up())
+    shutil.copytree(pool.state, pool.folder / "state_set_up")
+    return pool
+
+
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def silver(connection: duckdb.DuckDBPyConnection) -> Rows:
+    """Every relation of silver."""
+    return {name: load(connection, f"silver.{name}", list(SILVER[name])) for name in SILVER}
+
+
+@dataclass
+class Built:
+    """A build: what it said, and what readers see after it."""
+
+    run: subprocess.CompletedProcess[str]
+    rows: Rows
+    version: str
+    sent: list[Recorded]
+
+
+def built(pool: Pool, *selection: str) -> Built:
+    before = len(recorded(pool.state))
+    run = pool.dbt("build", *selection)
+    with pool.connect() as connection:
+        rows = silver(connection)
+    sent = recorded(pool.state)[before:]
+    return Built(run, rows, pool.version_shown(FAILED), sent)
+
+
+@pytest.fixture(scope="session")
+def first_build(pool: Pool) -> Built:
+    return built(pool)
+
+
+@pytest.fixture(scope="session")
+def failed_build(pool: Pool, first_build: Built) -> Built:
+    """A build in which the CETAS of one entity fails after it has written some files."""
+    pattern = 'create external table "silver"."customers__'
+    fault = {"server": "serverless", "pattern": pattern, "times": 1, "error": "The pool broke.",
+             "after": True}  # fmt: skip
+    (pool.state / FAULTS).write_text(json.dumps([fault]), encoding="utf-8")
+    return built(
+        pool, "--select", "+customers", "+stores", "--exclude-resource-type", "test", "unit_test"
+    )
+
+
+@pytest.fixture(scope="session")
+def last_build(pool: Pool, failed_build: Built) -> Built:
+    return built(pool)
+
+
+IN_THE_WAY = "20990101T000000Z-abcdef"
+
+
+@pytest.fixture(scope="session")
+def refused(pool: Pool, last_build: Built) -> dict[str, str]:
+    """What dbt says of a second set-up, and of runs that cannot be."""
+    folder = pool.lake / "silver" / "agents" / IN_THE_WAY
+    folder.mkdir()
+    (folder / "half.parquet").write_bytes(b"PAR1")
+    shown = pool.version_shown("silver.stores")
+    return pool.several(
+        {
+            "set_up_again": (["run-operation", "setup_synapse"], {}),
+            "version_twice": (["run", "--select", "stores"], {"C360_VERSION": shown}),
+            "in_the_way": (["run", "--select", "agents"], {"C360_VERSION": IN_THE_WAY}),
+            "other_lake": (
+                ["run", "--select", "agents"],
+                {"C360_LAKE": LAKE.replace("account", "other")},
+            ),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def documented(pool: Pool, last_build: Built) -> dict[str, Any]:
+    run = pool.dbt("docs", "generate")
+    assert run.returncode == 0, run.stdout
+    return json.loads((pool.target / "catalog.json").read_text(encoding="utf-8"))
+
+
+def same(found: Rows, wanted: Rows, relation: str) -> str | None:
+    columns = list(SILVER[relation])
+    return difference(found[relation], wanted[relation], columns, columns[:1])
+
+
+# --- Set-up -------------------------------------------------------------------------------------
+
+PARTS = [
+    "database customer360", "master key", "credential c360_identity",
+    "data source c360_lake at https://account.dfs.core.windows.net/lake/c360",
+    "file format c360_parquet", "schema bronze", "schema staging", "schema silver",
+    "schema reference",
+]  # fmt: skip
+
+
+def test_set_up_says_what_it_made(pool: Pool) -> None:
+    said = re.findall(r"(Made|Found) (?!\d)(.*)", pool.printed[0])
+    assert said == [("Made", part) for part in PARTS]
+
+
+def test_set_up_again_finds_everything(refused: dict[str, str]) -> None:
+    said = re.findall(r"(Made|Found) (?!\d)(.*)", refused["set_up_again"])
+    assert said == [("Found", part) for part in PARTS[1:]]
+
+
+def test_master_gets_the_database_and_nothing_else(last_build: Built, pool: Pool) -> None:
+    in_master = [batch.sql for batch in recorded(pool.state) if batch.database == "master"]
+    assert [words for sql in in_master for words in kinds(parse(sql))] == [
+        "SELECT",
+        "CREATE DATABASE",
+    ]
+
+
+# --- Silver -------------------------------------------------------------------------------------
+
+
+def test_a_build_passes(first_build: Built) -> None:
+    assert first_build.run.returncode == 0, first_build.run.stdout
+    assert re.search(r"Done\. PASS=\d+ WARN=\d+ ERROR=0 SKIP=0", first_build.run.stdout)
+
+
+@pytest.mark.parametrize("relation", SILVER)
+def test_silver_equals_local_s_row_for_row(
+    first_build: Built, last_build: Built, local: duckdb.DuckDBPyConnection, relation: str
+) -> None:
+    wanted = silver(local)
+    assert len(wanted[relation]) > 1
+    assert same(first_build.rows, wanted, relation) is None
+    assert same(last_build.rows, wanted, relation) is None
+
+
+def test_the_hard_files_are_read_for_what_they_say(first_build: Built) -> None:
+    stores = {row["store_id"]: row for row in first_build.rows["stores"]}
+    assert stores[9001]["location"] == "Łódź\nCentrum"
+    assert (stores[9001]["manager"], stores[9001]["open_hours"]) == ('Ann "A"', "9-17 😀")
+    assert stores[9002]["manager"] == "Unknown"
+    customers = {row["customer_id"]: row for row in first_build.rows["customers"]}
+    assert customers[900001]["customer_name"] == "Zoë O'Brien"  # the greater of two in a batch
+    products = {row["product_id"]: row for row in first_build.rows["products"]}
+    assert products[7001]["product_name"] == "n" * 100
+    contacts = {
+        row["interaction_id"]: row for row in first_build.rows["customer_service_interactions"]
+    }
+    assert contacts[600001]["issue_type"] == '{"code":7,"tags":["a","b/c"]}'
+    assert contacts[600001]["resolution_status"] == "true"
+    rejected = [json.loads(row["raw_row"]) for row in first_build.rows["rejected_rows"]]
+    assert {
+        "InteractionID": "600002.5",
+        "CustomerID": None,
+        "DateTime": "2024-02-29",
+        "AgentID": "-7",
+        "IssueType": 'Łódź "q" \u0001',
+        "ResolutionStatus": "12.5",
+    } in rejected
+    assert not any(row["agent_name"] == "Stray" for row in first_build.rows["agents"])
+
+
+def test_each_file_is_read_by_the_parser_that_can(first_build: Built) -> None:
+    views = " ".join(batch.sql for batch in first_build.sent if "view bronze." in batch.sql)
+    reads = re.findall(r"bulk (.*?),\s+data_source.*?parser_version = '(.*?)'", views, re.DOTALL)
+    parser = {
+        name: version for files, version in reads for name in re.findall(r"/([^/']+)'", files)
+    }
+    assert parser["Agents_plain.csv"] == parser["Customers_other_order.csv"] == "2.0"
+    assert parser["Stores_new.csv.gz"] == parser["Products_long.csv"] == "1.0"
+    assert parser["OnlineTransactions.csv"] == parser["page-00001.jsonl"] == "1.0"
+
+
+def test_each_entity_s_bronze_is_read_once(first_build: Built) -> None:
+    reads = [
+        name
+        for batch in first_build.sent
+        if "view bronze." not in batch.sql
+        for name in re.findall(r'"bronze"\."(\w+)"', batch.sql)
+    ]
+    # landed_files and malformed_lines are small: what landing wrote down.
+    assert sorted(reads) == sorted([*(set(SILVER) - {"rejected_rows", "row_reconciliation"}),
+                                    "landed_files", "malformed_lines"])  # fmt: skip
+
+
+# --- When a CETAS fails -------------------------------------------------------------------------
+
+
+def test_a_failed_cetas_fails_the_build_and_says_so(failed_build: Built) -> None:
+    assert failed_build.run.returncode == 1
+    assert "The pool broke." in failed_build.run.stdout
+    assert re.search(r"ERROR=1 ", failed_build.run.stdout)
+
+
+def test_readers_stay_on_the_version_before(
+    pool: Pool, first_build: Built, failed_build: Built
+) -> None:
+    assert failed_build.version == first_build.version
+    assert same(failed_build.rows, first_build.rows, "customers") is None
+    # While it was failing too: the view was not touched.
+    assert not any('view "silver"."customers"' in batch.sql for batch in failed_build.sent)
+    assert any('view "silver"."stores"' in batch.sql for batch in failed_build.sent)
+
+
+def test_the_next_build_repairs_it_beside_what_the_failed_one_left(
+    pool: Pool, first_build: Built, failed_build: Built, last_build: Built
+) -> None:
+    assert last_build.run.returncode == 0, last_build.run.stdout
+    assert last_build.version > first_build.version
+    written = {folder.name for folder in (pool.lake / "silver" / "customers").iterdir()}
+    (left,) = written - {first_build.version, last_build.version}
+    assert pool.files(FAILED, left) != []
+    assert len(pool.files(FAILED, last_build.version)) == 1
+
+
+def test_external_tables_of_versions_that_nobody_may_be_reading_are_dropped(
+    pool: Pool, first_build: Built, last_build: Built
+) -> None:
+    assert pool.versions(FAILED) == {first_build.version, last_build.version}
+    shown = pool.version_shown("silver.stores")
+    versions = sorted(path.name for path in (pool.lake / "silver" / "stores").iterdir())
+    assert versions[-1] == shown
+    assert len(versions) == 3  # files stay: the flow removes them
+    assert pool.versions("silver.stores") == set(versions[1:])
+
+
+def test_a_version_is_written_once(refused: dict[str, str]) -> None:
+    assert "failed" in refused["version_twice"]
+    message = r"silver/stores/\S+/ has been written already.*C360_VERSION"
+    assert re.search(message, refused["version_twice"], re.S)
+
+
+def test_a_folder_that_is_in_the_way_is_named_and_nothing_changes(
+    pool: Pool, last_build: Built, refused: dict[str, str]
+) -> None:
+    assert "failed" in refused["in_the_way"]
+    assert f"silver/agents/{IN_THE_WAY}" in refused["in_the_way"]
+    assert pool.version_shown("silver.agents") < IN_THE_WAY
+
+
+def test_a_database_of_another_lake_is_refused(refused: dict[str, str]) -> None:
+    assert "failed" in refused["other_lake"]
+    message = r"set up for the lake https://account\..*C360_LAKE is https://other\."
+    assert re.search(message, refused["other_lake"], re.S)
+
+
+# --- Everything that was sent -------------------------------------------------------------------
+
+
+def kinds(nodes: Iterable[Node]) -> Iterator[str]:
+    """Yield what each statement of a batch is, those in EXEC('…') as well."""
+    for node in nodes:
+        if isinstance(node, If):
+            yield from kinds([*node.then, *node.otherwise])
+        elif isinstance(node, Try):
+            yield from kinds([*node.body, *node.handler])
+        else:
+            assert isinstance(node, Statement)
+            wanted = 1 if node.words[0] in ALLOWED else 2
+            yield " ".join(node.words[:wanted])
+            if node.words[0] == "EXEC" and (
+                text := re.search(r"exec\(N?'(.*)'\)", node.sql, re.S | re.I)
+            ):
+                yield from kinds(parse(text[1].replace("''", "'")))
+
+
+def test_every_statement_parses_and_is_of_a_kind_that_a_pool_runs(
+    pool: Pool, documented: dict[str, Any]
+) -> None:
+    batches = recorded(pool.state)
+    assert len(batches) > 300
+    assert parse_all(batches) == []
+    found = {kind for batch in batches for kind in kinds(parse(batch.sql))}
+    assert found <= ALLOWED
+    assert found >= {"SELECT", "WITH", "CREATE VIEW", "CREATE EXTERNAL", "DROP EXTERNAL"}
+
+
+def test_no_secret_is_sent_or_logged(pool: Pool, last_build: Built) -> None:
+    seen = "".join(batch.sql for batch in recorded(pool.state))
+    seen += "".join(path.read_text(encoding="utf-8") for path in (pool.folder / "logs").glob("*"))
+    assert PASSWORD not in seen
+    assert not re.search(r"password = N?'{1,2}Aa1-\w{8}-", seen)  # the master key's
+
+
+def test_docs_describe_silver_with_the_columns_of_the_yaml(documented: dict[str, Any]) -> None:
+    assert not documented["errors"]
+    for name, columns in SILVER.items():
+        node = documented["nodes"][f"model.c360.{name}"]
+        assert node["metadata"]["type"] == "view"
+        assert list(node["columns"]) == list(columns)
+    assert "source.c360.bronze.customers" in documented["sources"]
+    assert "seed.c360.order_statuses" in documented["nodes"]
+
+
+# --- An empty lake ------------------------------------------------------------------------------
+
+
+def test_an_empty_lake_builds_empty_silver(pool: Pool, last_build: Built, tmp_path: Path) -> None:
+    (tmp_path / "lake").mkdir()
+    empty = Pool(tmp_path, tmp_path / "lake", pool.profiles, pool.target)
+    shutil.copytree(pool.folder / "state_set_up", empty.state)
+    run = empty.dbt("build", "--exclude-resource-type", "test", "unit_test")
+    assert run.returncode == 0, run.stdout
+    assert "it is empty, or the pool may not list it" in run.stdout
+    with empty.connect() as connection:
+        rows = silver(connection)
+    counts = rows.pop("row_reconciliation")
+    assert not any(rows.values())
+    assert len(counts) == 9
+    assert not any(row[name] for row in counts for name in row if name != "entity")

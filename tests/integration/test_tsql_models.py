@@ -1,0 +1,160 @@
+"""The models' T-SQL gives the rows of a local build: translated and run on what a real run landed.
+
+It shows that the T-SQL means what DuckDB's SQL means, by the rules of tests/support/tsql_server; a
+server's own reading of it is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import sqlglot
+from sqlglot.optimizer.qualify import qualify
+
+from flows.summary import HEADLINES
+from tests.integration.conftest import Arrival
+from tests.support.compare import difference, load
+from tests.support.render import PROJECT, Relation, Renderer
+from tests.support.tsql_server.catalog import Column, ColumnType
+from tests.support.tsql_server.engine import Server
+from tests.support.tsql_server.reader import Name
+
+ANALYSES = sorted((PROJECT / "analyses").glob("*.sql"))
+LAYERS = {"silver": ("synapse", "sqlserver"), "gold": ("sqlserver",), "marts": ("sqlserver",)}
+
+
+class Models:
+    """The models' T-SQL, in an order in which they can be built."""
+
+    def __init__(self) -> None:
+        self.sql: dict[str, str] = {}
+        self.schemas: dict[str, str] = {}
+        graph: dict[str, set[str]] = {}
+        for layer, prefixes in LAYERS.items():
+            renderer = Renderer(*prefixes)
+            find = renderer.context["ref"]
+            for path in sorted((PROJECT / "models" / layer).rglob("*.sql")):
+                references: set[str] = set()
+                graph[path.stem] = references
+                renderer.context["ref"] = partial(_noted, references, find)
+                self.sql[path.stem] = renderer.file(path)
+                self.schemas[path.stem] = path.parent.name
+        self.order = [name for name in TopologicalSorter(graph).static_order() if name in self.sql]
+
+
+def _noted(names: set[str], find: Callable[[str], Relation], name: str) -> Relation:
+    names.add(name)
+    return find(name)
+
+
+class Build:
+    """A server with the bronze relations and seeds of a local run, and all models."""
+
+    def __init__(self, folder: Path, local: Path, models: Models) -> None:
+        folder.mkdir(exist_ok=True)
+        self.local = local
+        self.server = Server.attach(folder, "customer360")
+        self.session = self.server.login("customer360", autocommit=True)
+        self.connection = self.session.connection
+        self.connection.execute(f"attach '{local}' as local (read_only)")
+        for schema in ("bronze", "reference", "staging", "silver", "gold", "marts"):
+            self.execute(f'create schema "{schema}"')
+        for schema, relation in self.connection.execute(
+            "select schema_name, view_name from duckdb_views()"
+            " where database_name = 'local' and schema_name = 'bronze' union all"
+            " select schema_name, table_name from duckdb_tables()"
+            " where database_name = 'local' and schema_name in ('bronze', 'reference')"
+        ).fetchall():
+            self._copy(Name(schema, relation))
+        for name in models.order:
+            relation = f'"{models.schemas[name]}"."{name}"'
+            view = f'"{models.schemas[name]}"."{name}__view"'
+            self.execute(f"create view {view} as {models.sql[name]}")
+            self.execute(f"select * into {relation} from {view}")
+
+    def execute(self, sql: str) -> list[Any]:
+        """Run a batch of T-SQL."""
+        return self.server.execute(self.session, sql)
+
+    def _copy(self, name: Name) -> None:
+        """Copy a relation of the local run: texts as nvarchar(4000)."""
+        described = self.connection.execute(f"describe local.{name.quoted}").fetchall()
+        columns = [Column(column, ColumnType.of_duckdb(type_)) for column, type_, *_ in described]
+        self.server.make_table(self.session, name, columns)
+        self.connection.execute(f"insert into {name.quoted} select * from local.{name.quoted}")
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    """The models, rendered for the engines that build them in Azure."""
+    return Models()
+
+
+@pytest.fixture(scope="module")
+def build(
+    second: Arrival, models: Models, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Build]:
+    """All models, built after the second batch."""
+    build = Build(tmp_path_factory.mktemp("tsql"), second.warehouse, models)
+    yield build
+    build.server.logout(build.session)
+
+
+@pytest.mark.parametrize("sql", [sql for _, _, sql in HEADLINES])
+def test_the_summarys_answers_are_equal(build: Build, sql: str) -> None:
+    (result,) = build.execute(sql.format(marts="marts"))
+    assert result.rows == build.connection.execute(sql.format(marts="local.marts")).fetchall()
+
+
+@pytest.mark.parametrize("path", ANALYSES, ids=[path.stem for path in ANALYSES])
+def test_the_analyses_results_are_equal(build: Build, path: Path) -> None:
+    (result,) = build.execute(Renderer("sqlserver").file(path))
+    with duckdb.connect(str(build.local), read_only=True) as local:
+        expected = local.execute(Renderer("duckdb").file(path)).fetchall()
+    assert sorted(result.rows) == sorted(expected)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_model_names_only_columns_of_what_it_reads(
+    build: Build, models: Models, layer: str
+) -> None:
+    """DuckDB takes an alias of the same select list as well; T-SQL does so in ORDER BY only."""
+    schema: dict[str, dict[str, dict[str, str]]] = {}
+    for schema_name, table, column, type_ in build.connection.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns()"
+        " where database_name = current_database() and not internal"
+    ).fetchall():
+        schema.setdefault(schema_name, {}).setdefault(table, {})[column] = type_
+    for path in sorted((PROJECT / "models" / layer).rglob("*.sql")):
+        tree = sqlglot.parse_one(models.sql[path.stem], read="tsql")
+        qualify(tree, dialect="tsql", schema=schema, expand_alias_refs=False)
+
+
+NAMES = sorted(path.stem for path in (PROJECT / "models").rglob("*.sql"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_equal_row_for_row(build: Build, models: Models, name: str) -> None:
+    """Every column of every row; nothing more and nothing less."""
+    relation = f'"{models.schemas[name]}"."{name}"'
+    columns = [row[0] for row in build.connection.execute(f"describe local.{relation}").fetchall()]
+    selected = ", ".join(f'"{column}"' for column in columns)
+    ours, theirs = f"select {selected} from {relation}", f"select {selected} from local.{relation}"
+    differing = build.connection.execute(
+        f"select count(*) from (({ours} except all {theirs})"
+        f" union all ({theirs} except all {ours}))"
+    ).fetchone()
+    if differing != (0,):
+        message = difference(
+            load(build.connection, relation, columns),
+            load(build.connection, f"local.{relation}", columns),
+            columns,
+            columns[:1],
+        )
+        pytest.fail(message or "rows differ in a type only")

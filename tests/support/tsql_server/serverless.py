@@ -1,0 +1,549 @@
+"""The rules of a Synapse serverless SQL pool: what it runs, reads and writes, as documented.
+
+From Microsoft's documentation of Azure Synapse Analytics ("Transact-SQL features supported in Azure
+Synapse SQL", "How to use OPENROWSET", "CETAS with Synapse SQL", "Troubleshoot serverless SQL
+pool"): views, external tables and schemas are all that a database holds; a CETAS needs a new folder
+and DROP EXTERNAL TABLE leaves its files; nothing is made in master; there are no labels and query
+hints; system views cannot be asked together with files. Where the documentation is silent about how
+a CSV file is read (line breaks in quotes, with parser 2.0), reading it so is an error here. Numbers
+of errors that it does not give are made up.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from uuid import uuid4
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.tokens import Token
+
+from tests.support.tsql_server.batch import Statement, keyword, parse, tokenize
+from tests.support.tsql_server.catalog import Column, ColumnType
+from tests.support.tsql_server.engine import Server
+from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError
+from tests.support.tsql_server.reader import Name, Reader
+from tests.support.tsql_server.session import ResultSet, Session
+from tests.support.tsql_server.storage import Storage
+
+_NAME_LENGTH = 100  # of an external table
+_LARGE = "Msg 15842: A value of column"
+_LONGEST_VALUE = 1_000_000  # bytes that CETAS writes
+_LONGEST_FAST_VALUE = 8000  # bytes that parser 2.0 reads
+_CSV_OPTIONS = frozenset(
+    {"DATA_SOURCE", "FORMAT", "PARSER_VERSION", "FIRSTROW", "FIELDTERMINATOR", "FIELDQUOTE",
+     "ROWTERMINATOR", "HEADER_ROW", "DATA_COMPRESSION"}
+)  # fmt: skip
+
+
+class ServerlessPool(Server):
+    """A serverless SQL pool. A new one has the database master and nothing else."""
+
+    name: ClassVar[str] = "serverless"
+    file: ClassVar[str] = "serverless.duckdb"
+
+    HANDLERS: ClassVar[dict[str, str]] = {
+        "SELECT": "query", "WITH": "query", "USE": "use", "SET": "set", "DECLARE": "declare",
+        "EXEC": "exec_", "EXECUTE": "exec_", "PRINT": "ignore", "THROW": "throw",
+        "CREATE SCHEMA": "create_schema", "DROP SCHEMA": "drop_schema",
+        "CREATE VIEW": "create_view", "ALTER VIEW": "create_view", "DROP VIEW": "drop_view",
+        "CREATE DATABASE": "create_database",
+        "CREATE MASTER KEY": "create_master_key",
+        "CREATE DATABASE SCOPED CREDENTIAL": "create_credential",
+        "CREATE EXTERNAL DATA SOURCE": "create_data_source",
+        "CREATE EXTERNAL FILE FORMAT": "create_file_format",
+        "CREATE EXTERNAL TABLE": "create_external_table",
+        "DROP EXTERNAL TABLE": "drop_external_table",
+    }  # fmt: skip
+    PROCEDURES: ClassVar[dict[str, str]] = {
+        "sp_executesql": "sp_executesql",
+        "sp_describe_first_result_set": "sp_describe_first_result_set",
+    }
+    REFUSED: ClassVar[tuple[str, ...]] = (
+        "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CREATE TABLE", "DROP TABLE",
+        "ALTER TABLE", "CREATE INDEX", "CREATE CLUSTERED", "CREATE UNIQUE", "CREATE MATERIALIZED",
+        "RENAME",
+    )  # fmt: skip
+
+    def __init__(self, path: Path, database: str) -> None:
+        super().__init__(path, "master")
+
+    # -- Statements
+
+    def handler(self, statement: Statement) -> str:
+        """Return the method for a statement; refuse what a pool refuses."""
+        for refused in self.REFUSED:
+            if statement.words[: len(refused.split())] == refused.split():
+                raise SqlServerError(
+                    15871, f"{refused} is not supported: a serverless SQL pool has no tables."
+                )
+        return super().handler(statement)
+
+    def create_schema(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE SCHEMA."""
+        _not_in_master(session, "SCHEMA")
+        return super().create_schema(session, statement)
+
+    def create_view(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE [OR ALTER] VIEW."""
+        _not_in_master(session, "VIEW")
+        return super().create_view(session, statement)
+
+    def create_database(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE DATABASE name COLLATE collation."""
+        reader = Reader(statement)
+        reader.expect("CREATE", "DATABASE")
+        name = reader.text()
+        reader.expect("COLLATE")
+        catalog = session.catalog
+        if catalog.value("select count(*) from sys.databases where name <> 'master'"):
+            raise SqlServerError(1801, f"Database '{name}' already exists, or another one does.")
+        catalog.add("databases", name=name, database_id=5, state_desc="ONLINE",
+                    collation_name=reader.text())  # fmt: skip
+        return ResultSet()
+
+    def create_master_key(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE MASTER KEY ENCRYPTION BY PASSWORD = '…'."""
+        _not_in_master(session, "MASTER KEY")
+        reader = Reader(statement)
+        reader.expect("CREATE", "MASTER", "KEY", "ENCRYPTION", "BY", "PASSWORD", "=")
+        password = reader.text()
+        kinds = [r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]"]
+        if len(password) < 8 or sum(bool(re.search(kind, password)) for kind in kinds) < 3:
+            raise SqlServerError(15118, "Password validation failed.")
+        if session.catalog.value("select count(*) from sys.symmetric_keys"):
+            raise SqlServerError(15578, "There is already a master key in the database.")
+        session.catalog.add("symmetric_keys", name="##MS_DatabaseMasterKey##", symmetric_key_id=101)
+        return ResultSet()
+
+    def create_credential(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE DATABASE SCOPED CREDENTIAL name WITH IDENTITY = 'Managed Identity'."""
+        _not_in_master(session, "DATABASE SCOPED CREDENTIAL")
+        reader = Reader(statement)
+        reader.expect("CREATE", "DATABASE", "SCOPED", "CREDENTIAL")
+        name = reader.text()
+        reader.expect("WITH", "IDENTITY", "=")
+        identity = reader.text()
+        if identity != "Managed Identity" or reader.more:
+            raise UnknownSqlError(f"no rule for a credential of {identity}")
+        if not session.catalog.value("select count(*) from sys.symmetric_keys"):
+            raise SqlServerError(
+                15581,
+                "Please create a master key in the database or open the master key in the session"
+                " before performing this operation.",
+            )
+        _add_new(
+            session,
+            "database_scoped_credentials",
+            "credential_id",
+            name,
+            credential_identity=identity,
+        )
+        return ResultSet()
+
+    def create_data_source(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE EXTERNAL DATA SOURCE name WITH (LOCATION = …, CREDENTIAL = …)."""
+        _not_in_master(session, "EXTERNAL DATA SOURCE")
+        name, options, _ = _with_options(statement, 4)
+        credential = session.catalog.value(
+            "select credential_id from sys.database_scoped_credentials where name = ?",
+            options.get("CREDENTIAL"),
+        )
+        if credential is None:
+            raise SqlServerError(
+                16505,
+                f"Cannot find the CREDENTIAL '{options.get('CREDENTIAL')}', because it does not"
+                " exist or you do not have permission.",
+            )
+        _add_new(session, "external_data_sources", "data_source_id", name,
+                 location=options["LOCATION"], credential_id=credential)  # fmt: skip
+        return ResultSet()
+
+    def create_file_format(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE EXTERNAL FILE FORMAT name WITH (FORMAT_TYPE = PARQUET, DATA_COMPRESSION = …)."""
+        _not_in_master(session, "EXTERNAL FILE FORMAT")
+        name, options, _ = _with_options(statement, 4)
+        if options.get("FORMAT_TYPE", "").upper() != "PARQUET":
+            raise UnknownSqlError(f"no rule for the file format {options}")
+        _add_new(session, "external_file_formats", "file_format_id", name, format_type="PARQUET",
+                 data_compression=options.get("DATA_COMPRESSION"))  # fmt: skip
+        return ResultSet()
+
+    # -- External tables
+
+    def create_external_table(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE EXTERNAL TABLE … AS SELECT: the query's rows as Parquet in a new folder."""
+        _not_in_master(session, "EXTERNAL TABLE")
+        cetas = _Cetas.of(self, session, statement)
+        self.must_be_new(session, cetas.name)
+        if len(cetas.name.name) > _NAME_LENGTH:
+            raise SqlServerError(
+                103,
+                f"The identifier that starts with '{cetas.name.name}' is too long. Maximum length"
+                f" is {_NAME_LENGTH}.",
+            )
+        if not cetas.storage.url.startswith("https://") or ".dfs." not in cetas.storage.url:
+            raise SqlServerError(
+                16539,
+                f"Operation failed since the external data source '{cetas.source}' has an"
+                " underlying storage account that CETAS cannot write to.",
+            )
+        if not cetas.storage.is_empty(cetas.folder):
+            raise SqlServerError(
+                15842,
+                "Cannot create external table. External table location already exists. Location"
+                f" provided: '{cetas.storage.url}/{cetas.folder}'",
+            )
+        translation = self.translate(session, cetas.query)
+        columns = self.described(session, translation.sql, cetas.query)
+        file = self._write(session, cetas, translation.sql)
+        catalog = session.catalog
+        session.connection.execute(
+            f"create view {cetas.name.quoted} as"
+            f" select {_naive(columns)} from read_parquet({_text(file)})"
+        )
+        object_id = catalog.add_object(cetas.name.schema, cetas.name.name, "U", columns=columns)
+        catalog.add("external_table_locations", object_id=object_id, location=cetas.folder,
+                    data_source_id=1, file_format_id=1)  # fmt: skip
+        return ResultSet()
+
+    def _write(self, session: Session, cetas: _Cetas, query: str) -> Path:
+        """Write a query's rows; times as moments in UTC, which a pool reads as datetime2."""
+        connection = session.connection
+        described = connection.execute(f"describe {query}").fetchall()
+        values = []
+        for name, type_, *_ in described:
+            quoted = '"' + name.replace('"', '""') + '"'
+            if type_ == "VARCHAR":
+                too_large = f"error('{_LARGE} {name} is too large: more than 1 MB.')"
+                values.append(
+                    f"case when strlen({quoted}) > {_LONGEST_VALUE} then {too_large}"
+                    f" else {quoted} end as {quoted}"
+                )
+            elif type_ == "TIMESTAMP":
+                values.append(f"{quoted} at time zone 'UTC' as {quoted}")
+            else:
+                values.append(quoted)
+        written = self.folder / f"{uuid4().hex}.parquet"
+        connection.execute(
+            f"copy (select {', '.join(values)} from ({query})) to {_text(written)} (format parquet)"
+        )
+        return cetas.storage.write(f"{cetas.folder}/{uuid4().hex.upper()}_1.parquet", written)
+
+    def drop_external_table(self, session: Session, statement: Statement) -> ResultSet:
+        """DROP EXTERNAL TABLE: what is known of it, not its files."""
+        reader = Reader(statement)
+        reader.expect("DROP", "EXTERNAL", "TABLE")
+        name = reader.name()
+        found = session.catalog.find(name.schema, name.name)
+        if found is None or found[1] != "U":
+            raise SqlServerError(
+                3701,
+                f"Cannot drop the external table '{name}', because it does not exist or you do not"
+                " have permission.",
+                "42S02",
+            )
+        self.drop_object(session, name, found[0], "view")
+        return ResultSet()
+
+    def half_done(self, session: Session, sql: str) -> None:
+        """Of a CETAS that fails, leave a part of its files."""
+        statement = parse(sql)[0]
+        if not isinstance(statement, Statement) or statement.words[1:3] != ["EXTERNAL", "TABLE"]:
+            return
+        cetas = _Cetas.of(self, session, statement)
+        query = self.translate(session, cetas.query).sql
+        self._write(session, cetas, f"select * from ({query}) using sample 50 percent")
+
+    # -- Queries
+
+    def prepared(self, session: Session, sql: str) -> tuple[str, Mapping[str, str]]:
+        """Return a query with a name in the place of each OPENROWSET, and what it reads."""
+        sql, relations = super().prepared(session, sql)
+        tokens = tokenize(sql)
+        words = [keyword(token) for token in tokens]
+        _check(session, sql, words)
+        pieces, place, made = [], 0, dict(relations)
+        for index, word in enumerate(words):
+            if word == "OPENROWSET":
+                rowset = _Rowset(tokens, index)
+                name = f"openrowset_{len(made) + 1}"
+                made[name] = rowset.duckdb(self, session)
+                pieces += [sql[place : tokens[index].start], name]
+                place = tokens[rowset.end - 1].end + 1
+        return "".join(pieces) + sql[place:], made
+
+    def storage(self, session: Session, data_source: str) -> Storage:
+        """Return the storage of a data source."""
+        url = session.catalog.value(
+            "select location from sys.external_data_sources where name = ?", data_source
+        )
+        if url is None:
+            raise SqlServerError(
+                12703, f'Referenced external data source "{data_source}" not found.'
+            )
+        return Storage(self.folder, url.rstrip("/"))
+
+
+@dataclass(frozen=True)
+class _Cetas:
+    """What a CREATE EXTERNAL TABLE … AS says."""
+
+    name: Name
+    source: str
+    storage: Storage
+    folder: str
+    query: str
+
+    @classmethod
+    def of(cls, pool: ServerlessPool, session: Session, statement: Statement) -> _Cetas:
+        reader = Reader(statement)
+        reader.expect("CREATE", "EXTERNAL", "TABLE")
+        name = reader.name()
+        options, rest = _options(reader)
+        if rest.word != "AS":
+            raise UnknownSqlError("no rule for an external table over files that are there")
+        query = statement.sql[rest.tokens[rest.place + 1].start - statement.tokens[0].start :]
+        source, file_format = options["DATA_SOURCE"], options["FILE_FORMAT"]
+        if not session.catalog.value(
+            "select count(*) from sys.external_file_formats where name = ?", file_format
+        ):
+            raise SqlServerError(
+                16517, f'Referenced external file format "{file_format}" not found.'
+            )
+        return cls(
+            name, source, pool.storage(session, source), options["LOCATION"].strip("/"), query
+        )
+
+
+class _Rowset:
+    """One OPENROWSET(BULK … FORMAT = 'CSV') WITH (…)."""
+
+    def __init__(self, tokens: Sequence[Token], index: int) -> None:
+        reader = Reader(tokens)
+        reader.place = index + 1
+        bulk, *options = reader.parenthesised()
+        reader.expect("WITH")
+        columns = reader.parenthesised()
+        self.end = reader.place
+        if keyword(bulk[0]) != "BULK":
+            raise SqlServerError(102, "Incorrect syntax near 'OPENROWSET'.")
+        self.paths = [token.text for token in bulk[1:] if keyword(token) not in ("(", ")", ",")]
+        self.options = {keyword(option[0]): option[2].text for option in options}
+        self.columns = [_CsvColumn.of(place, column) for place, column in enumerate(columns, 1)]
+        if unknown := set(self.options) - _CSV_OPTIONS:
+            raise SqlServerError(102, f"Incorrect syntax near '{unknown.pop()}'.")
+        if self.options.get("FORMAT", "").upper() != "CSV" or "DATA_SOURCE" not in self.options:
+            raise UnknownSqlError(f"no rule for OPENROWSET with {self.options}")
+        self.fast = self.options.get("PARSER_VERSION", "1.0") == "2.0"
+        if "HEADER_ROW" in self.options and not self.fast:
+            raise SqlServerError(15800, "HEADER_ROW is supported with PARSER_VERSION = '2.0' only.")
+        if "DATA_COMPRESSION" in self.options and self.fast:
+            raise SqlServerError(
+                15800, "DATA_COMPRESSION is supported with PARSER_VERSION = '1.0' only."
+            )
+
+    def duckdb(self, pool: ServerlessPool, session: Session) -> str:
+        """Return what it reads as DuckDB's SQL."""
+        for column in self.columns:
+            column.check(self.fast)
+        storage = pool.storage(session, self.options["DATA_SOURCE"])
+        files: list[str] = []
+        for path in self.paths:
+            found = storage.found(path.lstrip("/"))
+            if not found and "*" in path:
+                raise SqlServerError(
+                    13807, f"Content of directory on path '{storage.url}/{path}' cannot be listed."
+                )
+            if not found:
+                raise SqlServerError(
+                    13822,
+                    f"File '{storage.url}/{path}' cannot be opened because it does not exist or it"
+                    " is used by another process.",
+                )
+            files += found
+        selects = [self._file(storage, path) for path in files]
+        return "(" + " union all ".join(selects) + ")"
+
+    def _file(self, storage: Storage, path: str) -> str:
+        local = storage.local(path)
+        whole = self.options.get("FIELDTERMINATOR") == "0x0b"
+        source = self._lines(local) if whole else self._records(local)
+        values = [column.value(self.fast) for column in self.columns]
+        name = path.rpartition("/")[2]
+        return (
+            f'select {", ".join(values)}, {_text(name)} as "filename()",'
+            f' {_text(f"{storage.url}/{path}")} as "filepath()" from ({source})'
+        )
+
+    def _lines(self, local: Path) -> str:
+        """Rows of one column: lines, or the whole file, between terminators that no text has."""
+        options, terminator = self.options, self.options.get("ROWTERMINATOR")
+        if options.get("FIELDQUOTE") != "0x0b" or len(self.columns) != 1 or "FIRSTROW" in options:
+            raise UnknownSqlError(f"no rule for OPENROWSET with {options}")
+        if terminator == "0x0b":
+            return f"select content as c1 from read_text({_text(local)})"
+        if terminator != "0x0a":
+            raise UnknownSqlError(f"no rule for the row terminator {terminator}")
+        lines = "string_split(rtrim(content, chr(10)), chr(10))"
+        return f"select unnest({lines}) as c1 from read_text({_text(local)}) where content <> ''"
+
+    def _records(self, local: Path) -> str:
+        if self.options.keys() & {"FIELDTERMINATOR", "FIELDQUOTE", "ROWTERMINATOR", "HEADER_ROW"}:
+            raise UnknownSqlError(f"no rule for OPENROWSET with {self.options}")
+        compressed = self.options.get("DATA_COMPRESSION", "").upper() == "GZIP"
+        if compressed != (local.suffix == ".gz"):
+            raise SqlServerError(
+                4865, f"Cannot bulk load because the file '{local.name}' has another compression."
+            )
+        width = max(column.place for column in self.columns)
+        names = ", ".join(
+            f"'c{place}': 'varchar'" for place in range(1, _width(local, compressed) + 1)
+        )
+        if width > names.count("'c"):
+            raise SqlServerError(13822, f"Column {width} is not in the file '{local.name}'.")
+        return (
+            f"from read_csv({_text(local)}, auto_detect = false, header = false, delim = ',',"
+            " quote = '\"', escape = '\"', strict_mode = true, parallel = false,"
+            f" skip = {int(self.options.get('FIRSTROW', '1')) - 1}, columns = {{{names}}},"
+            f" compression = '{'gzip' if compressed else 'none'}',"
+            f" allow_quoted_nulls = {'false' if self.fast else 'true'}, max_line_size = 16777216)"
+        )
+
+
+@dataclass(frozen=True)
+class _CsvColumn:
+    """A column of OPENROWSET … WITH: bound by its place in the file."""
+
+    name: str
+    type: ColumnType
+    collation: str | None
+    place: int
+
+    @classmethod
+    def of(cls, place: int, tokens: Sequence[Token]) -> _CsvColumn:
+        reader = Reader(tokens)
+        name, type_ = reader.text(), reader.text()
+        if reader.word == "(":
+            type_ += (
+                "("
+                + ",".join(token.text for item in reader.parenthesised() for token in item)
+                + ")"
+            )
+        collation = reader.text() if reader.take("COLLATE") else None
+        if reader.more:
+            place = int(reader.text())
+        return cls(name, ColumnType.parse(type_), collation, place)
+
+    def check(self, fast: bool) -> None:
+        if self.type.name not in ("varchar", "nvarchar"):
+            raise UnknownSqlError(f"no rule for reading {self.name} as {self.type.name}")
+        if self.type.name == "varchar" and not (self.collation or "").endswith("_UTF8"):
+            raise SqlServerError(
+                15813,
+                f"Potential conversion error while reading VARCHAR column '{self.name}' from UTF8"
+                " encoded text. Change this column's collation to a UTF8 collation.",
+            )
+        if fast and (self.type.max_length < 0 or self.type.max_length > _LONGEST_FAST_VALUE):
+            raise SqlServerError(
+                15802,
+                f"Column '{self.name}': PARSER_VERSION = '2.0' reads up to"
+                f" {_LONGEST_FAST_VALUE} bytes.",
+            )
+
+    def value(self, fast: bool) -> str:
+        """The value as DuckDB's SQL: an error where the declared type is too short for it."""
+        raw, quoted = f"c{self.place}", '"' + self.name.replace('"', '""') + '"'
+        checks = ""
+        if self.type.max_length > 0:
+            size = f"strlen({raw})" if self.type.name == "varchar" else f"2 * length({raw})"
+            checks += (
+                f" when {size} > {self.type.max_length}"
+                f" then error('Bulk load data conversion error (truncation), column {self.name}.')"
+            )
+        if fast:
+            checks += (
+                f" when regexp_matches({raw}, '[,\"\\n]')"
+                " then error('Parser 2.0 was given a file with separators in quotes.')"
+            )
+        return f"case {checks} else {raw} end as {quoted}" if checks else f"{raw} as {quoted}"
+
+
+def _width(path: Path, compressed: bool) -> int:
+    """Return how many columns a CSV file's header has."""
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if compressed else content).decode("utf-8-sig")
+    return len(next(csv.reader(io.StringIO(text, newline=""))))
+
+
+def _check(session: Session, sql: str, words: Sequence[str]) -> None:
+    """Raise what a pool refuses in a query."""
+    if any(words[i : i + 2] == ["OPTION", "("] for i in range(len(words))):
+        raise SqlServerError(
+            102, "Incorrect syntax near 'OPTION': there are no labels and query hints."
+        )
+    if "INFORMATION_SCHEMA" in words:
+        small = re.findall(r"\b(?:information_schema|(?:table|column|schema)_\w+|data_type)\b", sql)
+        if small and _is_binary(session):
+            raise SqlServerError(207, f"Invalid column name '{small[0]}'.")
+    if "SYS" not in words or "FROM" not in words:
+        return
+    tables = sqlglot.parse_one(sql, read="tsql").find_all(exp.Table)
+    schemas = {table.text("db").lower() for table in tables}
+    if "sys" in schemas and (schemas - {"sys", "information_schema", ""} or "OPENROWSET" in words):
+        raise SqlServerError(
+            15816,
+            "The query references an object that is not supported in distributed processing mode.",
+        )
+
+
+def _is_binary(session: Session) -> bool:
+    collation = session.catalog.value(
+        "select collation_name from sys.databases where name = ?", session.database
+    )
+    return "_BIN2" in (collation or "") or "_CS_" in (collation or "")
+
+
+def _not_in_master(session: Session, what: str) -> None:
+    if session.database.lower() == "master":
+        raise SqlServerError(15868, f"CREATE {what} is not supported in master database.")
+
+
+def _add_new(session: Session, table: str, key: str, name: str, **values: object) -> None:
+    if session.catalog.value(f"select count(*) from sys.{table} where name = ?", name):
+        raise SqlServerError(46502, f"'{name}' already exists.")
+    next_id = session.catalog.value(f"select coalesce(max({key}), 0) + 1 from sys.{table}")
+    session.catalog.add(table, **{key: next_id, "name": name}, **values)
+
+
+def _with_options(statement: Statement, words: int) -> tuple[str, dict[str, str], Reader]:
+    reader = Reader(statement)
+    reader.place = words
+    name = reader.text()
+    options, rest = _options(reader)
+    return name, options, rest
+
+
+def _options(reader: Reader) -> tuple[dict[str, str], Reader]:
+    reader.expect("WITH")
+    return {keyword(item[0]): item[2].text for item in reader.parenthesised()}, reader
+
+
+def _naive(columns: Sequence[Column]) -> str:
+    """Select columns of a file; moments in UTC as times without a zone."""
+    quoted = {column: '"' + column.name.replace('"', '""') + '"' for column in columns}
+    return ", ".join(
+        f"{name} at time zone 'UTC' as {name}" if column.type.name == "datetime2" else name
+        for column, name in quoted.items()
+    )
+
+
+def _text(value: object) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
