@@ -30,7 +30,7 @@ class FileRecord:
     `sha256` and `bytes` are those of what arrived. No record that landed, and so no value, has more
     bytes than `longest_record` (0 when a manifest is older than that): an engine plans its memory
     by it. `parallel_safe` is false for a CSV file with commas, line breaks or quotes inside of
-    quotes: an engine that starts to read in the middle of such a file can take quoted text for rows.
+    quotes: an engine that starts to read in the middle of it can take quoted text for rows.
     """
 
     entity: str
