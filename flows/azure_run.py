@@ -10,6 +10,7 @@ is published already.
 import logging
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -104,6 +105,23 @@ def published_on_azure(home: Home) -> tuple[Lake, str | None, list[EntityCounts]
     return lake, gold_version(database), read_counts(database.query)
 
 
+def _check_pool(silver: DbtRun) -> None:
+    """Raise when Synapse does not let this run in, and say what to look at."""
+    if not silver.adapter.config.credentials.host:
+        raise C360Error(
+            "C360_SYNAPSE_SERVER is not set. Set it to the name of the workspace's serverless "
+            "endpoint, such as <workspace>-ondemand.sql.azuresynapse.net."
+        )
+    try:
+        silver.query("select 1 as answer")
+    except C360Error as error:
+        raise C360Error(
+            f"{error} Check C360_SYNAPSE_SERVER and the workspace's firewall, how you sign in (az "
+            "login, or C360_SYNAPSE_AUTHENTICATION), and that C360_SYNAPSE_DATABASE was made (dbt "
+            "run-operation setup_synapse, see docs/azure.md)."
+        ) from error
+
+
 def gold_version(database: DbtRun) -> str | None:
     """Return the silver version that gold in Azure SQL is made from."""
     rows = database.query(_GOLD_VERSION)
@@ -171,8 +189,8 @@ class AzureRun(Run):
         failed = next((step.doing for step in reversed(self.progress.steps) if not step.done), None)
         where = f"The step that failed: {failed}. " if failed else ""
         return (
-            f"{where}Published silver: {silver}; gold and the marts are whole as they were. Run "
-            "`c360 run --target azure` again: it goes on from what is published"
+            f"{where}Published silver: {silver}; gold and the marts are whole. Run `c360 run "
+            "--target azure` again: it goes on from what is published"
         )
 
     def recover(self) -> None:
@@ -180,7 +198,7 @@ class AzureRun(Run):
         from flows import azure_sql
 
         with self.progress.step("Connect") as step:
-            self.silver.query("select 1 as answer")
+            _check_pool(self.silver)
             azure_sql.connect(self.database).close()
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
@@ -246,6 +264,7 @@ class AzureRun(Run):
             self.gold.describe(self.gold.query)
             results = ask(self.gold.query, marts=f"marts{NEXT}")
             self._summary = self._summarize(self.published.version, results)
+            self._summary.places = self._places()
             step.done = "Read the answers"
 
     def publish(self) -> Summary:
@@ -269,7 +288,19 @@ class AzureRun(Run):
         with self.progress.step("Write the documentation") as step:
             self.database.write_docs(self.home.staged_docs)
             publishing.exchange_docs(self.home)
+            shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"
+
+    def _places(self) -> dict[str, object]:
+        pool = self.silver.adapter.config.credentials
+        database = self.database.adapter.config.credentials
+        return {
+            "lake": self.lake.uri(""),
+            "silver": f"{pool.host}, database {pool.database}, schema silver",
+            "gold, marts": f"{database.host}, database {database.database}",
+            "documentation": self.home.docs / "index.html",
+            "logs": self.home.logs,
+        }
 
     def _check_arrivals(self, seen: int) -> None:
         """Raise when the pool saw other rows than have landed: one that may not list sees none."""

@@ -8,7 +8,7 @@ from flows import publish as publishing
 from flows.customer import open_warehouse
 from flows.dbt_run import DbtRun
 from flows.home import Home
-from flows.summary import EntityCounts, print_counts, print_places, read_counts
+from flows.summary import EntityCounts, places_of, print_counts, print_places, read_counts
 from ingest.lake import Lake, LocalLake
 from ingest.manifest import read_manifests
 
@@ -20,7 +20,7 @@ def print_status(console: Console, home: Home) -> None:
     _print_published(console, LocalLake(home.lake), counts)
     if home.intent.exists():
         console.print("\nA publish is under way or was cut short; the next run completes it.")
-    print_places(console, home)
+    print_places(console, places_of(home))
 
 
 def print_azure_status(console: Console, home: Home) -> None:

@@ -160,7 +160,7 @@ class Summary:
     warnings: list[str]
     steps: list[Step]
     nodes: list[NodeResult] = field(default_factory=list)
-    landed: str = ""
+    places: dict[str, object] = field(default_factory=dict)
 
 
 def read_results(warehouse: Path) -> Results:
@@ -232,7 +232,7 @@ def print_summary(console: Console, summary: Summary) -> None:
         [(step.done or step.doing, f"{step.seconds:.1f}") for step in summary.steps]
         + [("Together", f"{sum(step.seconds for step in summary.steps):.1f}")],
     )
-    print_places(console, summary.home)
+    print_places(console, summary.places or places_of(summary.home))
 
 
 def print_counts(console: Console, entities: list[EntityCounts], absent: list[str]) -> None:
@@ -246,16 +246,21 @@ def print_counts(console: Console, entities: list[EntityCounts], absent: list[st
     _print_table(console, "Rows", ("Entity", "In", "Rejected", "Superseded", "Published"), rows)
 
 
-def print_places(console: Console, home: Home) -> None:
+def places_of(home: Home) -> dict[str, object]:
+    """Return what there is in the home of an installation on one machine, and where."""
+    return {
+        "warehouse": home.warehouse,
+        "documentation": home.docs / "index.html",
+        "lake": home.lake,
+        "logs": home.logs,
+    }
+
+
+def print_places(console: Console, places: dict[str, object]) -> None:
     """Print where everything is."""
     console.print("\n[bold]Where everything is[/]")
-    for what, path in (
-        ("warehouse", home.warehouse),
-        ("documentation", home.docs / "index.html"),
-        ("lake", home.lake),
-        ("logs", home.logs),
-    ):
-        console.print(f"  {what:<14} {path}", highlight=False, markup=False, soft_wrap=True)
+    for what, place in places.items():
+        console.print(f"  {what:<14} {place}", highlight=False, markup=False, soft_wrap=True)
 
 
 def node_table(nodes: list[NodeResult]) -> list[dict[str, Any]]:

@@ -239,6 +239,8 @@ def test_one_run_at_a_time(
         ({"C360_LAKE": f"abfss://nowhere@{ACCOUNT}.dfs.core.windows.net"}, "container nowhere"),
         ({"AZURE_STORAGE_KEY": "d3Jvbmc="}, "AZURE_STORAGE_KEY"),
         ({"C360_LAKE_ENDPOINT": "http://127.0.0.1:9/c360"}, "127.0.0.1:9 can't be reached"),
+        ({"C360_SYNAPSE_SERVER": ""}, "C360_SYNAPSE_SERVER is not set"),
+        ({"C360_SYNAPSE_DATABASE": "nowhere"}, "run-operation setup_synapse"),
         ({"C360_SQL_SERVER": ""}, "C360_SQL_SERVER is not set"),
     ],
 )
