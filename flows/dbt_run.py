@@ -125,13 +125,14 @@ class DbtRun:
             ["build", *selection, "--exclude-resource-type", "unit_test"], callback
         )
         results = [_node_result(each, self._project) for each in outcome.result or []]
-        self.nodes += results
+        built = [node for node in results if node.kind != "operation"]  # a hook builds nothing
+        self.nodes += built
         failed = [node for node in results if not node.good]
         if failed:
             raise C360Error(_failure_message(failed, len(results), self.left_unchanged))
         if not outcome.success:
             raise C360Error("dbt did not finish and did not say why; its log says more.")
-        return results
+        return built
 
     def write_docs(self, folder: Path) -> None:
         """Write the documentation site, one self-contained page, in `folder`."""
