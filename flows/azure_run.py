@@ -116,9 +116,9 @@ def _check_pool(silver: DbtRun) -> None:
         silver.query("select 1 as answer")
     except C360Error as error:
         raise C360Error(
-            f"{str(error).rstrip('.')}. Check C360_SYNAPSE_SERVER and the workspace's firewall, how you sign in (az "
-            "login, or C360_SYNAPSE_AUTHENTICATION), and that C360_SYNAPSE_DATABASE was made (dbt "
-            "run-operation setup_synapse, see docs/azure.md)."
+            f"{str(error).rstrip('.')}. Check C360_SYNAPSE_SERVER and the workspace's firewall, "
+            "how you sign in (az login, or C360_SYNAPSE_AUTHENTICATION), and that "
+            "C360_SYNAPSE_DATABASE was made (dbt run-operation setup_synapse, see docs/azure.md)."
         ) from error
 
 
