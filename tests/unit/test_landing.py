@@ -162,6 +162,7 @@ def test_a_file_that_breaks_its_contract_goes_to_quarantine(lake, inbox, content
 @pytest.mark.parametrize(
     "content",
     [b"not gzip", gzip.compress(STORES + STORE)[:-9], gzip.compress(STORES) + b"tail", b""],
+    ids=["not gzip", "cut", "with a tail", "empty"],  # their bytes hold the time
 )
 def test_an_unreadable_gzip_file_goes_to_quarantine(lake, inbox, content):
     (inbox / "Stores.csv.gz").write_bytes(content)
