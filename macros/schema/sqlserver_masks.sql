@@ -1,7 +1,7 @@
 {#-
     The columns with personal data and the function that masks each, as silver's contract states them under meta `mask`.
     They keep their names from silver to the marts, so every table with such a column has it masked; views show what their
-    tables show. Whoever lacks the permission UNMASK sees `jXXX@XXXX.com`.
+    tables show. Whoever lacks the permission UNMASK sees the masks, an administrator the values.
 -#}
 {% macro personal_data_masks() -%}
     {%- set masks = {} -%}
