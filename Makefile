@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test lint docs bench lock clean
+.PHONY: help setup demo test browser lint docs bench lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,8 +30,16 @@ demo: setup ## Make sample data, run the whole flow over it, print the answers
 	$(BIN)/c360 demo
 
 # A file's tests run in one process, since they share what they build; the files in the order they are found, fast ones first.
-test: setup ## Run every test, two files at a time
+test: setup browser ## Run every test, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# Playwright would download a browser of its own from elsewhere; the tests use the system's.
+browser:
+	@command -v "$${CHROMIUM:-chromium}" >/dev/null || { \
+		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+		&& echo "Installing Chromium for the tests" && apt-get update -qq \
+		&& DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends chromium fonts-liberation >/dev/null; \
+	} || { echo "The tests open pages in Chromium. Install it (Debian: sudo apt-get install chromium), or set CHROMIUM to its path."; exit 1; }
 
 lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff check .

@@ -14,3 +14,12 @@ def azurite():
 
     with running() as account:
         yield account
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; `browser.new_page()` opens a page. One for a file, see `chromium`."""
+    from tests.support.browser import chromium
+
+    with chromium() as browser:
+        yield browser
