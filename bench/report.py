@@ -18,6 +18,7 @@ STEPS = (
     ("Built silver", "silver"),
     ("Built gold and marts", "gold and marts"),
     ("Wrote the documentation", "docs"),
+    ("Wrote the report", "report"),
     ("Read the answers", "publish"),
     ("Published ", "publish"),
 )

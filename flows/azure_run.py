@@ -23,7 +23,7 @@ from flows.odbc import use_packaged_driver
 from flows.progress import Progress
 from flows.publish import Published, published_entities, silver_code
 from flows.run import Run
-from flows.summary import EntityCounts, Summary, ask, read_counts
+from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
 from ingest import landing, paths
 from ingest.errors import C360Error, InputError
 from ingest.lake import Lake, open_lake
@@ -71,12 +71,14 @@ def check_settings() -> None:
 
 
 @contextmanager
-def opened(home: Home, input_dir: Path | None, api_url: str | None) -> Iterator["AzureRun"]:
+def opened(
+    home: Home, input_dir: Path | None, api_url: str | None, pii: bool
+) -> Iterator["AzureRun"]:
     """Begin a run on the lake, which no other run has until this one ends."""
     use_packaged_driver(home.odbc)
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
-        run = AzureRun(home, lake, input_dir, api_url)
+        run = AzureRun(home, lake, input_dir, api_url, pii)
         try:
             yield run
         except Exception as error:
@@ -118,7 +120,8 @@ def _check_pool(silver: DbtRun) -> None:
         raise C360Error(
             f"{str(error).rstrip('.')}. Check C360_SYNAPSE_SERVER and the workspace's firewall, "
             "how you sign in (az login, or C360_SYNAPSE_AUTHENTICATION), and that "
-            "C360_SYNAPSE_DATABASE was made (dbt run-operation setup_synapse, see docs/azure.md)."
+            "C360_SYNAPSE_DATABASE was made (dbt run-operation setup_synapse, see docs/azure.md).",
+            error.passing,
         ) from error
 
 
@@ -168,9 +171,11 @@ class AzureRun(Run):
 
     target = "azure"
 
-    def __init__(self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None) -> None:
+    def __init__(
+        self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None, pii: bool
+    ) -> None:
         """Begin the run; nothing changes yet."""
-        super().__init__(home, lake, input_dir, api_url)
+        super().__init__(home, lake, input_dir, api_url, pii)
         self.published, self._published_tag = publishing.published_with_tag(lake)
         self.silver = _dbt(home, "synapse", self.id)
         self.gold = _dbt(home, "azure_sql", suffix=NEXT)
@@ -267,6 +272,11 @@ class AzureRun(Run):
             self._summary.places = self._places()
             step.done = "Read the answers"
 
+    def write_report(self) -> None:
+        """Write the report from the marts under construction."""
+        assert self.published
+        self._write_report(self.gold.query, self.published.version, marts=f"marts{NEXT}")
+
     def publish(self) -> Summary:
         """Put the new gold and marts in the place of the old ones."""
         assert self.published
@@ -287,7 +297,7 @@ class AzureRun(Run):
         assert self.published
         with self.progress.step("Write the documentation") as step:
             self.database.write_docs(self.home.staged_docs)
-            publishing.exchange_docs(self.home)
+            publishing.exchange_pages(self.home)
             shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"
 
@@ -298,7 +308,7 @@ class AzureRun(Run):
             "lake": self.lake.uri(""),
             "silver": f"{pool.host}, database {pool.database}, schema silver",
             "gold, marts": f"{database.host}, database {database.database}",
-            "documentation": self.home.docs / "index.html",
+            **pages_of(self.home),
             "logs": self.home.logs,
         }
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.home import DEFAULT_HOME, TOKEN_VARIABLE, Home
-from ingest.errors import C360Error
+from flows.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
+from ingest.errors import C360Error, told
 
 if TYPE_CHECKING:
     from flows.progress import Progress
@@ -39,8 +39,25 @@ HomeOption = Annotated[
         "--home",
         envvar="C360_HOME",
         metavar="DIR",
-        help="Folder that holds everything: lake, warehouse.duckdb, documentation, logs.",
+        help="Folder that holds everything: lake, warehouse.duckdb, report, docs, logs.",
     ),
+]
+
+
+NoPersonalDataOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-pii",
+        envvar="C360_NO_PII",
+        help="Leave personal data out of the report: names, e-mail and postal addresses.",
+    ),
+]
+PortOption = Annotated[
+    int,
+    typer.Option("--port", min=0, max=65535, help="Port to serve at; 0 takes a free one."),
+]
+NoBrowserOption = Annotated[
+    bool, typer.Option("--no-browser", help="Serve without opening a browser.")
 ]
 
 
@@ -99,6 +116,7 @@ def run(
         Target, typer.Option("--target", help="Where the layers are built.")
     ] = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Take what arrived to published answers: land, build, test, publish, report.
 
@@ -107,7 +125,7 @@ def run(
     """
     from flows.progress import Progress
 
-    _run(input, api, target, home, Progress(Console()))
+    _run(input, api, target, home, no_pii, Progress(Console()))
 
 
 @app.command()
@@ -131,6 +149,7 @@ def demo(
         ),
     ] = 0.02,
     home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
     keep: Annotated[
         bool,
         typer.Option("--keep", help="Keep the data that was made in <home>/demo/input."),
@@ -150,7 +169,7 @@ def demo(
         keep=keep,
         progress=progress,
     ) as (folder, api):
-        _run(folder, api, Target.LOCAL, home, progress)
+        _run(folder, api, Target.LOCAL, home, no_pii, progress)
 
 
 @app.command()
@@ -194,17 +213,107 @@ def status(
 
 
 @app.command()
-def docs(home: HomeOption = DEFAULT_HOME) -> None:
+def docs(
+    home: HomeOption = DEFAULT_HOME,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Serve what is published on this machine; write it only for want of it."
+        ),
+    ] = False,
+    port: PortOption = 8361,
+    no_browser: NoBrowserOption = False,
+) -> None:
     """Write the documentation site anew from what is published; the data stays as it is."""
-    from flows.status import rewrite_docs
-
     place = Home.at(home)
-    rewrite_docs(place)
-    typer.echo(f"The documentation is at {place.docs / 'index.html'}")
+    site = place.docs / "index.html"
+    if not serve or not site.is_file():
+        from flows.status import rewrite_docs
+
+        rewrite_docs(place)
+    if serve:
+        from flows.docs_site import PAGE, app
+        from flows.serving import serve as serve_app
+
+        served = app(place)
+        serve_app(served, what="the documentation", port=port, browser=not no_browser, path=PAGE)
+    else:
+        typer.echo(f"The documentation is at {site}")
+
+
+@app.command()
+def report(
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Serve it on this machine instead, with every customer to be found."
+        ),
+    ] = False,
+    port: PortOption = 8360,
+    no_browser: NoBrowserOption = False,
+) -> None:
+    """Write the report anew from what is published: answers, charts and a customer finder.
+
+    The page carries the most valuable customers; with --serve it finds all of them, and reads the
+    warehouse only.
+    """
+    place = Home.at(home)
+    if serve:
+        from flows.serving import serve as serve_app
+        from report.server import PAGE, app
+
+        served = app(place, personal_data=not no_pii)
+        serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
+    else:
+        from flows.status import rewrite_report
+
+        rewrite_report(place, pii=not no_pii)
+        typer.echo(f"The report is at {place.report / 'index.html'}")
+
+
+powerbi = typer.Typer(no_args_is_help=True, help="Work with the Power BI project.")
+app.add_typer(powerbi, name="powerbi")
+
+
+@powerbi.command("publish")
+def powerbi_publish(
+    workspace: Annotated[
+        str, typer.Option("--workspace", metavar="ID_OR_NAME", help="The Fabric workspace.")
+    ],
+    environment: Annotated[
+        str,
+        typer.Option("--environment", metavar="NAME", help="Whose values of parameter.yml count."),
+    ],
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would be sent; contact nobody, sign in nowhere."),
+    ] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option("--source", metavar="DIR", help="The project; by default that in powerbi/."),
+    ] = None,
+) -> None:
+    """Send the semantic model and the report to a Fabric workspace (needs the extra powerbi).
+
+    They take the place of what is there under the same names; refresh the model afterwards.
+    """
+    from flows.powerbi import print_published, publish
+
+    console = Console()
+    with console.status(f"Publishing to the workspace {workspace}"):
+        items = publish(source or project_dir() / "powerbi", workspace, environment, dry_run)
+    print_published(console, items, workspace, dry_run)
 
 
 def _run(
-    input_dir: Path | None, api: str | None, target: Target, home: str, progress: "Progress"
+    input_dir: Path | None,
+    api: str | None,
+    target: Target,
+    home: str,
+    no_pii: bool,
+    progress: "Progress",
 ) -> None:
     from flows.prefect_server import prefect_api
     from flows.progress import followed
@@ -216,7 +325,9 @@ def _run(
         from flows.flow import customer_360
         from flows.summary import print_summary
 
-        summary = customer_360(input=folder, api=api, target=target.value, home=home)
+        summary = customer_360(
+            input=folder, api=api, target=target.value, home=home, pii=not no_pii
+        )
         print_summary(progress.console or Console(), summary)
 
 
@@ -256,8 +367,6 @@ def _call() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:
-        text = str(error) if isinstance(error, C360Error) else f"{type(error).__name__}: {error}"
-        notes = "".join(f" {note}." for note in getattr(error, "__notes__", ()))
-        typer.echo(f"c360: {' '.join(text.split())}{notes}", err=True)
+        typer.echo(f"c360: {told(error)}", err=True)
         return 1
     return 0

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from flows.home import Home
 from flows.summary import shown
-from ingest.errors import C360Error, InputError
+from flows.warehouse import open_warehouse
+from ingest.errors import InputError
 
 TIMELINE_LENGTH = 15
 
@@ -57,22 +58,6 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
         cells = [shown(value) if value is not None else "" for value in texts]
         table.add_row(f"{occurred_at:%Y-%m-%d %H:%M}", *map(escape, cells), str(reference))
     console.print(table)
-
-
-def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
-    """Open the published warehouse to read."""
-    if not home.warehouse.exists():
-        raise InputError(
-            f"Nothing is published in {home.root} yet; run `c360 run --input DIR` or `c360 demo` "
-            "first, or name another --home."
-        )
-    try:
-        return duckdb.connect(home.warehouse, read_only=True)
-    except duckdb.IOException as error:
-        raise C360Error(
-            f"{home.warehouse} cannot be opened: {str(error).splitlines()[0]} "
-            "If another program has it open for writing, close it there."
-        ) from error
 
 
 def _search(wanted: str) -> tuple[str, list[Any]]:

@@ -53,6 +53,11 @@ class Home:
         return self.root / "docs"
 
     @property
+    def report(self) -> Path:
+        """The published report."""
+        return self.root / "report"
+
+    @property
     def logs(self) -> Path:
         """One log file a run, and dbt's own."""
         return self.root / "logs"
@@ -73,9 +78,13 @@ class Home:
         return self.staging / "docs"
 
     @property
-    def replaced_docs(self) -> Path:
-        """The documentation site that the new one has just replaced."""
-        return self.staging / "replaced_docs"
+    def staged_report(self) -> Path:
+        """The report under construction."""
+        return self.staging / "report"
+
+    def replaced(self, folder: Path) -> Path:
+        """Return where a published folder goes when a new one takes its place."""
+        return self.staging / f"replaced_{folder.name}"
 
     @property
     def profiles(self) -> Path:
@@ -146,7 +155,8 @@ class Home:
                 holder = file.read().strip() or "unknown"
                 raise C360Error(
                     f"Another run is using {self.root} (process {holder}). Wait until it has "
-                    "finished, or use another --home."
+                    "finished, or use another --home.",
+                    passing=True,
                 ) from None
             file.truncate(0)
             file.write(f"{os.getpid()}\n")

@@ -13,6 +13,7 @@ from flows.home import Home
 from flows.publish import Published, WarehouseState, published_entities
 from flows.run import SILVER, Run
 from flows.summary import Summary, read_results
+from flows.warehouse import read_only
 from ingest import landing
 from ingest.errors import C360Error
 from ingest.lake import LocalLake
@@ -22,9 +23,11 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened(home: Home, input_dir: Path | None, api_url: str | None) -> Iterator["LocalRun"]:
+def opened(
+    home: Home, input_dir: Path | None, api_url: str | None, pii: bool
+) -> Iterator["LocalRun"]:
     """Begin a run on this machine."""
-    yield LocalRun(home, LocalLake(home.lake), input_dir, api_url)
+    yield LocalRun(home, LocalLake(home.lake), input_dir, api_url, pii)
 
 
 class LocalRun(Run):
@@ -33,10 +36,10 @@ class LocalRun(Run):
     target = "local"
 
     def __init__(
-        self, home: Home, lake: LocalLake, input_dir: Path | None, api_url: str | None
+        self, home: Home, lake: LocalLake, input_dir: Path | None, api_url: str | None, pii: bool
     ) -> None:
         """Begin the run; nothing changes yet."""
-        super().__init__(home, lake, input_dir, api_url)
+        super().__init__(home, lake, input_dir, api_url, pii)
         self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._copied: WarehouseState | None = None
 
@@ -84,6 +87,13 @@ class LocalRun(Run):
             self.dbt.inspect(self.home.staged_warehouse)
             self._summary = self._summarize(self.id, read_results(self.home.staged_warehouse))
             step.done = "Read the answers"
+
+    def write_report(self) -> None:
+        """Write the report from the warehouse under construction."""
+        with read_only(self.home.staged_warehouse) as connection:
+            self._write_report(
+                lambda sql: connection.execute(sql).fetchall(), version=self.id, marts="marts"
+            )
 
     def publish(self) -> Summary:
         """Make it all visible at once."""

@@ -6,7 +6,7 @@ of the warehouse. Publishing writes down what it is about to do, and only then d
 1. `publish.json`, the intent; from here on the new version is the one that counts
 2. the warehouse under construction is renamed over `warehouse.duckdb`, which is one step for the
    system: whoever opens it sees the old state or the new one, whoever has it open keeps the old one
-3. the documentation is exchanged
+3. the documentation and the report are exchanged
 4. `silver/_published.json` is written
 5. the intent is removed
 
@@ -169,17 +169,23 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
     check_files(lake, new)
     if _write_ahead_log(home.staged_warehouse).exists():
         raise C360Error(
-            f"{home.staged_warehouse} is still open, so nothing was published. Run again."
+            f"{home.staged_warehouse} is still open, so nothing was published. Run again.",
+            passing=True,
         )
     if home.warehouse.exists():
         _settle(home.warehouse)
     if WarehouseState.of(home.warehouse) != copied:
         raise C360Error(
             f"another program wrote to {home.warehouse} during the run, so nothing was published "
-            "and its changes are kept. Run again."
+            "and its changes are kept. Run again.",
+            passing=True,
         )
     _make_durable(
-        [home.staged_warehouse, *_files_under(home.staged_docs)]
+        [
+            home.staged_warehouse,
+            *_files_under(home.staged_docs),
+            *_files_under(home.staged_report),
+        ]
         + [
             Path(lake.uri(file))
             for entity in new.entities.values()
@@ -233,19 +239,20 @@ def remove_versions(lake: Lake, shown: set[str], before: str) -> list[str]:
     return sorted({folder.split("/")[2] for folder in folders})
 
 
-def exchange_docs(home: Home) -> None:
-    """Put the documentation under construction, if any, in the place of the published one."""
-    if home.staged_docs.exists():
-        if home.docs.exists():
-            shutil.rmtree(home.replaced_docs, ignore_errors=True)
-            os.replace(home.docs, home.replaced_docs)
-        os.replace(home.staged_docs, home.docs)
+def exchange_pages(home: Home) -> None:
+    """Put documentation and report under construction, if any, in the place of the published."""
+    for staged, shown in ((home.staged_docs, home.docs), (home.staged_report, home.report)):
+        if staged.exists():
+            if shown.exists():
+                shutil.rmtree(home.replaced(shown), ignore_errors=True)
+                os.replace(shown, home.replaced(shown))
+            os.replace(staged, shown)
 
 
 def _roll_forward(home: Home, lake: Lake, new: Published) -> None:
     if home.staged_warehouse.exists():
         os.replace(home.staged_warehouse, home.warehouse)
-    exchange_docs(home)
+    exchange_pages(home)
     _sync_folder(home.root)
     lake.write_bytes(paths.PUBLISHED, new.to_json())
     home.intent.unlink()
@@ -273,7 +280,8 @@ def _settle(warehouse: Path) -> None:
     raise C360Error(
         f"{warehouse} is open for writing in another program"
         f"{f' (process {process[1]})' if process else ''}, so nothing was changed. Close it there "
-        "and run again."
+        "and run again.",
+        passing=True,
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows import progress
 from flows import publish as publishing
-from flows.dbt_run import DbtRun
+from flows.dbt_run import DbtRun, Query
 from flows.home import DEFAULT_HOME, Home, project_dir
 from flows.summary import Results, Summary
 from ingest import api, landing
@@ -21,6 +21,7 @@ from ingest.contract import load_contract
 from ingest.errors import C360Error, InputError
 from ingest.lake import Lake
 from ingest.manifest import committed_batches, new_batch_id, read_manifests
+from report import content, page
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +36,15 @@ class Run(ABC):
 
     target = ""
 
-    def __init__(self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None) -> None:
+    def __init__(
+        self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None, pii: bool
+    ) -> None:
         """Begin a run; its id is that of the batch it lands and of the silver version it builds."""
         self.home = home
         self.lake = lake
         self.input_dir = input_dir
         self.api_url = api_url
+        self.pii = pii
         self.contract = load_contract(project_dir())
         self.progress = progress.current()
         self.warnings: list[str] = []
@@ -76,6 +80,10 @@ class Run(ABC):
     @abstractmethod
     def read_answers(self) -> None:
         """Read the headline answers from what was built."""
+
+    @abstractmethod
+    def write_report(self) -> None:
+        """Write the report that people open, beside the published one."""
 
     @abstractmethod
     def publish(self) -> Summary:
@@ -154,6 +162,14 @@ class Run(ABC):
                 f"Built {what} ({_count(len(nodes) - tests, 'relation')}, {_count(tests, 'test')})"
             )
 
+    def _write_report(self, query: Query, version: str, marts: str) -> None:
+        with self.progress.step("Write the report") as step:
+            page.write(
+                self.home.staged_report,
+                content.read(query, version=version, marts=marts, personal_data=self.pii),
+            )
+            step.done = "Wrote the report"
+
     def _summarize(self, version: str, results: Results) -> Summary:
         arrived = {
             record.entity
@@ -181,8 +197,12 @@ def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
     elif target != "local":
         raise C360Error(f"There is no target {target}; it is local or azure.")
     if input_dir and not Path(input_dir).is_dir():
-        what = "is a file; give its folder" if Path(input_dir).exists() else "isn't there"
-        raise InputError(f"The input folder {input_dir} {what}.")
+        if Path(input_dir).exists():
+            raise InputError(f"The input folder {input_dir} is a file; give its folder.")
+        raise InputError(
+            f"The input folder {input_dir} isn't there. Make {Path(input_dir).absolute()}, or give "
+            "another one."
+        )
     place = Home.at(home or os.environ.get("C360_HOME") or DEFAULT_HOME)
     place.prepare()
     return place
@@ -190,12 +210,15 @@ def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
 
 @contextmanager
 def begun(
-    input_dir: str | None, api_url: str | None, target: str, home: str | None
+    input_dir: str | None, api_url: str | None, target: str, home: str | None, pii: bool
 ) -> Iterator[Run]:
-    """Check what was asked for, take the home for one run, and give the run its log file."""
+    """Check what was asked for, take the home for one run, and give the run its log file.
+
+    With `pii` the report shows personal data.
+    """
     place = checked_home(input_dir, target, home)
     folder = Path(input_dir).resolve() if input_dir else None
-    with place.lock(), _opener(target)(place, folder, api_url) as run:
+    with place.lock(), _opener(target)(place, folder, api_url, pii) as run:
         log_file = place.log_file(run.id)
         with progress.logged_to(log_file):
             try:
@@ -211,7 +234,7 @@ def begun(
 
 def _opener(
     target: str,
-) -> Callable[[Home, Path | None, str | None], AbstractContextManager[Run]]:
+) -> Callable[[Home, Path | None, str | None, bool], AbstractContextManager[Run]]:
     if target == "azure":
         from flows import azure_run
 

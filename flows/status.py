@@ -1,16 +1,17 @@
-"""What is published, and its documentation anew: behind `c360 status` and `c360 docs`."""
+"""What is published, and its pages anew: behind `c360 status`, `docs` and `report`."""
 
 import shutil
 
 from rich.console import Console
 
 from flows import publish as publishing
-from flows.customer import open_warehouse
 from flows.dbt_run import DbtRun
 from flows.home import Home
 from flows.summary import EntityCounts, places_of, print_counts, print_places, read_counts
+from flows.warehouse import open_warehouse
 from ingest.lake import Lake, LocalLake
 from ingest.manifest import read_manifests
+from report import content, page
 
 
 def print_status(console: Console, home: Home) -> None:
@@ -62,5 +63,23 @@ def rewrite_docs(home: Home) -> None:
             dbt.write_docs(home.staged_docs)
         finally:
             dbt.close()
-        publishing.exchange_docs(home)
+        publishing.exchange_pages(home)
+        shutil.rmtree(home.staging, ignore_errors=True)
+
+
+def rewrite_report(home: Home, pii: bool) -> None:
+    """Write the report anew; with `pii` it shows personal data."""
+    home.prepare()
+    with home.lock():
+        publishing.recover(home, LocalLake(home.lake))
+        current = publishing.published(LocalLake(home.lake))
+        with open_warehouse(home) as connection:
+            answers = content.read(
+                lambda sql: connection.execute(sql).fetchall(),
+                version=current.version if current else "",
+                marts="marts",
+                personal_data=pii,
+            )
+        page.write(home.staged_report, answers)
+        publishing.exchange_pages(home)
         shutil.rmtree(home.staging, ignore_errors=True)

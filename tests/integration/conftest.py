@@ -1,9 +1,12 @@
 """Runs of the real command over generated data, shared by tests that look at what came out."""
 
+import fcntl
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +20,20 @@ from tests.support.reference import Batch, InputFile
 TOKEN = "a-token-that-must-not-be-seen"
 C360 = Path(sys.executable).with_name("c360")
 
+# They begin first, so that no worker is left alone with one of them at the end.
+LONGEST = ("test_kill", "test_azure_run", "test_azure_sql", "test_synapse", "test_bad_input")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put this folder's longest files before its others, after those of other folders."""
+
+    def place(item: pytest.Item) -> tuple[bool, int]:
+        name = item.path.stem
+        is_here = item.path.parent == Path(__file__).parent
+        return is_here, LONGEST.index(name) if is_here and name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
 
 @dataclass(frozen=True)
 class Arrival:
@@ -26,6 +43,7 @@ class Arrival:
     ledger: Ledger
     home: Path
     warehouse: Path
+    report: Path
     batch_id: str
     output: str
 
@@ -52,33 +70,50 @@ def run_c360(*arguments: object, **environment: str) -> subprocess.CompletedProc
     )
 
 
-@pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home that both batches arrive in."""
-    return tmp_path_factory.mktemp("home")
+def arrive(work: Path, batch: int, before: Path | None = None) -> Arrival:
+    """Generate a batch, run the command over its files and the API, copy the warehouse.
 
-
-def arrive(home: Path, work: Path, batch: int) -> Arrival:
-    """Generate a batch, run the command over its files and the API, copy the warehouse."""
-    folder = work / "input"
+    The home is new, or begins as a copy of the one `before`.
+    """
+    folder, home = work / "input", work / "home"
+    if before:
+        shutil.copytree(before, home)
     ledger = generate(folder, transactions=6000, seed=7, dirt=0.15, batch=batch)
-    before = set((home / "lake" / "bronze" / "_manifests").glob("*.json"))
+    known = set((home / "lake" / "bronze" / "_manifests").glob("*.json"))
     with serve(create_app(folder / API_FOLDER, TOKEN)) as url:
         run = run_c360("run", "--input", folder, "--api", url, "--home", home, C360_API_TOKEN=TOKEN)
     assert run.returncode == 0, run.stdout + run.stderr
-    (manifest,) = set((home / "lake" / "bronze" / "_manifests").glob("*.json")) - before
+    (manifest,) = set((home / "lake" / "bronze" / "_manifests").glob("*.json")) - known
     warehouse = work / "warehouse.duckdb"  # the name is part of the views in it
     shutil.copyfile(home / "warehouse.duckdb", warehouse)
-    return Arrival(folder, ledger, home, warehouse, manifest.stem, run.stdout)
+    report = shutil.copytree(home / "report", work / "report")
+    return Arrival(folder, ledger, home, warehouse, report, manifest.stem, run.stdout)
+
+
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Arrival]
+) -> Arrival:
+    """Return what `make` makes in a folder of its own; of several pytest workers, one makes it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # the workers' own folders are in it
+    made, folder = base / f"{name}.pickle", base / name
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed
+            folder.mkdir()
+            made.write_bytes(pickle.dumps(make(folder)))
+    return pickle.loads(made.read_bytes())
 
 
 @pytest.fixture(scope="session")
-def first(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Arrival:
-    """The first batch, published."""
-    return arrive(home, tmp_path_factory.mktemp("first"), 1)
+def first(tmp_path_factory: pytest.TempPathFactory) -> Arrival:
+    """The first batch, published. Other tests have it as well: it is to be read only."""
+    return made_once(tmp_path_factory, "first", lambda work: arrive(work, 1))
 
 
 @pytest.fixture(scope="session")
-def second(home: Path, first: Arrival, tmp_path_factory: pytest.TempPathFactory) -> Arrival:
-    """The second batch, with updates, published after the first."""
-    return arrive(home, tmp_path_factory.mktemp("second"), 2)
+def second(first: Arrival, tmp_path_factory: pytest.TempPathFactory) -> Arrival:
+    """The second batch, with updates, published after the first in a copy of its home."""
+    return made_once(tmp_path_factory, "second", lambda work: arrive(work, 2, before=first.home))

@@ -18,6 +18,7 @@ import sqlglot
 from sqlglot.optimizer.qualify import qualify
 
 from flows.summary import HEADLINES
+from report import content
 from tests.integration.conftest import Arrival
 from tests.support.compare import difference, load
 from tests.support.render import PROJECT, Relation, Renderer
@@ -110,6 +111,23 @@ def build(
 def test_the_summarys_answers_are_equal(build: Build, sql: str) -> None:
     (result,) = build.execute(sql.format(marts="marts"))
     assert result.rows == build.connection.execute(sql.format(marts="local.marts")).fetchall()
+
+
+def test_the_reports_answers_are_equal(build: Build) -> None:
+    def on_server(sql: str) -> list[tuple[Any, ...]]:
+        (result,) = build.execute(sql)
+        return [tuple(row) for row in result.rows]
+
+    def here(sql: str) -> list[tuple[Any, ...]]:
+        return build.connection.execute(sql).fetchall()
+
+    answers, expected = (
+        content.read(query, version="", marts=marts, personal_data=True, kept=100, events=20)
+        for query, marts in ((on_server, "marts"), (here, "local.marts"))
+    )
+    assert answers.customers
+    assert answers.customers["events"]
+    assert answers == expected
 
 
 @pytest.mark.parametrize("path", ANALYSES, ids=[path.stem for path in ANALYSES])

@@ -183,6 +183,7 @@ def test_steps_are_read_from_what_a_run_prints() -> None:
         "✓ Read the dbt project … 3.5s\n"
         "✓ Built silver (20 relations, 15 tests) … 6.0s\n"
         "✓ Built gold and marts (25 relations, 50 tests) … 7.0s\n"
+        "✓ Wrote the report … 0.8s\n"
         "✓ Published 20260101T000000Z-aaaaaa … 0.1s\n"
         "\nLanded 9 files (74.3 MB)   1.2\n"
     )
@@ -193,6 +194,7 @@ def test_steps_are_read_from_what_a_run_prints() -> None:
         "silver": 6.0,
         "gold and marts": 7.0,
         "docs": 0.0,
+        "report": 0.8,
         "publish": 0.1,
     }
 

@@ -7,18 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
-from requests import Response
-from requests.exceptions import ConnectionError, HTTPError
 from typer.testing import CliRunner
 
 from flows import cli
 from flows.home import Home
 from flows.summary import Results, Summary
-from ingest.errors import ApiError, C360Error, QuarantinedError
+from ingest.errors import C360Error, QuarantinedError
 
 START_SERVER = """
 import os, signal
@@ -68,12 +66,16 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ([], ["run", "demo", "load", "customer", "status", "docs", "--version"]),
+        ([], ["run", "demo", "load", "customer", "status", "docs", "report", "powerbi"]),
+        ([], ["--version"]),
         (["run"], ["--input", "--api", "--target", "--home", "C360_HOME", "C360_API_TOKEN"]),
+        (["run"], ["--no-pii", "C360_NO_PII"]),
         (["demo"], ["--data", "--transactions", "--seed", "--dirt", "--home", "--keep"]),
         (["customer"], ["ID_OR_EMAIL", "--home"]),
         (["status"], ["--home"]),
-        (["docs"], ["--home"]),
+        (["docs"], ["--home", "--serve", "--port", "--no-browser"]),
+        (["report"], ["--home", "--no-pii", "--serve", "--port", "--no-browser"]),
+        (["powerbi", "publish"], ["--workspace", "--environment", "--dry-run", "--source"]),
     ],
 )
 def test_help_names_everything(command: list[str], words: list[str]) -> None:
@@ -108,9 +110,20 @@ def test_run_passes_on_what_it_was_asked(
             "api": "https://api.example.org",
             "target": "local",
             "home": str(home),
+            "pii": True,
             "token": None,
         }
     ]
+
+
+def test_personal_data_may_be_left_out(
+    flow: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ("run", "--input", tmp_path, "--home", tmp_path / "home")
+    assert call(monkeypatch, *run, "--no-pii") == 0
+    monkeypatch.setenv("C360_NO_PII", "1")
+    assert call(monkeypatch, *run) == 0
+    assert [given["pii"] for given in flow] == [False, False]
 
 
 def test_the_home_may_come_from_the_environment(
@@ -153,7 +166,7 @@ def test_what_cannot_be_is_one_line_before_anything_starts(
     [
         (C360Error("It broke.\nHere."), "c360: It broke. Here. The log is x.log.\n"),
         (QuarantinedError({"a.csv": "empty"}), "a.csv: empty"),
-        (ValueError("odd"), "c360: ValueError: odd The log is x.log.\n"),
+        (ValueError("odd"), "c360: ValueError: odd. The log is x.log.\n"),
         (KeyboardInterrupt(), "c360: Interrupted."),
     ],
 )
@@ -226,36 +239,13 @@ def test_demo_does_not_mix_two_demos(
     assert len(flow) == 2
 
 
-def test_customer_and_status_say_that_nothing_is_published(
+def test_what_shows_the_published_says_that_nothing_is_published(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    for command in (["customer", "1"], ["status"], ["docs"]):
+    pages = (["docs"], ["docs", "--serve"], ["report"], ["report", "--serve"])
+    for command in (["customer", "1"], ["status"], *pages):
         assert call(monkeypatch, *command, "--home", tmp_path) == 1
         assert "Nothing is published" in capsys.readouterr().err
-
-
-def test_only_an_api_that_was_away_is_asked_again() -> None:
-    from flows.flow import _may_pass
-
-    def failed(cause: Exception | None) -> bool:
-        error = ApiError("no")
-        error.__context__ = cause
-
-        def result() -> None:
-            raise error
-
-        return _may_pass(None, None, SimpleNamespace(result=result))  # type: ignore[arg-type]
-
-    def answered(status: int) -> HTTPError:
-        response = Response()
-        response.status_code = status
-        return HTTPError(response=response)
-
-    assert failed(ConnectionError())
-    assert failed(answered(503))
-    assert failed(answered(429))
-    assert not failed(answered(401))
-    assert not failed(None)
 
 
 def test_the_temporary_server_ends_with_a_killed_run() -> None:

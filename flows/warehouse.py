@@ -1,0 +1,34 @@
+"""Opens a DuckDB warehouse to read, with the memory that a run may take."""
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from flows.home import Home
+from ingest.errors import C360Error, InputError
+
+MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
+MEMORY_LIMIT = "2GB"  # what profiles.example.yml gives dbt
+
+
+def read_only(warehouse: Path) -> duckdb.DuckDBPyConnection:
+    """Open a warehouse to read; what does not fit into the memory is spilled beside it."""
+    limit = os.environ.get(MEMORY_VARIABLE, MEMORY_LIMIT)
+    return duckdb.connect(warehouse, read_only=True, config={"memory_limit": limit})
+
+
+def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
+    """Open the published warehouse to read; raise when there is none or it cannot be opened."""
+    if not home.warehouse.exists():
+        raise InputError(
+            f"Nothing is published in {home.root} yet; run `c360 run --input DIR` or `c360 demo` "
+            "first, or name another --home."
+        )
+    try:
+        return read_only(home.warehouse)
+    except duckdb.IOException as error:
+        raise C360Error(
+            f"{home.warehouse} cannot be opened: {str(error).splitlines()[0]} "
+            "If another program has it open for writing, close it there."
+        ) from error

@@ -1,0 +1,569 @@
+/* Draws the report and finds customers. Values come into the page as text nodes only, never as markup. */
+"use strict";
+
+const NARROW = 640;
+const COLOURS = { online: "#0072b2", in_store: "#d55e00", one: "#0072b2" };
+const CHANNELS = { online: "Online", in_store: "In store", all: "Both channels" };
+const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MATCHES_SHOWN = 20;
+const EVENTS_SHOWN = 25;
+const CHART_AGENTS = 20;
+const BEST_CUSTOMERS = 10;
+
+// ---- values, written for people -------------------------------------------------------------
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const NOTHING = "–";
+// Numbers arrive as text, which the formats take digit by digit: none is rounded on the way.
+const number = (value) => (value === null ? NOTHING : whole.format(value));
+const money = (value) => (value === null ? NOTHING : cents.format(value));
+const percent = (value) => (value === null ? NOTHING : `${cents.format(value)} %`);
+const text = (value) => (value === null || value === "" ? NOTHING : String(value));
+const channel = (value) => CHANNELS[value] ?? text(value);
+const hour = (value) => `${String(value).padStart(2, "0")}:00`;
+const plural = (count, thing) => `${number(count)} ${thing}${Number(count) === 1 ? "" : "s"}`;
+
+function day(value) {
+  if (value === null) return NOTHING;
+  const [year, month, date] = value.slice(0, 10).split("-");
+  return `${Number(date)} ${MONTHS[month - 1]} ${year}`;
+}
+
+function time(value) {
+  return value === null ? NOTHING : `${day(value)}, ${value.slice(11, 16)}`;
+}
+
+// ---- elements -------------------------------------------------------------------------------
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const at = (id) => document.getElementById(id);
+
+function tableOf(caption, headings, rows) {
+  const numeric = headings.map((heading) => heading.number);
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    make("table", {},
+      make("caption", {}, caption),
+      make("thead", {}, make("tr", {}, headings.map((heading) =>
+        make("th", { scope: "col", class: heading.number ? "number" : null }, heading.title)))),
+      make("tbody", {}, rows.map((row) => make("tr", {}, row.map((cell, index) =>
+        make(index ? "td" : "th", {
+          scope: index ? null : "row", class: numeric[index] ? "number" : headings[index].class,
+        }, cell)))))));
+}
+
+const column = (title) => ({ title });
+const numbers = (title) => ({ title, number: true });
+
+function figures(entries) {
+  return make("dl", { class: "figures" }, entries.map(([title, value, note]) =>
+    make("div", {}, make("dt", {}, title),
+      make("dd", {}, value, note ? make("small", {}, note) : null))));
+}
+
+// ---- charts ---------------------------------------------------------------------------------
+
+// Plotly reads a little markup in labels (<b>, <a href>, &amp;): in names it is to show as it is.
+const label = (value) => String(value).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const short = (value, length) => {
+  const letters = [...String(value)];
+  return label(letters.length > length ? `${letters.slice(0, length - 1).join("")}…` : value);
+};
+
+const undrawn = new Map(); // of each section, the charts that wait until it is shown
+
+function panel(section, { title, note, alt, draw, table, empty, wide }) {
+  const parts = [make("h2", {}, title), note ? make("p", { class: "note" }, note) : null];
+  if (table?.querySelector("caption").textContent === title) table.querySelector("caption").className = "unseen";
+  if (empty) {
+    parts.push(make("p", { class: "empty" }, empty));
+  } else {
+    if (draw) {
+      const place = make("div", { class: "chart", role: "img", "aria-label": alt });
+      parts.push(place);
+      undrawn.get(section).push({ place, draw });
+      if (table) parts.push(make("details", {}, make("summary", {}, "Show the numbers"), table));
+    } else if (table) {
+      parts.push(table);
+    }
+  }
+  return make("div", { class: wide ? "panel wide" : "panel" }, parts);
+}
+
+function plot({ place, draw }) {
+  const narrow = window.innerWidth < NARROW;
+  const { traces, layout } = draw(narrow);
+  const { xaxis, yaxis, ...rest } = layout;
+  const axis = { fixedrange: true, gridcolor: "#e4e9ee", zerolinecolor: "#b9c4ce", automargin: true };
+  Plotly.react(place, traces, {
+    font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: "#1b2733" },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 8, r: 16, t: 8, b: 8, pad: 4 },
+    separators: ".,", dragmode: false, hovermode: "closest", bargap: 0.25,
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+    xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
+  }, { displayModeBar: false, responsive: true });
+  // What the chart says is in its label and its table; its inner parts would only be noise.
+  for (const part of place.children) part.setAttribute("aria-hidden", "true");
+}
+
+/* Horizontal bars, one a row; places are numbers, since two names may look the same when cut. */
+function bars(rows, { value, shown, name, colour, range }) {
+  return (narrow) => ({
+    traces: [{
+      type: "bar", orientation: "h", y: rows.map((_, index) => index), x: rows.map((row) => Number(value(row))),
+      text: rows.map((row) => label(shown(row, narrow))), textposition: "auto", cliponaxis: false,
+      insidetextfont: { color: "#fff" }, insidetextanchor: "end", textangle: 0, constraintext: "none",
+      customdata: rows.map((row) => `${label(name(row))}<br>${label(shown(row))}`), hovertemplate: "%{customdata}<extra></extra>",
+      marker: { color: colour ?? COLOURS.one },
+    }],
+    layout: {
+      height: 56 + 30 * rows.length,
+      xaxis: { range, rangemode: "tozero", nticks: narrow ? 4 : 6, tickformat: "~s" },
+      yaxis: {
+        tickvals: rows.map((_, index) => index), ticktext: rows.map((row) => short(name(row), narrow ? 14 : 26)),
+        range: [rows.length - 0.5, -0.5], showgrid: false, zeroline: false,
+      },
+    },
+  });
+}
+
+// ---- the pages ------------------------------------------------------------------------------
+
+const NO_PURCHASES = "No purchase has arrived yet. Online orders come in OnlineTransactions.csv, store purchases in InStoreTransactions.csv, or from the API.";
+const NO_ORDERS = "No online order that counts as revenue has arrived yet. They come in OnlineTransactions.csv or from the API.";
+const NO_VISITS = "No store purchase has arrived yet. They come in InStoreTransactions.csv.";
+const NO_CUSTOMERS = "No customer has arrived yet. They come in Customers.csv.";
+const NO_CONTACTS = "No service contact has arrived yet. They come in CustomerServiceInteractions.csv or from the API.";
+
+function rowsOf({ columns, rows }) {
+  return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])));
+}
+
+function overview(tables) {
+  const channels = rowsOf(tables.channels);
+  const of = (member) => channels.find((row) => row.member === member);
+  const all = of("all");
+  const customers = rowsOf(tables.segments).reduce((sum, row) => sum + Number(row.customers), 0);
+  const buyers = customers - Number(rowsOf(tables.segments).find((row) => row.segment === "No Purchases")?.customers ?? 0);
+  const { contacts, resolved } = rowsOf(tables.service)[0];
+  const share = (part, whole) => (Number(whole) ? percent((100 * Number(part)) / Number(whole)) : NOTHING);
+  const parts = [figures([
+    ["Total revenue", money(all?.total_amount ?? "0"), plural(all?.total_orders ?? 0, "purchase")],
+    ["Average order value", money(all?.average_order_value ?? null), "revenue per purchase"],
+    ["Online share of revenue", share(of("online")?.total_amount ?? 0, all?.total_amount ?? 0), money(of("online")?.total_amount ?? "0")],
+    ["Customers", number(customers), `${number(buyers)} with a purchase`],
+    ["Service contacts resolved", share(resolved ?? 0, contacts ?? 0), plural(contacts ?? 0, "contact")],
+  ])];
+
+  const months = rowsOf(tables.months);
+  const names = [...new Set(months.map((row) => `${MONTHS[row.month - 1]} ${row.year}`))];
+  const best = months.reduce((sum, row) => sum.set(`${MONTHS[row.month - 1]} ${row.year}`, (sum.get(`${MONTHS[row.month - 1]} ${row.year}`) ?? 0) + Number(row.revenue)), new Map());
+  const [bestMonth] = [...best].sort((one, other) => other[1] - one[1])[0] ?? [];
+  const series = ["online", "in_store"].filter((name) => months.some((row) => row.channel === name));
+  const panels = [panel("overview", {
+    title: "Revenue by month", wide: true, empty: months.length ? null : NO_PURCHASES,
+    note: tables.months.cut ? `The ${names.length} newest months with purchases.` : null,
+    alt: `Bar chart of revenue by month and channel, ${names[0]} to ${names.at(-1)}; the highest month is ${bestMonth}.`,
+    draw: (narrow) => ({
+      traces: series.map((name) => {
+        const rows = months.filter((row) => row.channel === name);
+        return {
+          type: "bar", name: CHANNELS[name], marker: { color: COLOURS[name] },
+          x: rows.map((row) => `${MONTHS[row.month - 1]} ${row.year}`), y: rows.map((row) => Number(row.revenue)),
+          text: rows.map((row) => `${money(row.revenue)} in ${plural(row.purchases, "purchase")}`),
+          textposition: "none", hovertemplate: `%{x}, ${CHANNELS[name]}<br>%{text}<extra></extra>`,
+        };
+      }),
+      layout: {
+        height: 320, barmode: "relative", showlegend: true,
+        xaxis: { type: "category", categoryorder: "array", categoryarray: names, nticks: narrow ? 5 : 14, showgrid: false },
+        yaxis: { tickformat: "~s" },
+      },
+    }),
+    table: tableOf("Revenue by month and channel", [column("Month"), column("Channel"), numbers("Purchases"), numbers("Revenue")],
+      months.map((row) => [`${MONTHS[row.month - 1]} ${row.year}`, channel(row.channel), number(row.purchases), money(row.revenue)])),
+  }), panel("overview", {
+    title: "Average order value by channel", wide: true, empty: channels.length ? null : NO_PURCHASES,
+    table: tableOf("Average order value by channel", [column("Channel"), numbers("Purchases"), numbers("Revenue"), numbers("Average")],
+      channels.map((row) => [channel(row.member), number(row.total_orders), money(row.total_amount), money(row.average_order_value)])),
+  })];
+
+  const members = rowsOf(tables.members);
+  for (const [dimension, title, plural, empty, colour] of [
+    ["category", "Product categories with the highest revenue (online)", "categories", NO_ORDERS, COLOURS.online],
+    ["location", "Store locations with the highest revenue", "locations", NO_VISITS, COLOURS.in_store],
+    ["product", "Products with the highest revenue (online)", "products", NO_ORDERS, COLOURS.online],
+  ]) {
+    const rows = members.filter((row) => row.dimension === dimension);
+    panels.push(panel("overview", {
+      title, empty: rows.length ? null : empty,
+      note: Number(rows[0]?.members) > rows.length ? `${rows.length} of ${number(rows[0].members)} ${plural}.` : null,
+      alt: `Bar chart; the highest is ${rows[0]?.member} with ${money(rows[0]?.total_amount ?? null)}.`,
+      draw: bars(rows, { value: (row) => row.total_amount, shown: (row) => money(row.total_amount), name: (row) => row.member, colour }),
+      table: tableOf(title, [column("Name"), numbers("Purchases"), numbers("Revenue"), numbers("Average order value")],
+        rows.map((row) => [row.member, number(row.total_orders), money(row.total_amount), money(row.average_order_value)])),
+    }));
+  }
+  at("overview").append(...parts, make("div", { class: "panels" }, panels));
+}
+
+function customers(tables, best) {
+  const segments = rowsOf(tables.segments);
+  const tiers = rowsOf(tables.tiers).map((row) => ({ ...row, tier_level: row.tier_level ?? "No tier" }));
+  const total = segments.reduce((sum, row) => sum + Number(row.customers), 0);
+  const spend = segments.reduce((sum, row) => sum + Number(row.spend), 0);
+  const high = segments.find((row) => row.segment === "High-Value Customer");
+  const parts = [];
+  if (high && spend > 0) {
+    parts.push(make("p", {}, `${plural(high.customers, "high-value customer")} of ${number(total)} `
+      + `${Number(high.customers) === 1 ? "brings" : "bring"} ${percent((100 * Number(high.spend)) / spend)} of what known customers spend.`));
+  }
+  const chart = (rows, key, value, shown) => bars(rows, { value: (row) => row[value], shown, name: (row) => row[key] });
+  const groups = (title, key, rows, note) => [
+    panel("customers", {
+      title: `Customers per ${title}`, note, empty: total ? null : NO_CUSTOMERS,
+      alt: `Bar chart of customers per ${title}: ${rows.map((row) => `${row[key]} ${number(row.customers)}`).join(", ")}.`,
+      draw: chart(rows, key, "customers", (row) => number(row.customers)),
+      table: tableOf(`Customers and spend per ${title}`, [column(title[0].toUpperCase() + title.slice(1)), numbers("Customers"), numbers("Spend")],
+        rows.map((row) => [row[key], number(row.customers), money(row.spend)])),
+    }),
+    panel("customers", {
+      title: `Spend per ${title}`, empty: total ? null : NO_CUSTOMERS,
+      alt: `Bar chart of spend per ${title}: ${rows.map((row) => `${row[key]} ${money(row.spend)}`).join(", ")}.`,
+      draw: chart(rows, key, "spend", (row) => money(row.spend)),
+    }),
+  ];
+  const named = best.some((row) => row.customer_name);
+  const table = tableOf("Best customers, highest spend first",
+    [column("Customer"), ...(named ? [column("Name")] : []), numbers("Spend"), numbers("Purchases"), column("Tier"), column("Segment")],
+    best.map((row) => [
+      make("a", { href: `#customer/${row.customer_id}` }, row.customer_id), ...(named ? [text(row.customer_name)] : []),
+      money(row.total_spend), number(row.total_orders), text(row.tier_level), text(row.segment),
+    ]));
+  at("customers").append(...parts, make("div", { class: "panels" },
+    panel("customers", { title: "Best customers", wide: true, table, empty: best.length ? null : NO_CUSTOMERS }),
+    ...groups("segment", "segment", segments), ...groups("loyalty tier", "tier_level", tiers)));
+}
+
+function peakTimes(tables) {
+  const hours = rowsOf(tables.hours);
+  const panels = [["online", "orders", NO_ORDERS.replace(" that counts as revenue", "")], ["in_store", "purchases", NO_VISITS]].map(([name, things, empty]) => {
+    const rows = hours.filter((row) => row.channel === name); // busiest first
+    const found = new Map(rows.map((row) => [`${row.day_of_week_number} ${row.hour_of_day}`, row]));
+    const cell = (dayNumber, hourNumber) => found.get(`${dayNumber + 1} ${hourNumber}`);
+    const clock = Array.from({ length: 24 }, (_, index) => index);
+    const [top] = rows;
+    const sentence = top
+      ? `Busiest: ${top.day_of_week} from ${hour(top.hour_of_day)} with ${number(top.total_transactions)} ${things}, ${percent(100 * Number(top.transaction_share))} of the channel.`
+      : null;
+    const describe = (row, dayNumber, hourNumber) => `${DAYS[dayNumber]}, ${hour(hourNumber)}<br>`
+      + (row ? `${number(row.total_transactions)} ${things}, ${money(row.total_amount)}` : `no ${things}`);
+    return panel("peak-times", {
+      title: name === "online" ? "Online" : "In stores", wide: true, note: sentence, empty: rows.length ? null : empty,
+      alt: `Heat map of ${things} by weekday and hour. ${sentence}`,
+      draw: (narrow) => {
+        const days = DAYS.map((_, index) => index);
+        const [down, across] = narrow ? [clock, days] : [days, clock];
+        const pick = (row, col) => (narrow ? [col, row] : [row, col]);
+        const dayNames = narrow ? DAYS.map((each) => each.slice(0, 3)) : DAYS;
+        const dayAxis = { tickvals: days, ticktext: dayNames, showgrid: false, zeroline: false };
+        const hourAxis = { tickvals: clock.filter((each) => each % (narrow ? 2 : 3) === 0), ticktext: clock.filter((each) => each % (narrow ? 2 : 3) === 0).map(hour), showgrid: false, zeroline: false };
+        return {
+          traces: [{
+            type: "heatmap", xgap: 2, ygap: 2, x: across, y: down, hoverinfo: "text",
+            z: down.map((row) => across.map((col) => Number(cell(...pick(row, col))?.total_transactions ?? 0))),
+            text: down.map((row) => across.map((col) => describe(cell(...pick(row, col)), ...pick(row, col)))),
+            colorscale: [[0, "#eef3f7"], [0.25, "#b5d3e7"], [0.5, "#6aa9d0"], [0.75, "#1f78b4"], [1, "#08306b"]],
+            colorbar: narrow ? { orientation: "h", thickness: 10, y: -0.08, yanchor: "top", title: { text: things } } : { thickness: 12, title: { text: things } },
+          }],
+          layout: {
+            height: narrow ? 620 : 330, xaxis: narrow ? { ...dayAxis, side: "top" } : hourAxis,
+            yaxis: { ...(narrow ? hourAxis : dayAxis), autorange: "reversed" },
+          },
+        };
+      },
+      table: tableOf(`${channel(name)}: transactions by weekday and hour, busiest first`,
+        [numbers("Rank"), column("Day"), column("From"), numbers("Transactions"), numbers("Share"), numbers("Amount")],
+        rows.map((row) => [number(row.peak_rank), row.day_of_week, hour(row.hour_of_day), number(row.total_transactions), percent(100 * Number(row.transaction_share)), money(row.total_amount)])),
+    });
+  });
+  at("peak-times").append(make("p", { class: "note" }, "Orders and purchases of every status, in the time that the data has (times with a zone count in UTC)."),
+    make("div", { class: "panels" }, panels));
+}
+
+function service(tables) {
+  const agents = rowsOf(tables.agents).map((row) => ({ ...row, agent_name: row.agent_name ?? `Agent ${row.agent_id}` }));
+  const issues = rowsOf(tables.issues);
+  const { contacts, resolved } = rowsOf(tables.service)[0];
+  const busy = agents.filter((row) => Number(row.total_interactions) > 0 && row.agent_id !== "-1").slice(0, CHART_AGENTS)
+    .sort((one, other) => Number(other.resolution_rate) - Number(one.resolution_rate) || Number(other.total_interactions) - Number(one.total_interactions));
+  const all = Number(agents[0]?.agents ?? 0);
+  at("service").append(figures([
+    ["Contacts", number(contacts ?? 0)],
+    ["Resolved", number(resolved ?? 0), Number(contacts) ? percent((100 * Number(resolved)) / Number(contacts)) : null],
+    ["Not resolved", number(Number(contacts ?? 0) - Number(resolved ?? 0))],
+  ]), make("div", { class: "panels" },
+    panel("service", {
+      title: "Resolution rate by agent", wide: true, empty: busy.length ? null : NO_CONTACTS,
+      note: all > busy.length ? `The ${busy.length} agents with the most contacts, best rate first.` : "Best rate first.",
+      alt: `Bar chart of the percentage of contacts resolved; the best is ${busy[0]?.agent_name} with ${percent(busy[0]?.resolution_rate ?? null)}.`,
+      draw: bars(busy, {
+        value: (row) => row.resolution_rate, range: [0, 100], name: (row) => row.agent_name,
+        shown: (row, narrow) => percent(row.resolution_rate) + (narrow ? "" : ` of ${number(row.total_interactions)}`),
+      }),
+      table: tableOf(all > agents.length ? `The ${agents.length} of ${number(all)} agents with the most contacts` : "All agents, most contacts first",
+        [column("Agent"), column("Name"), column("Department"), column("Shift"), numbers("Contacts"), numbers("Resolved"), numbers("Rate")],
+        agents.map((row) => [row.agent_id, row.agent_name, text(row.department), text(row.shift), number(row.total_interactions), number(row.resolved_interactions), percent(row.resolution_rate)])),
+    }),
+    panel("service", {
+      title: "Contacts by type of issue", empty: issues.length ? null : NO_CONTACTS,
+      alt: `Bar chart of contacts by type of issue; the most are about ${issues[0]?.issue_type} (${number(issues[0]?.total_interactions ?? null)}).`,
+      draw: bars(issues.slice(0, 15), { value: (row) => row.total_interactions, shown: (row) => number(row.total_interactions), name: (row) => row.issue_type }),
+      table: tableOf("Contacts by type of issue", [column("Issue"), numbers("Contacts"), numbers("Resolved"), numbers("Rate")],
+        issues.map((row) => [row.issue_type, number(row.total_interactions), number(row.resolved_interactions), percent(row.resolution_rate)])),
+    }),
+    panel("service", {
+      title: "Resolution rate by type of issue", empty: issues.length ? null : NO_CONTACTS,
+      alt: `Bar chart of the percentage resolved by type of issue: ${issues.slice(0, 15).map((row) => `${row.issue_type} ${percent(row.resolution_rate)}`).join(", ")}.`,
+      draw: bars(issues.slice(0, 15), { value: (row) => row.resolution_rate, range: [0, 100], shown: (row) => percent(row.resolution_rate), name: (row) => row.issue_type }),
+    })));
+}
+
+// ---- the customer finder --------------------------------------------------------------------
+
+const PLAIN = { ł: "l", ø: "o", đ: "d", ð: "d", þ: "th", ß: "ss", æ: "ae", œ: "oe", ı: "i" };
+
+/* The letters that a name is looked up by: no case, no accents. report/customers.py does the same. */
+function fold(value) {
+  return value.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/[łøđðþßæœı]/g, (letter) => PLAIN[letter]);
+}
+
+/* Looks among the customers that are in the page, who come most valuable first. */
+function finderInPage({ columns, rows, events }) {
+  const all = rowsOf({ columns, rows });
+  const keys = all.map((row) => fold(`${row.customer_name ?? ""} ${row.email ?? ""}`));
+  return {
+    onServer: false,
+    async find(wanted, limit) {
+      const words = fold(wanted).split(/\s+/).filter(Boolean);
+      const matches = all.filter((row, index) =>
+        words.every((word) => keys[index].includes(word) || row.customer_id.startsWith(word)));
+      const exact = (row) => words.length === 1 && (row.customer_id === words[0] || fold(row.email ?? "") === words[0]);
+      matches.sort((one, other) => exact(other) - exact(one));
+      return { total: matches.length, matches: matches.slice(0, limit) };
+    },
+    async get(id) {
+      const profile = all.find((row) => row.customer_id === id);
+      return profile ? { profile, events: events[id] ?? { count: 0, rows: [] } } : null;
+    },
+  };
+}
+
+/* Asks the server that the page came from. */
+function finderOnServer() {
+  async function ask(path) {
+    const answer = await fetch(path);
+    if (answer.status === 404) return null;
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `The server answered ${answer.status}.`);
+    return answer.json();
+  }
+  return {
+    onServer: true,
+    async find(wanted, limit) {
+      const found = await ask(`api/customers?${new URLSearchParams({ q: wanted, limit })}`);
+      return { total: found.total, matches: rowsOf(found) };
+    },
+    async get(id) {
+      const found = await ask(`api/customers/${encodeURIComponent(id)}`);
+      return found && { profile: rowsOf(found)[0], events: found.events };
+    },
+    async more(id, offset) { return (await ask(`api/customers/${encodeURIComponent(id)}/events?offset=${offset}`)).rows; },
+  };
+}
+
+function facts(title, entries, profile) {
+  return make("div", {}, make("h3", {}, title), make("dl", { class: "facts" }, entries.map(([name, field, write = text]) =>
+    make("div", {}, make("dt", {}, name), make("dd", { "data-field": field }, write(profile[field]))))));
+}
+
+const quintile = (value) => (value === null ? NOTHING : `${value} of 5`);
+const days = (value) => (value === null ? NOTHING : plural(value, "day"));
+
+function card(profile, personalData) {
+  const field = (name, write) => make("span", { "data-field": name }, write(profile[name]));
+  const bought = Number(profile.total_orders) > 0;
+  const spends = [["online", "online"], ["in_store", "in_store"], ["total", "all"]].map(([prefix, name]) => {
+    const average = prefix === "total" ? "average_order_value" : `${prefix}_average_order_value`;
+    return [channel(name), field(`${prefix}_orders`, number), field(`${prefix}_spend`, money), field(average, money)];
+  });
+  return [
+    make("h2", { id: "card-name", tabindex: "-1", "data-field": personalData ? "customer_name" : null }, personalData ? text(profile.customer_name) : `Customer ${profile.customer_id}`),
+    make("p", {}, make("span", { class: "badge" }, "Customer ", make("span", { "data-field": "customer_id" }, profile.customer_id)),
+      make("span", { class: "badge", "data-field": "segment" }, text(profile.segment)),
+      profile.tier_level ? make("span", { class: "badge" }, `${profile.tier_level} tier`) : null),
+    ...(bought ? [] : [make("p", { class: "empty" }, "This customer has not bought anything yet that counts as revenue.")]),
+    make("div", { class: "blocks" }, make("div", { class: "wide" }, make("h3", {}, "Spend by channel"),
+        tableOf("Purchases, spend and average order value", [column("Channel"), numbers("Purchases"), numbers("Spend"), numbers("Average")], spends)),
+      personalData ? facts("Contact", [["E-mail", "email"], ["Address", "address"]], profile) : null,
+      facts("Purchases", [["First", "first_purchase_at", time], ["Last", "last_purchase_at", time], ["Days before the newest data", "recency_days", days],
+        ["Recency", "recency_score", quintile], ["Frequency", "frequency_score", quintile], ["Monetary", "monetary_score", quintile]], profile),
+      facts("Prefers", [["Channel", "preferred_channel", channel], ["Category", "preferred_category"], ["Store", "preferred_store"], ["Payment", "preferred_payment_method"]], profile),
+      facts("Loyalty", [["Tier", "tier_level"], ["Accounts", "loyalty_accounts", number], ["Points balance", "points_balance", number]], profile),
+      facts("Service", [["Contacts", "interactions", number], ["Not resolved", "unresolved_interactions", number], ["Resolution rate", "resolution_rate", percent], ["Last contact", "last_contact_at", time]], profile),
+      facts("Last touch", [["When", "last_touch_at", time], ["What", "last_touchpoint"]], profile)),
+  ];
+}
+
+function timeline(id, events, finder) {
+  const part = make("div", { id: "timeline" }, make("h3", {}, "Timeline"));
+  const total = Number(events.count);
+  if (!total) {
+    part.append(make("p", { class: "empty" }, "No order, store visit, service contact or loyalty change of this customer is known."));
+    return part;
+  }
+  const known = [...events.rows];
+  // The roles are spelled out because a phone lays the rows out as blocks, which would lose them.
+  const cell = (value, kind) => make("td", { role: "cell", class: kind }, value);
+  const row = ([occurredAt, touchpoint, event, reference, amount, detail]) => make("tr", { role: "row" },
+    make("th", { scope: "row", role: "rowheader", class: "time" }, time(occurredAt)), cell(text(touchpoint), "what"), cell(text(event), "outcome"),
+    cell(text(detail), "detail"), cell(amount === null ? "" : money(amount), "number amount"), cell(text(reference), "number reference"));
+  const table = tableOf("Newest first",
+    [column("When"), column("What"), column("Outcome"), column("Detail"), numbers("Amount"), numbers("Reference")], []);
+  table.querySelector("caption").className = "unseen";
+  const body = table.querySelector("tbody");
+  const count = make("p", { class: "note", role: "status" });
+  const more = make("button", { type: "button" }, "Show more");
+  async function show() {
+    const shown = body.childElementCount;
+    if (finder.onServer && shown + EVENTS_SHOWN > known.length && known.length < total) known.push(...await finder.more(id, known.length));
+    body.append(...known.slice(shown, shown + EVENTS_SHOWN).map(row));
+    const now = body.childElementCount;
+    more.hidden = now >= (finder.onServer ? total : known.length);
+    count.textContent = now >= total ? plural(total, "event")
+      : `The newest ${number(now)} of ${number(total)} events.`
+        + (more.hidden ? " The page carries no more of them; c360 report --serve shows all." : "");
+  }
+  more.addEventListener("click", show);
+  part.append(count, table, more);
+  show();
+  return part;
+}
+
+function openFinder(finder, { personal_data: personalData, customers: kept, tables }) {
+  const input = at("who");
+  const total = rowsOf(tables.segments).reduce((sum, row) => sum + Number(row.customers), 0);
+  const partly = kept !== null && total > kept.rows.length;
+  if (!personalData) at("finder").querySelector("label").textContent = "Customer id (this report is without personal data)";
+  at("kept").textContent = !total ? NO_CUSTOMERS
+    : partly ? `This page knows the ${number(kept.rows.length)} most valuable of ${number(total)} customers; c360 report --serve finds all of them.` : "";
+  let latest = 0;
+
+  async function search() {
+    const wanted = input.value.trim();
+    const turn = ++latest;
+    if (!wanted) { at("matches").replaceChildren(); at("found").textContent = ""; return; }
+    let found;
+    try { found = await finder.find(wanted, MATCHES_SHOWN); } catch (error) { at("found").textContent = error.message; return; }
+    if (turn !== latest) return; // another letter was typed meanwhile
+    at("found").textContent = !found.total
+      ? `No customer ${partly ? "in this page " : ""}has a name, e-mail address or id like “${wanted}”.`
+      : found.total > found.matches.length ? `${number(found.total)} customers; the ${found.matches.length} most valuable of them:` : plural(found.total, "customer");
+    if (!personalData && !found.total) at("found").textContent = `No customer ${partly ? "in this page " : ""}has an id that begins with “${wanted}”.`;
+    at("matches").replaceChildren(...found.matches.map((row) => make("li", {}, make("a", { href: `#customer/${row.customer_id}` },
+      make("strong", {}, personalData ? text(row.customer_name) : `Customer ${row.customer_id}`),
+      personalData ? make("span", {}, text(row.email)) : null, personalData ? make("span", {}, row.customer_id) : null,
+      make("span", {}, `${text(row.segment)}, ${money(row.total_spend)}`)))));
+  }
+
+  async function open(id) {
+    const place = at("card");
+    let found;
+    try { found = await finder.get(id); } catch (error) { at("found").textContent = error.message; return; }
+    place.hidden = !found;
+    if (!found) {
+      at("found").textContent = `No customer ${partly ? "in this page " : ""}has the id ${id}.`;
+      return;
+    }
+    place.replaceChildren(...card(found.profile, personalData), timeline(id, found.events, finder));
+    at("matches").replaceChildren();
+    at("found").textContent = "";
+    at("card-name").focus();
+  }
+
+  let pause;
+  input.addEventListener("input", () => { clearTimeout(pause); pause = setTimeout(search, 150); });
+  at("finder").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    clearTimeout(pause);
+    await search();
+    const matches = at("matches").querySelectorAll("a");
+    if (matches.length === 1) location.hash = matches[0].hash;
+    else matches[0]?.focus();
+  });
+  return { open, clear() { at("card").hidden = true; } };
+}
+
+// ---- start ----------------------------------------------------------------------------------
+
+async function unpack(packed) {
+  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function footer({ version, tables }) {
+  const [rows] = rowsOf(tables.rows);
+  at("footer").append(make("p", {}, `Version ${version}, made of ${plural(rows.bronze_rows ?? 0, "row")} that arrived; ${number(rows.rejected_rows ?? 0)} could not be used, `
+    + `${number(rows.superseded_rows ?? 0)} gave way to newer ones. Amounts are in the currency of the source. `,
+    make("a", { href: "../docs/index.html#!/overview/glossary" }, "What every number means"), "."));
+}
+
+async function start() {
+  if (typeof DecompressionStream === "undefined") throw new Error("This browser is too old for this page; take one of 2023 or later.");
+  const data = await unpack(at("data").textContent);
+  const finder = data.customers ? finderInPage(data.customers) : finderOnServer();
+  const sections = [...document.querySelectorAll("main > section")];
+  for (const section of sections) undrawn.set(section.id, []);
+  const drawn = [];
+  overview(data.tables);
+  customers(data.tables, (await finder.find("", BEST_CUSTOMERS)).matches);
+  peakTimes(data.tables);
+  service(data.tables);
+  footer(data);
+  const customer = openFinder(finder, data);
+
+  function show(byUser) {
+    const [name, id] = decodeURIComponent(location.hash.slice(1)).split("/");
+    const shown = sections.find((section) => section.id === name) ?? sections[0];
+    for (const section of sections) section.hidden = section !== shown;
+    for (const link of document.querySelectorAll("nav a")) {
+      if (link.hash === `#${shown.id}`) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
+    }
+    document.title = `${shown.querySelector("h1").textContent} – Customer 360`;
+    for (const chart of undrawn.get(shown.id).splice(0)) { plot(chart); drawn.push(chart); }
+    if (byUser) { scrollTo(0, 0); shown.querySelector("h1").focus(); }
+    if (shown.id === "customer") { if (id) customer.open(id); else { customer.clear(); if (byUser) at("who").focus(); } }
+  }
+
+  let width = window.innerWidth;
+  addEventListener("hashchange", () => show(true));
+  addEventListener("resize", () => {
+    // Plotly fits the width by itself; a chart that looks otherwise on a phone is drawn again.
+    if ((width < NARROW) !== (window.innerWidth < NARROW)) drawn.forEach(plot);
+    width = window.innerWidth;
+  });
+  at("notice").hidden = true;
+  show(false);
+}
+
+start().catch((error) => { at("notice").hidden = false; at("notice").className = "empty"; at("notice").textContent = error.message; });

@@ -1,0 +1,82 @@
+"""The report with a server behind it: the same page, and every customer of the warehouse."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Path, Query
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from flows import publish as publishing
+from flows.home import Home
+from ingest.errors import C360Error
+from ingest.lake import LocalLake
+from report import content, page
+from report.customers import Customers
+
+PAGE = "/report/index.html"
+
+CustomerId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
+
+
+def app(home: Home, *, personal_data: bool) -> FastAPI:
+    """Return the web application: the page at `PAGE`, its questions below /report/api.
+
+    Every answer is of the version that is published when it is asked. The documentation is at
+    /docs, where the page's links lead. Raises C360Error when nothing is published.
+    """
+    customers = Customers(home, personal_data)
+    with customers.warehouse():  # tells at once when there is nothing to serve
+        pass
+    served = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @served.exception_handler(C360Error)
+    def tell(_request: Request, error: C360Error) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, status_code=503)
+
+    @served.middleware("http")
+    async def keep_private(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers["Cache-Control"] = "no-store"  # personal data has no place in a cache
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    @served.get("/")
+    @served.get("/report")
+    def to_page() -> RedirectResponse:
+        return RedirectResponse(PAGE)
+
+    @served.get(PAGE)
+    def report() -> HTMLResponse:
+        published = publishing.published(LocalLake(home.lake))
+        with customers.warehouse() as connection:
+            answers = content.read(
+                lambda sql: connection.execute(sql).fetchall(),
+                version=published.version if published else "",
+                marts="marts",
+                personal_data=personal_data,
+                kept=0,
+            )
+        return HTMLResponse(page.render(answers))
+
+    @served.get("/report/api/customers")
+    def find(
+        q: Annotated[str, Query(max_length=200)] = "",
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    ) -> dict[str, Any]:
+        return customers.find(q, limit)
+
+    @served.get("/report/api/customers/{customer_id}")
+    def get(customer_id: CustomerId) -> dict[str, Any]:
+        found = customers.get(customer_id)
+        if found is None:
+            raise HTTPException(404, f"No customer has the id {customer_id}.")
+        return found
+
+    @served.get("/report/api/customers/{customer_id}/events")
+    def events(customer_id: CustomerId, offset: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+        return {"rows": customers.events(customer_id, offset)}
+
+    served.mount("/docs", StaticFiles(directory=home.docs, html=True, check_dir=False))
+    return served

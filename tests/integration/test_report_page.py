@@ -1,0 +1,521 @@
+"""The report in a real browser: what it shows against the warehouse, and what it must not do."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from report import content, page
+from tests.integration.conftest import C360, Arrival
+
+PAGES = ("overview", "customers", "peak-times", "service", "customer")
+DESK, PHONE = (1200, 900), (375, 667)
+NASTY = '</script><img src=x onerror=alert(1)><a href="javascript:alert(2)">Ann</a> <b>&amp; Co</b>'
+
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+# A text as a reader sees it.
+TEXT = r"each.textContent.replace(/\s+/g, ' ').trim()"
+
+
+def written(column: str, value: Any) -> str:
+    """Write a value of customer_360 as a reader expects it, apart from the page's own code."""
+    if value is None:
+        return "–"
+    if column == "preferred_channel":
+        return {"online": "Online", "in_store": "In store"}[value]
+    if column == "resolution_rate":
+        return f"{value:,.2f} %"
+    if column.endswith("_score"):
+        return f"{value} of 5"
+    if column == "recency_days":
+        return f"{value:,} day" + ("" if value == 1 else "s")
+    if isinstance(value, datetime):
+        return f"{value.day} {MONTHS[value.month - 1]} {value.year:04}, {value:%H:%M}"
+    if isinstance(value, Decimal):
+        return f"{value:,.2f}"
+    if isinstance(value, int) and column != "customer_id":
+        return f"{value:,}"
+    return " ".join(str(value).split())
+
+
+Rows = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def ask(first: Arrival) -> Iterator[Callable[..., Rows]]:
+    """Asks the warehouse of the first run."""
+    with duckdb.connect(first.warehouse, read_only=True) as connection:
+        yield asked(connection)
+
+
+def asked(connection: duckdb.DuckDBPyConnection) -> Callable[..., Rows]:
+    """Return a function that asks; a row is a dict."""
+
+    def query(sql: str, *parameters: Any) -> Rows:
+        result = connection.execute(sql, list(parameters))
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    return query
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a page that must neither complain, nor show a dialog, nor ask anybody else."""
+    contexts, wrong = [], []
+
+    def open_page(address: str, size: tuple[int, int] = DESK) -> Page:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        tab.on("console", lambda message: wrong.append(message.text))
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        origin = re.match(r"file://|http://[^/]+/", address)[0]
+        tab.on(
+            "request", lambda request: request.url.startswith(origin) or wrong.append(request.url)
+        )
+        tab.goto(address)
+        expect(tab.locator("main > section:visible")).to_have_count(1)
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def write(folder: Path, answers: content.Content) -> str:
+    """Write a page; return its address."""
+    page.write(folder, answers)
+    return (folder / "index.html").as_uri()
+
+
+def read(warehouse: Path, **options: Any) -> content.Content:
+    """Read the answers of a warehouse as a run does."""
+    settings = {"version": "20261124T000000Z-abcdef", "marts": "marts", "personal_data": True}
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        return content.read(lambda sql: connection.execute(sql).fetchall(), **(settings | options))
+
+
+def rows_of(table: Locator) -> list[list[str]]:
+    """Return the texts of a table's body."""
+    return table.evaluate(
+        f"table => [...table.tBodies[0].rows].map(row => [...row.cells].map(each => {TEXT}))"
+    )
+
+
+def panel(tab: Page, title: str) -> Locator:
+    return tab.locator(".panel:visible", has=tab.get_by_role("heading", name=title, exact=True))
+
+
+def show_card(tab: Page, customer_id: object) -> Locator:
+    tab.evaluate("id => { location.hash = `#customer/${id}`; }", str(customer_id))
+    card = tab.locator("#card")
+    expect(card.locator('[data-field="customer_id"]')).to_have_text(str(customer_id))
+    return card
+
+
+def check_card(card: Locator, profile: dict[str, Any], events: Rows) -> None:
+    """Compare every value on a card, and every event, with the warehouse."""
+    fields = card.locator("[data-field]").evaluate_all(
+        f"all => all.map(each => [each.dataset.field, {TEXT}])"
+    )
+    expected = {(name, written(name, value)) for name, value in profile.items()}
+    assert {(name, text) for name, text in fields} == expected
+    more = card.get_by_role("button", name="Show more")
+    while events and more.is_visible():
+        shown = card.locator("#timeline tbody tr").count()
+        more.click()
+        expect(card.locator("#timeline tbody tr")).not_to_have_count(shown)
+    shown = rows_of(card.locator("#timeline table")) if events else []
+    assert shown == [
+        [
+            written("", event["occurred_at"]),
+            event["touchpoint"],
+            written("", event["event"]),
+            written("", event["detail"]),
+            "" if event["amount"] is None else written("", event["amount"]),
+            str(event["reference_id"]),
+        ]
+        for event in events
+    ]
+
+
+TIMELINE = """
+    select * from marts.customer_timeline where customer_id = ?
+    order by occurred_at desc, touchpoint, reference_id
+"""
+# A customer of each kind, so that every field is once there and once not.
+KINDS = {
+    "the best": "total_spend = (select max(total_spend) from marts.customer_360)",
+    "with one purchase": "total_orders = 1",
+    "without a purchase": "total_orders = 0 and interactions > 0",
+    "without an account": "loyalty_accounts = 0",
+    "without a contact": "interactions = 0",
+    "only online": "in_store_orders = 0 and online_orders > 0",
+    "with a refund": "customer_id in (select customer_id from marts.purchases where amount < 0)",
+}
+
+
+@pytest.fixture(scope="module")
+def address(first: Arrival) -> str:
+    """The page that the run wrote."""
+    return (first.report / "index.html").as_uri()
+
+
+def test_a_card_says_what_the_warehouse_says(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address)
+    for kind in KINDS.values():
+        (profile,) = ask(
+            f"select * from marts.customer_360 where {kind} order by customer_id limit 1"
+        )
+        card = show_card(tab, profile["customer_id"])
+        events = ask(TIMELINE, profile["customer_id"])
+        check_card(card, profile, events[: content.EVENTS_KEPT])
+
+
+def test_customers_are_found_by_name_address_and_id(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address + "#customer")
+    box = tab.get_by_role("searchbox", name="Name, e-mail address or customer id")
+    links, found = tab.locator("#matches a"), tab.locator("#found")
+    (best,) = ask("select * from marts.customer_360 order by total_spend desc limit 1")
+    name, email, identity = best["customer_name"], best["email"], str(best["customer_id"])
+    for wanted in (email.upper(), identity, " ".join(reversed(name.split())), name.lower()):
+        box.fill(wanted)
+        expect(links.first).to_contain_text(identity)
+    plain = ask(
+        "select customer_id, customer_name from marts.customer_360 "
+        "where customer_name like '%Wójcik%' order by total_spend desc, customer_id"
+    )
+    box.fill("WOJCIK")
+    expect(links.first).to_contain_text(str(plain[0]["customer_id"]))
+    expect(found).to_have_text(re.compile(rf"^{len(plain)} customers?"))
+    box.fill("nobody of this name")
+    expect(found).to_have_text(
+        "No customer has a name, e-mail address or id like “nobody of this name”."
+    )
+    expect(links).to_have_count(0)
+
+
+def test_the_finder_works_without_a_mouse(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address)
+    tab.keyboard.press("Tab")
+    expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
+    link = tab.get_by_role("link", name="Find a customer")
+    for _ in range(6):
+        tab.keyboard.press("Tab")
+        if link.evaluate("link => link === document.activeElement"):
+            break
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("searchbox")).to_be_focused()
+    (best,) = ask("select * from marts.customer_360 order by total_spend desc limit 1")
+    tab.keyboard.type(best["email"])
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#card-name")).to_be_focused()
+    expect(tab.locator("#card-name")).to_have_text(written("", best["customer_name"]))
+
+
+def test_the_pages_say_what_the_marts_say(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address)
+    (total,) = ask("select count(*) n, sum(amount) amount from marts.purchases")
+    (online,) = ask("select sum(amount) amount from marts.purchases where channel = 'online'")
+    average = (total["amount"] / total["n"]).quantize(Decimal("0.01"))
+    figures = tab.locator("#overview .figures dd").all_inner_texts()
+    assert [figure.split("\n")[0] for figure in figures[:3]] == [
+        f"{total['amount']:,.2f}",
+        f"{average:,.2f}",
+        f"{100 * online['amount'] / total['amount']:.2f} %",
+    ]
+    months = ask(
+        "select strftime(purchased_at, '%b %Y') as month, channel, count(*) n, sum(amount) amount "
+        "from marts.purchases group by all order by min(purchased_at), channel"
+    )
+    newest = list(dict.fromkeys(row["month"] for row in months))[-36:]
+    assert sorted(rows_of(panel(tab, "Revenue by month").locator("table"))) == sorted(
+        [
+            row["month"],
+            written("preferred_channel", row["channel"]),
+            f"{row['n']:,}",
+            f"{row['amount']:,.2f}",
+        ]
+        for row in months
+        if row["month"] in newest
+    )
+    tab.get_by_role("link", name="Customers and segments").click()
+    segments = ask(
+        "select segment, count(*) n, sum(total_spend) spend from marts.customer_360 group by 1 "
+        "order by spend desc"
+    )
+    assert rows_of(panel(tab, "Customers per segment").locator("table")) == [
+        [row["segment"], f"{row['n']:,}", f"{row['spend']:,.2f}"] for row in segments
+    ]
+    best = ask("select * from marts.customer_360 order by total_spend desc, customer_id limit 10")
+    assert [row[:3] for row in rows_of(panel(tab, "Best customers").locator("table"))] == [
+        [str(row["customer_id"]), written("", row["customer_name"]), f"{row['total_spend']:,.2f}"]
+        for row in best
+    ]
+    tab.get_by_role("link", name="Peak times").click()
+    (busiest,) = ask(
+        "select * from marts.peak_transaction_times where channel = 'online' and peak_rank = 1 "
+        "order by day_of_week_number, hour_of_day limit 1"
+    )
+    expect(panel(tab, "Online").locator(".note")).to_have_text(
+        f"Busiest: {busiest['day_of_week']} from {busiest['hour_of_day']:02}:00 with "
+        f"{busiest['total_transactions']:,} orders, "
+        f"{100 * busiest['transaction_share']:.2f} % of the channel."
+    )
+    hours = ask("select * from marts.peak_transaction_times where channel = 'online'")
+    assert len(rows_of(panel(tab, "Online").locator("table"))) == len(hours)
+    tab.get_by_role("link", name="Service").click()
+    agents = ask("select * from marts.agent_performance")
+    shown = rows_of(panel(tab, "Resolution rate by agent").locator("table"))
+    assert {(row[0], row[4], row[6]) for row in shown} == {
+        (str(row["agent_id"]), f"{row['total_interactions']:,}", f"{row['resolution_rate']:.2f} %")
+        for row in agents
+    }
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_everybody_can_read_it(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows], size: tuple[int, int]
+) -> None:
+    tab = opened(address, size)
+    (best,) = ask("select customer_id from marts.customer_360 order by total_spend desc limit 1")
+    for name in (*PAGES, f"customer/{best['customer_id']}"):
+        tab.evaluate("name => { location.hash = `#${name}`; }", name)
+        expect(tab.locator(f"section#{name.split('/')[0]}")).to_be_visible()
+        for chart in tab.locator(".chart:visible").all():
+            expect(chart.locator("svg.main-svg").first).to_be_visible()
+            assert chart.get_attribute("aria-label")
+            box = chart.locator("svg.main-svg").first.bounding_box()
+            assert box
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= size[0]
+        if "/" in name:
+            expect(tab.locator("#card")).to_be_visible()
+        problems = Axe().run(tab).response["violations"]
+        assert [(each["id"], each["help"]) for each in problems] == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def nasty(answers: content.Content) -> content.Content:
+    """Put markup in the place of every text that comes from data."""
+    texts = {
+        "customer_name", "email", "address", "segment", "tier_level", "member", "agent_name",
+        "department", "shift", "issue_type", "preferred_category", "preferred_store",
+        "preferred_payment_method", "last_touchpoint",
+    }  # fmt: skip
+    for table in [*answers.tables.values(), answers.customers]:
+        for row in table["rows"]:
+            for index, column in enumerate(table["columns"]):
+                if column in texts:
+                    row[index] = f"{NASTY} {index}"
+    for events in answers.customers["events"].values():
+        for row in events["rows"]:
+            row[1], row[2], row[5] = NASTY, NASTY, NASTY
+    return answers
+
+
+def test_markup_in_data_is_shown_and_never_run(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page]
+) -> None:
+    answers = nasty(read(first.warehouse))
+    tab = opened(write(tmp_path, answers))
+    for name in PAGES[:4]:
+        tab.evaluate("name => { location.hash = `#${name}`; }", name)
+        expect(tab.locator(f"section#{name}")).to_be_visible()
+        for chart in tab.locator(".chart:visible").all():
+            expect(chart.locator("svg.main-svg").first).to_be_visible()
+    expect(tab.locator("#service svg text", has_text="</script><img").first).to_be_visible()
+    tab.evaluate("location.hash = '#customer'")
+    tab.get_by_role("searchbox").fill("<img src=x onerror=alert(1)>")
+    expect(tab.locator("#matches a").first).to_contain_text(NASTY)
+    tab.locator("#matches a").first.click()
+    expect(tab.locator("#card-name")).to_have_text(f"{NASTY} 1")
+    expect(tab.locator("#timeline tbody tr").first).to_contain_text(NASTY)
+    made = tab.evaluate(
+        "[...document.querySelectorAll('main img, main script, main b, main tspan[style*=bold], "
+        "[href^=javascript], [onerror]')].map(each => each.outerHTML)"
+    )
+    assert made == []
+
+
+def test_an_empty_warehouse_explains_itself(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page]
+) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    shutil.copyfile(first.warehouse, warehouse)
+    with duckdb.connect(warehouse) as connection:
+        for (name,) in connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'gold'"
+        ).fetchall():
+            key = connection.execute(f"describe gold.{name}").fetchall()[0][0]
+            where = f"{key} <> -1" if name.startswith("dim_") else "true"
+            connection.execute(f"delete from gold.{name} where {where}")
+    tab = opened(write(tmp_path / "report", read(warehouse)))
+    for name, explained in [
+        ("overview", "OnlineTransactions.csv"),
+        ("customers", "Customers.csv"),
+        ("peak-times", "InStoreTransactions.csv"),
+        ("service", "CustomerServiceInteractions.csv"),
+        ("customer", "Customers.csv"),
+    ]:
+        tab.evaluate("name => { location.hash = `#${name}`; }", name)
+        section = tab.locator(f"section#{name}")
+        expect(section).to_be_visible()
+        expect(section).to_contain_text(explained)
+        expect(section).not_to_contain_text(re.compile("undefined|NaN|null"))
+        expect(section.locator("svg")).to_have_count(0)
+
+
+def test_a_page_that_cannot_hold_all_says_so(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    ranked = ask(
+        "select customer_id from marts.customer_360 "
+        "order by total_spend desc, total_orders desc, customer_id"
+    )
+    tab = opened(write(tmp_path, read(first.warehouse, kept=20, events=30)) + "#customer")
+    expect(tab.locator("#kept")).to_have_text(
+        f"This page knows the 20 most valuable of {len(ranked):,} customers; "
+        "c360 report --serve finds all of them."
+    )
+    last, missing = ranked[19]["customer_id"], ranked[20]["customer_id"]
+    show_card(tab, last)
+    tab.get_by_role("searchbox").fill(str(missing))
+    expect(tab.locator("#found")).to_contain_text("No customer in this page has")
+    best = ranked[0]["customer_id"]
+    (events,) = ask("select count(*) n from marts.customer_timeline where customer_id = ?", best)
+    card = show_card(tab, best)
+    card.get_by_role("button", name="Show more").click()
+    expect(card.locator("#timeline tbody tr")).to_have_count(30)
+    expect(card.locator("#timeline .note")).to_have_text(
+        f"The newest 30 of {events['n']} events. The page carries no more of them; "
+        "c360 report --serve shows all."
+    )
+
+
+def test_without_personal_data_there_is_none_in_the_page(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    answers = read(first.warehouse, personal_data=False)
+    everything = str(answers)
+    people = ask("select customer_name, email, address from marts.customer_360")
+    people += ask("select agent_name from marts.agent_performance where agent_id <> -1")
+    # Without the odd texts that the sample data also puts where no people are.
+    others = ask("select distinct detail, event from marts.customer_timeline")
+    others += ask("select distinct category, product_name from marts.aov_by_product")
+    odd = {text for row in others for text in row.values()} | {"Unknown"}
+    values = {text for row in people for text in row.values() if len(text) > 5} - odd
+    assert len(values) > 300
+    assert [value for value in values if value in everything] == []
+    tab = opened(write(tmp_path, answers) + "#customer")
+    (best,) = ask("select * from marts.customer_360 order by total_spend desc limit 1")
+    tab.get_by_role("searchbox", name="Customer id").fill(str(best["customer_id"]))
+    tab.locator("#matches a").first.click()
+    profile = {name: value for name, value in best.items() if name not in content.PERSONAL_DATA}
+    events = ask(TIMELINE, best["customer_id"])
+    check_card(tab.locator("#card"), profile, events[: content.EVENTS_KEPT])
+
+
+@pytest.fixture(scope="module")
+def served(first: Arrival) -> Iterator[str]:
+    """Serve the home of the first run with the real command; yield the page's address."""
+    process = subprocess.Popen(
+        [str(C360), "report", "--serve", "--no-browser", "--port", "0", "--home", str(first.home)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        yield re.search(r"http://127\.0\.0\.1:\d+/\S+", process.stdout.readline())[0]
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_the_server_finds_everybody(
+    first: Arrival, served: str, opened: Callable[..., Page]
+) -> None:
+    with duckdb.connect(first.home / "warehouse.duckdb", read_only=True) as connection:
+        query = asked(connection)
+        profiles = query(
+            "select * from marts.customer_360 "
+            "order by total_spend desc, total_orders desc, customer_id"
+        )
+        timeline = query(TIMELINE, profiles[0]["customer_id"])
+    assert len(timeline) > content.EVENTS_KEPT  # so that the page has to ask for more
+    tab = opened(served + "#customer")
+    expect(tab.locator("#kept")).to_have_text("")
+    box, links = tab.get_by_role("searchbox"), tab.locator("#matches a")
+    last = profiles[-1]
+    box.fill(str(last["customer_id"]))
+    expect(links.first).to_contain_text(str(last["customer_id"]))
+    check_card(show_card(tab, profiles[0]["customer_id"]), profiles[0], timeline)
+
+
+# What both finders make of what people type, on the same customers.
+WANTED = [
+    *("wojcik", "WÓJCIK", "lecki", "ost", "sorensen", "strasse", "dordevic", "thorsdottir"),
+    *("ann example", "10", "<b", "%", "_", "'", " "),
+]
+
+
+def test_both_finders_find_the_same(
+    first: Arrival, served: str, opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    def found(tab: Page) -> list[Any]:
+        results = []
+        for wanted in WANTED:
+            tab.get_by_role("searchbox").fill(wanted)
+            tab.keyboard.press("Enter")
+            tab.wait_for_timeout(100)
+            tab.wait_for_load_state("networkidle")
+            results.append(
+                (
+                    wanted,
+                    tab.locator("#found").inner_text(),
+                    tab.locator("#matches a").all_inner_texts(),
+                )
+            )
+        return results
+
+    local = write(tmp_path, read(first.home / "warehouse.duckdb"))
+    in_page, on_server = (found(opened(address + "#customer")) for address in (local, served))
+    assert in_page == on_server
+    assert sum("customer" in text and "No customer" not in text for _, text, _ in in_page) > 5
+
+
+def test_the_server_refuses_other_hosts_and_keeps_nothing(served: str) -> None:
+    import requests
+
+    refused = requests.get(served, headers={"Host": "evil.example"}, timeout=20)
+    assert refused.status_code == 400
+    api = served.replace("index.html", "api/customers")
+    assert requests.get(f"{api}/7777777", timeout=20).json() == {
+        "detail": "No customer has the id 7777777."
+    }
+    assert requests.get(f"{api}/{2**63}", timeout=20).status_code == 422
+    answer = requests.get(f"{api}?q=a", timeout=20)
+    assert answer.headers["Cache-Control"] == "no-store"
+    docs = requests.get(served.replace("report/index.html", "docs/index.html"), timeout=20)
+    assert docs.status_code == 200
+    assert "Customer 360" in docs.text

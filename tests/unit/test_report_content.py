@@ -1,0 +1,117 @@
+"""The report's parts without a browser: values on their way to JSON, and the composed page."""
+
+import base64
+import gzip
+import hashlib
+import json
+from datetime import date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+from report import page
+from report.content import CUSTOMER_COLUMNS, PERSONAL_DATA, QUESTIONS, Content, plain, table
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (9223372036854775807, "9223372036854775807"),
+        (Decimal("99999999999999999.99"), "99999999999999999.99"),
+        (Decimal("-0.10"), "-0.10"),
+        (datetime(2026, 10, 31, 13, 5, 9), "2026-10-31 13:05:09"),
+        (datetime(1, 1, 1), "0001-01-01 00:00:00"),
+        (date(2026, 10, 31), "2026-10-31"),
+        ("Łódź", "Łódź"),
+        (None, None),
+    ],
+    ids=str,
+)
+def test_no_value_loses_anything_on_its_way_to_json(value: object, expected: object) -> None:
+    assert json.loads(json.dumps(plain(value))) == expected
+
+
+def test_the_columns_are_those_of_the_mart() -> None:
+    models = yaml.safe_load((PROJECT / "models/marts/_marts__models.yml").read_text())["models"]
+    (mart,) = (model for model in models if model["name"] == "customer_360")
+    assert list(CUSTOMER_COLUMNS) == [column["name"] for column in mart["columns"]]
+
+
+def test_personal_data_is_what_is_masked_elsewhere() -> None:
+    models = yaml.safe_load((PROJECT / "models/silver/_silver__models.yml").read_text())["models"]
+    (customers,) = (model for model in models if model["name"] == "customers")
+    masked = [
+        column["name"]
+        for column in customers["columns"]
+        if "mask" in column.get("config", {}).get("meta", {})
+    ]
+    assert list(PERSONAL_DATA) == masked
+
+
+class Tags(HTMLParser):
+    """The page's elements with their attributes, and the text of each script."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "script":  # the parser is inside of a script
+            self.scripts[-1] += data
+
+
+NASTY = "</script><script>alert(1)</script>"
+
+
+def content(customers: object = None) -> Content:
+    tables = {name: table(columns, []) for name, (columns, _) in QUESTIONS.items()}
+    tables["segments"] = table(["segment", "customers", "spend"], [(NASTY, 1, Decimal("2.00"))])
+    return Content("20261124T000000Z-abcdef", True, tables, customers)  # type: ignore[arg-type]
+
+
+def test_the_page_holds_all_it_needs_and_names_no_other_place() -> None:
+    tags = Tags(page.render(content({"columns": [], "rows": [], "events": {}})))
+    for tag, attributes in tags.tags:
+        assert "src" not in attributes
+        if tag != "a":
+            assert attributes.get("href", "data:,") == "data:,"
+    data, *code = tags.scripts
+    assert "plotly.js" in code[0]
+    unpacked = json.loads(gzip.decompress(base64.b64decode(data)))
+    assert unpacked["tables"]["segments"]["rows"] == [[NASTY, "1", "2.00"]]
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_only_its_own_scripts_may_run(served: bool) -> None:
+    html = page.render(content(None if served else {"columns": [], "rows": [], "events": {}}))
+    tags = Tags(html)
+    (policy,) = (
+        attributes["content"] or ""
+        for tag, attributes in tags.tags
+        if tag == "meta" and attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    expected = {
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in tags.scripts[1:]
+    }
+    assert set(rules["script-src"].split()) == expected
+    assert rules["default-src"] == "'none'"
+    assert rules["connect-src"] == ("'self'" if served else "'none'")
+    assert NASTY not in html
+
+
+def test_a_page_of_the_same_answers_has_the_same_bytes() -> None:
+    assert page.render(content()) == page.render(content())
