@@ -29,7 +29,8 @@ profiles.yml: profiles.example.yml
 demo: setup ## Make sample data, run the whole flow over it, print the answers
 	$(BIN)/c360 demo
 
-# A file's tests run in one process, since they share what they build; the files in the order they are found, fast ones first.
+# A file's tests run in one process, since they share what they build; the files in the order they are collected: fast ones
+# first, then the longest ones (tests/integration/conftest.py).
 test: setup browser ## Run every test, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -4,6 +4,7 @@ Not prefect-dbt's runner: it makes a Prefect task run of every model and test, w
 times what dbt itself takes. Each node is seen all the same: a line in the log, a row of `nodes`.
 """
 
+import contextvars
 import json
 import logging
 import os
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
+from flows import docs_site
+from flows.azure_sql import passes
 from flows.home import Home, project_dir
+from flows.warehouse import read_only
 from ingest.errors import C360Error
 
 logger = logging.getLogger(__name__)
@@ -102,34 +104,44 @@ class DbtRun:
     def parse(self) -> None:
         """Read the project; what has not changed since the last time is not read again."""
         if self._manifest is None:
-            self._manifest = self._invoke(["parse"]).result
+            # A build writes manifest.json; the parsed project is kept elsewhere.
+            self._manifest = self._invoke(["parse", "--no-write-json"]).result
 
     def build(self, *selection: str, on_node: Callable[[str, int, int], None]) -> list[NodeResult]:
         """Build and test what the selection names; raise when something fails.
 
         `on_node` is told each node that finished, its number, and how many there are. dbt's unit
-        tests are left out: they test the models' code, not the data that a run brings.
+        tests are left out: they test the models' code, not the data that a run brings. So are
+        exposures, which there is nothing to build of.
         """
 
         def callback(event: Any) -> None:
             if not (event.info.name.startswith("Log") and event.info.name.endswith("Result")):
                 return
             data, node = event.data, event.data.node_info
-            logger.info(
+            started_in.copy().run(
+                logger.info,
                 "%s %s %s (%.2f s)",
                 node.resource_type, node.node_name, node.node_status, data.execution_time,
             )  # fmt: skip
             on_node(node.node_name, data.index, getattr(data, "total", None) or data.num_models)
 
+        # dbt tells of a node in the thread that built it. Prefect keeps a line of the log with the
+        # run whose context it is written in.
+        started_in = contextvars.copy_context()
         outcome = self._invoke(
-            ["build", *selection, "--exclude-resource-type", "unit_test"], callback
+            ["build", *selection, "--exclude-resource-type", "unit_test", "exposure"], callback
         )
         results = [_node_result(each, self._project) for each in outcome.result or []]
         built = [node for node in results if node.kind != "operation"]  # a hook builds nothing
         self.nodes += built
         failed = [node for node in results if not node.good]
         if failed:
-            raise C360Error(_failure_message(failed, len(results), self.left_unchanged))
+            raise C360Error(
+                _failure_message(failed, len(results), self.left_unchanged),
+                # A test that found something will find it again.
+                passing=all(node.status == "error" and passes(node.message) for node in failed),
+            )
         if not outcome.success:
             raise C360Error("dbt did not finish and did not say why; its log says more.")
         return built
@@ -138,9 +150,8 @@ class DbtRun:
         """Write the documentation site, one self-contained page, in `folder`."""
         # After a build the compiled SQL is there already.
         compiled = ["--no-compile"] if self.nodes else []
-        self._invoke(["docs", "generate", "--static", *compiled])
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self._target_path / "static_index.html", folder / "index.html")
+        self._invoke(["docs", "generate", *compiled])
+        docs_site.write(self._target_path, self._project, folder)
 
     def close(self) -> None:
         """Close the warehouse, which dbt keeps open; after that the file is whole."""
@@ -161,7 +172,7 @@ class DbtRun:
                 "the path of the target local from the environment variable C360_WAREHOUSE, as "
                 "profiles.example.yml does."
             )
-        with duckdb.connect(warehouse, read_only=True) as connection:
+        with read_only(warehouse) as connection:
             self.describe(lambda sql: connection.execute(sql).fetchall())
 
     def describe(self, query: Query) -> None:
@@ -188,7 +199,9 @@ class DbtRun:
                 _, cursor = adapter.connections.add_query(sql, auto_begin=False)
                 return [tuple(row) for row in cursor.fetchall()]
         except DbtBaseException as error:
-            raise C360Error(f"{self._target} did not answer: {_one_line(str(error))}") from error
+            raise C360Error(
+                f"{self._target} did not answer: {_one_line(str(error))}", passes(error)
+            ) from error
 
     def run_operation(self, macro: str, **arguments: str) -> None:
         """Run a macro with arguments; raise with dbt's message when it fails."""
@@ -201,7 +214,7 @@ class DbtRun:
         given = ["--args", json.dumps(arguments)] if arguments else []
         if not self._invoke(["run-operation", macro, *given], callback).success:
             why = _one_line(" ".join(errors)) or "its log says why"
-            raise C360Error(f"dbt run-operation {macro} failed: {why}")
+            raise C360Error(f"dbt run-operation {macro} failed: {why}", passes(why))
 
     @contextmanager
     def _variables(self) -> Iterator[None]:
@@ -230,9 +243,9 @@ class DbtRun:
             if self._target in _ADAPTERS and outcome.exception is None:
                 # dbt forgets its adapters when it is invoked for another target.
                 self._adapter = get_adapter_by_type(_ADAPTERS[self._target])
-        if isinstance(outcome.exception, KeyboardInterrupt | SystemExit):
-            raise outcome.exception
         if outcome.exception is not None:
+            if not isinstance(outcome.exception, Exception):
+                raise outcome.exception  # no failure of dbt's: Ctrl-C, or Prefect ends the run
             logger.error("dbt %s: %s", arguments[0], outcome.exception)
             raise C360Error(
                 f"dbt {arguments[0]} failed: {_one_line(str(outcome.exception))}"
@@ -308,8 +321,11 @@ def _failure_message(failed: list[NodeResult], count: int, left_unchanged: str) 
         where = f" (compiled SQL: {node.compiled})" if node.compiled else ""
         named.append(f"{node.kind} {node.name}: {node.message}{where}")
     more = f"; and {len(failed) - FAILURES_NAMED} more" if len(failed) > FAILURES_NAMED else ""
+    tests = any(node.kind == "test" for node in failed)
+    rows = " A test's SQL shows the rows that fail it." if tests else ""
     return (
         f"{len(failed)} of {count} dbt nodes failed, so {left_unchanged}: {'; '.join(named)}{more}."
+        f"{rows} Correct what is wrong and run again."
     )
 
 

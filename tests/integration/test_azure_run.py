@@ -77,7 +77,7 @@ def driver() -> Iterator[Driver]:
     """A process that has imported what a run needs, with the stand-ins for the drivers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(DRIVERS))
-        with Driver() as driver:
+        with Driver("dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
             yield driver
 
 
@@ -239,9 +239,10 @@ def test_one_run_at_a_time(
         ({"C360_LAKE": f"abfss://nowhere@{ACCOUNT}.dfs.core.windows.net"}, "container nowhere"),
         ({"AZURE_STORAGE_KEY": "d3Jvbmc="}, "AZURE_STORAGE_KEY"),
         ({"C360_LAKE_ENDPOINT": "http://127.0.0.1:9/c360"}, "127.0.0.1:9 can't be reached"),
+        # With another setting for Synapse dbt reads the project anew for it, here and in the next.
+        ({"C360_SQL_SERVER": ""}, "C360_SQL_SERVER is not set"),
         ({"C360_SYNAPSE_SERVER": ""}, "C360_SYNAPSE_SERVER is not set"),
         ({"C360_SYNAPSE_DATABASE": "nowhere"}, "run-operation setup_synapse"),
-        ({"C360_SQL_SERVER": ""}, "C360_SQL_SERVER is not set"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(

@@ -468,8 +468,24 @@ def test_quarantine_ends_when_the_files_are_mended(refused: Refused, driver: Dri
 # What is wrong with what the command is given
 
 
-def test_missing_column(tmp_path: Path, driver: Driver) -> None:
-    home, folder = tmp_path / "home", tmp_path / "folder"
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place") / "home"
+
+
+@pytest.fixture
+def home(place: Path) -> Path:
+    """A home that is new, but for the dbt project if an earlier test has had it read there."""
+    for path in place.glob("*"):
+        if path.is_file():
+            path.unlink()
+        elif path.name != "dbt":
+            shutil.rmtree(path)
+    return place
+
+
+def test_missing_column(tmp_path: Path, home: Path, driver: Driver) -> None:
+    folder = tmp_path / "folder"
     stores = lines("1,Oslo,Ann,9-17", header="StoreID,Location,Manager,OpenHours")
     customers = lines(f"1,{PERSON}", header="CustomerID,FullName,Email,Address")
     write(folder, {"Stores.csv": stores, "Customers.csv": customers})
@@ -533,8 +549,8 @@ def test_home_that_cannot_be_written(tmp_path: Path, driver: Driver) -> None:
     assert file.read_text() == "not a folder"
 
 
-def test_api_that_cannot_be_reached(tmp_path: Path, driver: Driver) -> None:
-    home, folder = tmp_path / "home", tmp_path / "folder"
+def test_api_that_cannot_be_reached(tmp_path: Path, home: Path, driver: Driver) -> None:
+    folder = tmp_path / "folder"
     write(folder, {"Customers.csv": lines(f"1,{PERSON}")})
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

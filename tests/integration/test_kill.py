@@ -112,7 +112,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         [("build_silver", 0.3)],
         [("build_silver", 0.8), ("build_marts", 0.3)],
         [("build_marts", 0.9)],
-        [("write_docs", 0.5)],
+        [("write_docs", 0.5), ("write_report", 1.0)],
     ],
     ids=lambda points: " then ".join(f"{step} {share:.0%}" for step, share in points),
 )

@@ -13,8 +13,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from ingest.manifest import FileRecord, Manifest, committed_batches, new_batch_i
 from tests.integration.conftest import C360, Arrival
 from tests.support.compare import difference, load
 from tests.support.render import PROJECT
+from tests.support.steps import Driver, Outcome
 from tests.support.tsql_server.batch import If, Node, Statement, Try, parse
 from tests.support.tsql_server.recorder import FAULTS, Recorded, parse_all, recorded
 from tests.unit.test_dbt_project import SILVER
@@ -38,19 +39,6 @@ DRIVERS = PROJECT / "tests" / "support" / "tsql_server" / "drivers"
 LAKE = "abfss://lake@account.dfs.core.windows.net/c360"
 PASSWORD = "a-password-that-must-not-be-seen"
 FAILED = "silver.customers"
-
-SEVERAL = """
-import json, os, sys
-from dbt.cli.main import dbtRunner
-for name, arguments, environment in json.loads(sys.argv[1]):
-    before = dict(os.environ)
-    os.environ.update(environment)
-    print("---", name, flush=True)
-    outcome = dbtRunner().invoke(arguments)
-    print("passed" if outcome.success else f"failed: {outcome.exception or ''}", flush=True)
-    os.environ.clear()
-    os.environ.update(before)
-"""
 
 # What a serverless pool runs: queries, what holds them together, views, external tables, set-up.
 ALLOWED = {
@@ -67,54 +55,30 @@ class Pool:
     lake: Path
     profiles: Path
     target: Path
+    driver: Driver
     printed: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> Path:
         return self.folder / "state"
 
-    def dbt(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def dbt(self, *arguments: str, **environment: str) -> Outcome:
         """Run dbt on target synapse."""
-        return self._run([str(C360.with_name("dbt")), *self._with_options(arguments)], environment)
-
-    def several(self, runs: dict[str, tuple[list[str], dict[str, str]]]) -> dict[str, str]:
-        """Run dbt several times in one process, which starts once; return what each run said."""
-        given = [
-            [name, self._with_options(run), variables] for name, (run, variables) in runs.items()
-        ]
-        run = self._run([sys.executable, "-c", SEVERAL, json.dumps(given)], {})
-        parts = re.split(r"^--- (\w+)$", run.stdout, flags=re.M)
-        return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-    def _with_options(self, arguments: Iterable[str]) -> list[str]:
-        return [
-            "--no-use-colors", *arguments, "--target", "synapse",
-            "--profiles-dir", str(self.profiles), "--target-path", str(self.target),
-            "--log-path", str(self.folder / "logs"),
-        ]  # fmt: skip
-
-    def _run(
-        self, command: list[str], environment: dict[str, str]
-    ) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("C360_")}
-        mine = {
-            "PYTHONPATH": str(DRIVERS),
-            "C360_STANDIN": str(self.state),
-            "C360_STANDIN_LAKE": str(self.lake),
-            "C360_HOME": str(self.folder),
-            "C360_LAKE": LAKE,
-            "C360_SYNAPSE_SERVER": "workspace-ondemand.sql.azuresynapse.net",
-            "C360_SYNAPSE_AUTHENTICATION": "sql",
-            "C360_SYNAPSE_USER": "loader",
-            "C360_SYNAPSE_PASSWORD": PASSWORD,
-        }
-        return subprocess.run(
-            command,
-            cwd=PROJECT,
-            env=clean | mine | environment,
-            capture_output=True,
-            text=True,
-            check=False,
+        return self.driver.dbt(
+            *("--no-use-colors", *arguments, "--target", "synapse"),
+            *("--profiles-dir", self.profiles, "--target-path", self.target),
+            *("--log-path", self.folder / "logs"),
+            environment={
+                "C360_STANDIN": str(self.state),
+                "C360_STANDIN_LAKE": str(self.lake),
+                "C360_HOME": str(self.folder),
+                "C360_LAKE": LAKE,
+                "C360_SYNAPSE_SERVER": "workspace-ondemand.sql.azuresynapse.net",
+                "C360_SYNAPSE_AUTHENTICATION": "sql",
+                "C360_SYNAPSE_USER": "loader",
+                "C360_SYNAPSE_PASSWORD": PASSWORD,
+                **environment,
+            },
         )
 
     def set_up(self) -> str:
@@ -123,8 +87,8 @@ class Pool:
             "run-operation", "setup_synapse", "--args", "{database: customer360}",
             C360_SYNAPSE_DATABASE="master",
         )  # fmt: skip
-        assert run.returncode == 0, run.stdout
-        return run.stdout
+        assert run.returncode == 0, run.output
+        return run.output
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with self.connect() as connection:
@@ -263,11 +227,27 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def driver() -> Iterator[Driver]:
+    """A process that has imported dbt, with the stand-ins for the drivers."""
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("C360_")]:
+                patch.delenv(name)
+            patch.setenv("PYTHONPATH", str(DRIVERS))
+            driver = stack.enter_context(Driver("dbt.adapters.synapse"))
+        yield driver
+
+
+@pytest.fixture(scope="session")
 def pool(
-    lake: Path, profiles: Path, target: Path, tmp_path_factory: pytest.TempPathFactory
+    lake: Path,
+    profiles: Path,
+    target: Path,
+    driver: Driver,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Pool:
     """A pool that is set up, with nothing built."""
-    pool = Pool(tmp_path_factory.mktemp("synapse"), lake, profiles, target)
+    pool = Pool(tmp_path_factory.mktemp("synapse"), lake, profiles, target, driver)
     pool.printed.append(pool.set_up())
     shutil.copytree(pool.state, pool.folder / "state_set_up")
     return pool
@@ -285,7 +265,7 @@ def silver(connection: duckdb.DuckDBPyConnection) -> Rows:
 class Built:
     """A build: what it said, and what readers see after it."""
 
-    run: subprocess.CompletedProcess[str]
+    run: Outcome
     rows: Rows
     version: str
     sent: list[Recorded]
@@ -326,29 +306,25 @@ IN_THE_WAY = "20990101T000000Z-abcdef"
 
 
 @pytest.fixture(scope="session")
-def refused(pool: Pool, last_build: Built) -> dict[str, str]:
+def refused(pool: Pool, last_build: Built) -> dict[str, Outcome]:
     """What dbt says of a second set-up, and of runs that cannot be."""
     folder = pool.lake / "silver" / "agents" / IN_THE_WAY
     folder.mkdir()
     (folder / "half.parquet").write_bytes(b"PAR1")
     shown = pool.version_shown("silver.stores")
-    return pool.several(
-        {
-            "set_up_again": (["run-operation", "setup_synapse"], {}),
-            "version_twice": (["run", "--select", "stores"], {"C360_VERSION": shown}),
-            "in_the_way": (["run", "--select", "agents"], {"C360_VERSION": IN_THE_WAY}),
-            "other_lake": (
-                ["run", "--select", "agents"],
-                {"C360_LAKE": LAKE.replace("account", "other")},
-            ),
-        }
-    )
+    other = LAKE.replace("account", "other")
+    return {
+        "set_up_again": pool.dbt("run-operation", "setup_synapse"),
+        "version_twice": pool.dbt("run", "--select", "stores", C360_VERSION=shown),
+        "in_the_way": pool.dbt("run", "--select", "agents", C360_VERSION=IN_THE_WAY),
+        "other_lake": pool.dbt("run", "--select", "agents", C360_LAKE=other),
+    }
 
 
 @pytest.fixture(scope="session")
 def documented(pool: Pool, last_build: Built) -> dict[str, Any]:
     run = pool.dbt("docs", "generate")
-    assert run.returncode == 0, run.stdout
+    assert run.returncode == 0, run.output
     return json.loads((pool.target / "catalog.json").read_text(encoding="utf-8"))
 
 
@@ -372,8 +348,8 @@ def test_set_up_says_what_it_made(pool: Pool) -> None:
     assert said == [("Made", part) for part in PARTS]
 
 
-def test_set_up_again_finds_everything(refused: dict[str, str]) -> None:
-    said = re.findall(r"(Made|Found) (?!\d)(.*)", refused["set_up_again"])
+def test_set_up_again_finds_everything(refused: dict[str, Outcome]) -> None:
+    said = re.findall(r"(Made|Found) (?!\d)(.*)", refused["set_up_again"].output)
     assert said == [("Found", part) for part in PARTS[1:]]
 
 
@@ -389,8 +365,8 @@ def test_master_gets_the_database_and_nothing_else(last_build: Built, pool: Pool
 
 
 def test_a_build_passes(first_build: Built) -> None:
-    assert first_build.run.returncode == 0, first_build.run.stdout
-    assert re.search(r"Done\. PASS=\d+ WARN=\d+ ERROR=0 SKIP=0", first_build.run.stdout)
+    assert first_build.run.returncode == 0, first_build.run.output
+    assert re.search(r"Done\. PASS=\d+ WARN=\d+ ERROR=0 SKIP=0", first_build.run.output)
 
 
 @pytest.mark.parametrize("relation", SILVER)
@@ -457,8 +433,8 @@ def test_each_entity_s_bronze_is_read_once(first_build: Built) -> None:
 
 def test_a_failed_cetas_fails_the_build_and_says_so(failed_build: Built) -> None:
     assert failed_build.run.returncode == 1
-    assert "The pool broke." in failed_build.run.stdout
-    assert re.search(r"ERROR=1 ", failed_build.run.stdout)
+    assert "The pool broke." in failed_build.run.output
+    assert re.search(r"ERROR=1 ", failed_build.run.output)
 
 
 def test_readers_stay_on_the_version_before(
@@ -474,7 +450,7 @@ def test_readers_stay_on_the_version_before(
 def test_the_next_build_repairs_it_beside_what_the_failed_one_left(
     pool: Pool, first_build: Built, failed_build: Built, last_build: Built
 ) -> None:
-    assert last_build.run.returncode == 0, last_build.run.stdout
+    assert last_build.run.returncode == 0, last_build.run.output
     assert last_build.version > first_build.version
     written = {folder.name for folder in (pool.lake / "silver" / "customers").iterdir()}
     (left,) = written - {first_build.version, last_build.version}
@@ -493,24 +469,24 @@ def test_external_tables_of_versions_that_nobody_may_be_reading_are_dropped(
     assert pool.versions("silver.stores") == set(versions[1:])
 
 
-def test_a_version_is_written_once(refused: dict[str, str]) -> None:
-    assert "failed" in refused["version_twice"]
+def test_a_version_is_written_once(refused: dict[str, Outcome]) -> None:
+    assert refused["version_twice"].returncode == 1
     message = r"silver/stores/\S+/ has been written already.*C360_VERSION"
-    assert re.search(message, refused["version_twice"], re.S)
+    assert re.search(message, refused["version_twice"].output, re.S)
 
 
 def test_a_folder_that_is_in_the_way_is_named_and_nothing_changes(
-    pool: Pool, last_build: Built, refused: dict[str, str]
+    pool: Pool, last_build: Built, refused: dict[str, Outcome]
 ) -> None:
-    assert "failed" in refused["in_the_way"]
-    assert f"silver/agents/{IN_THE_WAY}" in refused["in_the_way"]
+    assert refused["in_the_way"].returncode == 1
+    assert f"silver/agents/{IN_THE_WAY}" in refused["in_the_way"].output
     assert pool.version_shown("silver.agents") < IN_THE_WAY
 
 
-def test_a_database_of_another_lake_is_refused(refused: dict[str, str]) -> None:
-    assert "failed" in refused["other_lake"]
+def test_a_database_of_another_lake_is_refused(refused: dict[str, Outcome]) -> None:
+    assert refused["other_lake"].returncode == 2  # before any model
     message = r"set up for the lake https://account\..*C360_LAKE is https://other\."
-    assert re.search(message, refused["other_lake"], re.S)
+    assert re.search(message, refused["other_lake"].output, re.S)
 
 
 # --- Everything that was sent -------------------------------------------------------------------
@@ -566,11 +542,11 @@ def test_docs_describe_silver_with_the_columns_of_the_yaml(documented: dict[str,
 
 def test_an_empty_lake_builds_empty_silver(pool: Pool, last_build: Built, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
-    empty = Pool(tmp_path, tmp_path / "lake", pool.profiles, pool.target)
+    empty = Pool(tmp_path, tmp_path / "lake", pool.profiles, pool.target, pool.driver)
     shutil.copytree(pool.folder / "state_set_up", empty.state)
     run = empty.dbt("build", "--exclude-resource-type", "test", "unit_test")
-    assert run.returncode == 0, run.stdout
-    assert "it is empty, or the pool may not list it" in run.stdout
+    assert run.returncode == 0, run.output
+    assert "it is empty, or the pool may not list it" in run.output
     with empty.connect() as connection:
         rows = silver(connection)
     counts = rows.pop("row_reconciliation")

@@ -99,7 +99,11 @@ def state(home: Path) -> State:
         "bronze": bronze(home),
         "published rows": {name: each["rows"] for name, each in record["entities"].items()},
         "published batches": len(record["batches"]),
-        "documentation": sorted(path.name for path in (home / "docs").rglob("*")),
+        "pages": sorted(
+            path.relative_to(home).as_posix()
+            for folder in ("docs", "report")
+            for path in (home / folder).rglob("*")
+        ),
     }
 
 

@@ -1,9 +1,12 @@
 """dbt in this process, on a project of a few models."""
 
+import logging
 import os
 import subprocess
 import sys
+from contextvars import ContextVar
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -23,17 +26,18 @@ FILES = {
     "profiles.example.yml": PROFILE,
     "models/a.sql": "{{ config(materialized='table') }} select 1 as id, 'odd' as colour",
     "models/b.sql": "select * from {{ ref('a') }}",
+    "models/glossary.md": "",
     "models/schema.yml": """
 models:
   - name: a
-    data_tests: [{known_value: {arguments: {column: colour, known: plain}}}]
+    data_tests: [{known_value: {arguments: {column: colour, seed: plain}}}]
     columns: [{name: id, data_tests: [not_null]}]
 """,
     "macros/known_value.sql": """
-{% test known_value(model, column, known) %}
+{% test known_value(model, column, seed) %}
 {{ config(severity='warn') }}
 select {{ column }}, count(*) as occurrences from {{ model }}
-where {{ column }} <> '{{ known }}' group by {{ column }}
+where {{ column }} <> '{{ seed }}' group by {{ column }}
 {% endtest %}
 """,
     "tests/a_is_positive.sql": "select * from {{ ref('a') }} where id <= 0",
@@ -102,8 +106,10 @@ def test_a_failed_test_is_named_with_its_message_and_sql(project: Path, home: Ho
         dbt.build("--select", "+b", on_node=lambda *_: None)
     dbt.close()
     assert "test a_is_positive: Got 1 result, configured to fail if != 0" in str(failure.value)
+    assert "A test's SQL shows the rows that fail it. Correct what is wrong" in str(failure.value)
     compiled = str(failure.value).split("compiled SQL: ")[1].split(")")[0]
     assert "id <= 0" in Path(compiled).read_text()
+    assert not failure.value.passing
 
 
 def test_a_model_that_breaks_is_named_with_the_engines_message(project: Path, home: Home) -> None:
@@ -112,6 +118,51 @@ def test_a_model_that_breaks_is_named_with_the_engines_message(project: Path, ho
     with pytest.raises(C360Error, match=r"1 of 5 dbt nodes failed.*model main.b:.*nothing"):
         dbt.build(on_node=lambda *_: None)
     dbt.close()
+
+
+def test_a_lost_connection_may_pass(project: Path, home: Home) -> None:
+    lost = "select error('Communication link failure') as broken from {{ ref('a') }}"
+    (project / "models" / "b.sql").write_text("{{ config(materialized='table') }} " + lost)
+    dbt = DbtRun(home, home.staged_warehouse, "v1")
+    with pytest.raises(C360Error, match=r"model main.b:.*Communication link failure") as failure:
+        dbt.build(on_node=lambda *_: None)
+    dbt.close()
+    assert failure.value.passing
+
+
+def test_who_ends_the_run_is_not_told_that_dbt_failed(
+    project: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(BaseException):
+        pass
+
+    outcome = SimpleNamespace(exception=Ended(), success=False, result=None)
+    monkeypatch.setattr("dbt.cli.main.dbtRunner.invoke", lambda *_, **__: outcome)
+    with pytest.raises(Ended):
+        DbtRun(home, home.staged_warehouse).parse()
+
+
+def test_what_dbt_logs_belongs_to_the_run_that_it_is_built_in(project: Path, home: Home) -> None:
+    run: ContextVar[str] = ContextVar("run")
+    run.set("this one")
+    heard: list[tuple[str, str | None]] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append((record.getMessage(), run.get(None)))
+
+    logger, listener = logging.getLogger("flows.dbt_run"), Listener()
+    logger.addHandler(listener)
+    logger.setLevel(logging.INFO)
+    try:
+        dbt = DbtRun(home, home.staged_warehouse, "v1")
+        dbt.build("--select", "a", on_node=lambda *_: None)
+        dbt.close()
+    finally:
+        logger.removeHandler(listener)
+        logger.setLevel(logging.NOTSET)
+    assert any(line.startswith("model a success") for line, _ in heard)
+    assert {told_in for _, told_in in heard} == {"this one"}
 
 
 def test_a_project_that_cannot_be_read_is_reported(project: Path, home: Home) -> None:

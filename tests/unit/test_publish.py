@@ -1,6 +1,7 @@
 """Publishing: all at once or not at all, wherever a run is killed."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +17,13 @@ from ingest.lake import LocalLake
 
 V1, V2, V3 = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb", "20260103T000000Z-cccccc"
 
+# For each number that it is told: publishes in a process that is killed before that change.
 BUILD = """
 import os, signal, sys
 from tests.unit.test_publish import build, publish_build, V2
 from flows.home import Home
 
-home, last = Home.at(sys.argv[1]), int(sys.argv[2])
-copied = build(home, V2)
-count = 0
+home, count = Home.at(sys.argv[1]), 0
 
 def kill(event, arguments):
     global count
@@ -32,13 +32,19 @@ def kill(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
 
-sys.addaudithook(kill)
-publish_build(home, V2, copied)
+for line in sys.stdin:
+    last, child = int(line), os.fork()
+    if not child:
+        copied = build(home, V2)
+        sys.addaudithook(kill)
+        publish_build(home, V2, copied)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 def build(home: Home, version: str) -> publishing.WarehouseState:
-    """Stand in for dbt: one silver entity, a warehouse that shows it, documentation."""
+    """Stand in for the steps of a run: one silver entity, a warehouse that shows it, the pages."""
     copied = publishing.stage_warehouse(home)
     folder = home.lake / "silver" / "customers" / version
     folder.mkdir(parents=True)
@@ -49,8 +55,9 @@ def build(home: Home, version: str) -> publishing.WarehouseState:
         connection.execute(f"create or replace table facts as select '{version}' as version")
         connection.execute("create table if not exists history (version text)")
         connection.execute("insert into history values (?)", [version])
-    home.staged_docs.mkdir()
-    (home.staged_docs / "index.html").write_text(version)
+    for folder in (home.staged_docs, home.staged_report):
+        folder.mkdir()
+        (folder / "index.html").write_text(version)
     return copied
 
 
@@ -81,6 +88,12 @@ def seen(home: Home) -> set[str]:
     return {row[0] for row in rows}
 
 
+def pages(home: Home) -> list[str]:
+    """Return the versions that the pages are of: documentation, report."""
+    shown = [folder / "index.html" for folder in (home.docs, home.report)]
+    return [page.read_text() for page in shown if page.exists()]
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home.at(tmp_path / "home")
@@ -101,7 +114,7 @@ def test_publish_shows_the_version_everywhere(home: Home) -> None:
     assert published.version == V1
     assert published.entities["customers"] == PublishedEntity(f"silver/customers/{V1}", 1)
     assert seen(home) == {V1}
-    assert (home.docs / "index.html").read_text() == V1
+    assert pages(home) == [V1, V1]
     assert not home.staging.exists()
     assert not home.intent.exists()
 
@@ -225,45 +238,52 @@ def test_a_damaged_warehouse_is_reported(first: Home) -> None:
         publishing.stage_warehouse(first)
 
 
-@pytest.mark.parametrize("with_docs", [True, False])
+@pytest.mark.parametrize("with_pages", [True, False])
 def test_a_kill_anywhere_leaves_one_version_and_the_next_run_completes_it(
-    first: Home, tmp_path: Path, with_docs: bool
+    first: Home, tmp_path: Path, with_pages: bool
 ) -> None:
-    if not with_docs:
+    if not with_pages:
         shutil.rmtree(first.docs)
+        shutil.rmtree(first.report)
     pristine = tmp_path / "pristine"
     first.root.rename(pristine)
     outcomes = []
-    for number in range(100):
-        shutil.copytree(pristine, first.root)
-        child = subprocess.run(
-            [sys.executable, "-c", BUILD, str(first.root), str(number)],
-            cwd=Path(__file__).parents[2],
-            check=False,
-        )
-        before = seen(first)
-        assert len(before) == 1, f"a mix after a kill before step {number}"
-        begun = first.intent.exists()
-        lake = LocalLake(first.lake)
-        publishing.recover(first, lake)
-        publishing.tidy(first, lake, before=V3)
-        published = publishing.published(lake)
-        assert published
-        assert seen(first) == {published.version}
-        assert not begun or published.version == V2
-        assert (first.docs / "index.html").exists() == (with_docs or published.version == V2)
-        if first.docs.exists():
-            assert (first.docs / "index.html").read_text() == published.version
-        assert not first.staging.exists()
-        assert not first.intent.exists()
-        kept = {path.name for path in (first.lake / "silver" / "customers").iterdir()}
-        assert kept == ({V1} if published.version == V1 else {V1, V2})
-        outcomes.append((before.pop(), published.version))
-        run(first, V3)
-        assert seen(first) == {V3}
-        shutil.rmtree(first.root)
-        if child.returncode == 0:
-            break
-    else:
-        pytest.fail("the child never came to its end")
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILD, str(first.root)],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdin
+        assert child.stdout
+        for number in range(100):
+            shutil.copytree(pristine, first.root)
+            print(number, file=child.stdin, flush=True)
+            returncode = int(child.stdout.readline())
+            assert returncode in (0, -signal.SIGKILL)
+            before = seen(first)
+            assert len(before) == 1, f"a mix after a kill before step {number}"
+            begun = first.intent.exists()
+            lake = LocalLake(first.lake)
+            publishing.recover(first, lake)
+            publishing.tidy(first, lake, before=V3)
+            published = publishing.published(lake)
+            assert published
+            assert seen(first) == {published.version}
+            assert not begun or published.version == V2
+            shown = with_pages or published.version == V2
+            assert pages(first) == [published.version] * 2 * shown
+            assert not first.staging.exists()
+            assert not first.intent.exists()
+            kept = {path.name for path in (first.lake / "silver" / "customers").iterdir()}
+            assert kept == ({V1} if published.version == V1 else {V1, V2})
+            outcomes.append((before.pop(), published.version))
+            run(first, V3)
+            assert seen(first) == {V3}
+            shutil.rmtree(first.root)
+            if returncode == 0:
+                break
+        else:
+            pytest.fail("the child never came to its end")
     assert {(V1, V1), (V1, V2), (V2, V2)} == set(outcomes)

@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +31,11 @@ from tests.support.tsql_server.reader import STRINGS, Name, Reader, split
 from tests.support.tsql_server.recorder import Recorded, record, take_fault
 from tests.support.tsql_server.session import ResultSet, Session, bound, substituted, variable
 from tests.support.tsql_server.translate import Translation
+
+
+@lru_cache(maxsize=4096)  # dbt sends the same texts again and again
+def _translation(text: str, relations: tuple[tuple[str, str], ...]) -> Translation:
+    return Translation(text, dict(relations))
 
 
 class Server(Definitions):
@@ -230,9 +236,9 @@ class Server(Definitions):
         return substituted(session, sql), {}
 
     def translate(self, session: Session, sql: str) -> Translation:
-        """Translate a query of a session."""
+        """Translate a query of a session; others may get the same translation."""
         text, relations = self.prepared(session, sql)
-        return Translation(text, relations)
+        return _translation(text, tuple(relations.items()))
 
     def select(self, session: Session, sql: str) -> ResultSet:
         """Run a query."""
@@ -270,9 +276,8 @@ class Server(Definitions):
         tree = translation.tree.expressions[0]
         if isinstance(tree, exp.Select) and tree.args.get("into") is not None:
             into = tree.args["into"].this
-            tree.set("into", None)
             name = Name(into.text("db") or "dbo", into.name)
-            return self.select_into(session, name, translation.render(), statement.sql)
+            return self.select_into(session, name, translation.without_into(), statement.sql)
         return self.fetch(session, translation.sql)
 
     def select_into(self, session: Session, name: Name, duckdb_sql: str, tsql: str) -> ResultSet:

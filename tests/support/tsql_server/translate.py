@@ -126,11 +126,13 @@ class Translation:
         for node in reversed(list(self.tree.walk(bfs=False))):
             if node is not self.tree:
                 self._rewrite(node)
-        self.sql = self.render()
+        self.sql = _sql(self.tree.expressions[0])
 
-    def render(self) -> str:
-        """Return the tree as it is now in DuckDB's SQL."""
-        return _sql(self.tree.expressions[0])
+    def without_into(self) -> str:
+        """Return the query of a SELECT … INTO in DuckDB's SQL."""
+        query = self.tree.expressions[0].copy()
+        query.set("into", None)
+        return _sql(query)
 
     def _rewrite(self, node: exp.Expr) -> None:
         rule: Callable[[Any], exp.Expr | None] | None = None
