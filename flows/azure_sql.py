@@ -5,10 +5,12 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flows.dbt_run import DbtRun
 from ingest.errors import C360Error
+
+if TYPE_CHECKING:
+    from flows.dbt_run import DbtRun
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +74,7 @@ _REASONS = (
 )
 
 
-def connect(dbt: DbtRun) -> Any:
+def connect(dbt: "DbtRun") -> Any:
     """Connect to the database of the profile's target azure_sql; each statement commits itself."""
     if importlib.util.find_spec("mssql_python") is None:
         raise C360Error(
@@ -90,7 +92,7 @@ def connect(dbt: DbtRun) -> Any:
     except C360Error:
         raise
     except Exception as error:
-        raise C360Error(_told(str(error), credentials)) from error
+        raise C360Error(_told(str(error), credentials), passes(error)) from error
 
 
 def retried(action: Callable[[], Result], what: str) -> Result:
@@ -111,8 +113,8 @@ def retried(action: Callable[[], Result], what: str) -> Result:
     return action()
 
 
-def passes(error: BaseException) -> bool:
-    """Tell whether the same attempt may succeed a little later."""
+def passes(error: BaseException | str) -> bool:
+    """Tell whether the same attempt may succeed a little later; takes the error or its text."""
     return bool(_TRANSIENT.search(str(error)))
 
 

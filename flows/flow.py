@@ -1,40 +1,91 @@
 """The Prefect flow: a task a step, so that a deployment shows, retries and times each of them.
 
 The steps themselves are in `run`. The tasks run one after the other in this process; what they pass
-on is the run, not data. A step that fails fails the flow with its message. To have the log lines in
-Prefect too, set PREFECT_LOGGING_EXTRA_LOGGERS=flows,ingest where the flow runs.
+on is the run, not data. A step that fails fails the flow, with one message that says it all.
+`prefect.yaml` deploys the flow, and sets how often a deployed run is tried again and that the log
+lines go to Prefect too; a run by hand is tried once.
 """
 
 import logging
-from typing import Any
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
-from prefect import flow, task
-from prefect.artifacts import create_table_artifact
+from prefect import flow, get_client, task
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from requests.exceptions import ChunkedEncodingError, ConnectionError, HTTPError, Timeout
+from prefect.context import FlowRunContext
+from pydantic import Field
 
 from flows.azure_run import AzureRun
 from flows.run import Run, begun
-from flows.summary import Summary, counts_table, node_table
+from flows.summary import Summary, answers_markdown, counts_table, node_table, page_links
 from ingest import api
-from ingest.errors import ApiError
+from ingest.errors import C360Error, told
 
 logger = logging.getLogger(__name__)
 
+# The address at which the home's pages are served, for links that others can follow.
+SITE_VARIABLE = "C360_SITE_URL"
 
-def _may_pass(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether a failed pull is worth another try: the API was away, not wrong."""
+
+class RunFailed(C360Error):
+    """A run failed. Its text is all that Prefect shows: what happened, what to do, which log."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether another attempt may help: something was away or busy, and nothing is wrong."""
+    return getattr(error, "passing", isinstance(error, ConnectionError | TimeoutError))
+
+
+def _is_worth_a_retry(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:
     try:
         state.result()
-    except ApiError as error:
-        cause = error.__context__
-        if isinstance(cause, HTTPError):
-            return cause.response.status_code == 429 or cause.response.status_code >= 500
-        return isinstance(cause, ConnectionError | Timeout | ChunkedEncodingError)
-    except Exception:
-        pass
+    except Exception as error:
+        return may_pass(error)
     return False
+
+
+@contextmanager
+def _failure_told() -> Iterator[None]:
+    """Make one message of what went wrong, and keep Prefect from trying again what cannot help."""
+    try:
+        yield
+    except Exception as error:
+        if may_pass(error):
+            error.add_note("Another attempt may help")
+        else:
+            if not isinstance(error, C360Error):
+                error.add_note(
+                    "This was not foreseen. What is published is whole. Look into the log, remove "
+                    "the cause and run again"
+                )
+            _try_no_more()
+        # Where an error that we know comes from helps nobody who reads the log in Prefect.
+        raise RunFailed(told(error)) from None if isinstance(error, C360Error) else error
+
+
+def _try_no_more() -> None:
+    """Take the retries that a deployment gives from this flow run; Prefect's server grants them."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or not context.flow_run.empirical_policy.retries:
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(
+                context.flow_run.id,
+                empirical_policy=context.flow_run.empirical_policy.model_copy(
+                    update={"retries": 0}
+                ),
+            )
+    except Exception as error:  # it is then tried again for nothing, and the message stays
+        logger.warning("the retries of this run could not be taken back: %s", error)
 
 
 @task(name="recover", cache_policy=NO_CACHE)
@@ -54,7 +105,7 @@ def land_files(run: Run) -> None:
     task_run_name="pull {source.name}",
     retries=1,
     retry_delay_seconds=5,
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=_is_worth_a_retry,
     cache_policy=NO_CACHE,
 )
 def pull_api(run: Run, source: api.Source) -> None:
@@ -104,15 +155,21 @@ def read_answers(run: Run) -> None:
     run.read_answers()
 
 
+@task(name="write report", cache_policy=NO_CACHE)
+def write_report(run: Run) -> None:
+    """Write the page that people open."""
+    run.write_report()
+
+
 @task(name="publish", cache_policy=NO_CACHE)
 def publish(run: Run) -> Summary:
     """Make it all visible at once."""
     return run.publish()
 
 
-@task(name="report", cache_policy=NO_CACHE)
-def report(summary: Summary) -> None:
-    """Leave tables of what came out and of what dbt built beside the flow run."""
+@task(name="leave artifacts", cache_policy=NO_CACHE)
+def leave_artifacts(summary: Summary) -> None:
+    """Leave beside the flow run what came out: rows, answers, dbt's nodes, links to the pages."""
     try:
         create_table_artifact(
             counts_table(summary.results),
@@ -124,24 +181,42 @@ def report(summary: Summary) -> None:
             key="customer-360-nodes",
             description=f"What dbt built and tested for version {summary.version}",
         )
-    except Exception as error:  # all is published: a table for the record must not fail the run
-        logger.warning("the tables of this run could not be kept in Prefect: %s", error)
+        create_markdown_artifact(
+            answers_markdown(summary.results),
+            key="customer-360-answers",
+            description=f"The headline answers of version {summary.version}",
+        )
+        for page, link in page_links(summary.home, os.environ.get(SITE_VARIABLE)).items():
+            create_link_artifact(
+                link,
+                key=f"customer-360-{page}",
+                description=f"The {page} of version {summary.version}",
+            )
+    except Exception as error:  # all is published: what is for the record must not fail the run
+        logger.warning("the artifacts of this run could not be kept in Prefect: %s", error)
 
 
 @flow(name="customer-360", validate_parameters=False)
 def customer_360(
     input: str | None = None,
     api: str | None = None,
-    target: str = "local",
+    target: Annotated[str, Field(json_schema_extra={"enum": ["local", "azure"]})] = "local",
     home: str | None = None,
+    pii: bool = True,
 ) -> Summary:
     """Take what arrived to published answers.
 
-    `input` is a folder of files, `api` the URL of an API to pull (its token is read from
-    C360_API_TOKEN), `target` is local or azure, `home` the folder of the installation (C360_HOME,
-    or `.c360`).
+    Args:
+        input: Folder with the files that arrived, as an absolute path or as seen from the project's
+            folder. Files that are in the lake already change nothing.
+        api: Base URL of an API to pull as well. Its token is read from the environment variable
+            C360_API_TOKEN of the worker.
+        target: Where the layers are built: on this machine, or on Azure.
+        home: Folder of the installation: logs, documentation, report, and on target local the lake
+            and the warehouse. C360_HOME, or .c360 in the project's folder, when none is given.
+        pii: Whether the report shows names, e-mail and postal addresses.
     """
-    with begun(input, api, target, home) as run:
+    with _failure_told(), begun(input, api, target, home, pii) as run:
         recover(run)
         land_files(run)
         for source in run.api_sources:
@@ -153,12 +228,14 @@ def customer_360(
             load_silver(run)
             build_marts(run)
             read_answers(run)
+            write_report(run)
             summary = publish(run)
             write_docs(run)
         else:
             build_marts(run)
             write_docs(run)
             read_answers(run)
+            write_report(run)
             summary = publish(run)
-        report(summary)
+        leave_artifacts(summary)
     return summary

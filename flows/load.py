@@ -62,7 +62,8 @@ def load(
         except Exception as error:
             raise C360Error(
                 f"silver {name} could not be copied to Azure SQL, so what is loaded there stays as "
-                f"it was: {' '.join(str(error).split())[:300]}"
+                f"it was: {' '.join(str(error).split())[:300]}",
+                azure_sql.passes(error),
             ) from error
     dbt.run_operation("publish_silver_load", version=published.version)
     return sum(table.rows for table in tables.values())

@@ -1,12 +1,13 @@
 """What a run tells at its end: what became of what arrived, the headline answers, where it is."""
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -14,6 +15,7 @@ from rich.table import Table
 from flows.dbt_run import NodeResult, Query
 from flows.home import Home
 from flows.progress import Step
+from flows.warehouse import read_only
 
 # Each headline: its title, its column headings, and the question to the marts, in SQL that both
 # DuckDB and T-SQL take. {marts} is the schema that the marts are in.
@@ -119,6 +121,17 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 # How the values under some of the headings are written.
 _WRITTEN: dict[str, str] = {"From": "{:02d}:00", "Share": "{:.2f} %", "Resolved": "{:.2f} %"}
 
+NO_DATA = "no data for this yet"
+
+# Headings of what names a person; no such thing goes to Prefect's database.
+PERSONAL = frozenset({"Name"})
+
+# What can be markup in a cell of a table in Markdown, or begin it; an underscore in a word is none.
+_MARKUP = re.compile(r"[\\`*\[\]<>&|~]|(?<![^\W_])_|_(?![^\W_])")
+# Where an address begins that is made a link without any markup: www.…, https:…, …@…
+_ADDRESS = re.compile(r"(?<=[^\W\d])(?=[.:]\S)|(?=@\S)")
+_WORD_JOINER = "\u2060"  # is not seen
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -165,7 +178,7 @@ class Summary:
 
 def read_results(warehouse: Path) -> Results:
     """Ask a DuckDB warehouse, read-only."""
-    with duckdb.connect(warehouse, read_only=True) as connection:
+    with read_only(warehouse) as connection:
         return ask(lambda sql: connection.execute(sql).fetchall(), marts="marts")
 
 
@@ -224,7 +237,7 @@ def print_summary(console: Console, summary: Summary) -> None:
         if answer.rows:
             _print_table(console, answer.title, answer.columns, answer.rows)
         else:
-            console.print(f"\n[bold]{answer.title}[/]: no data for this yet", highlight=False)
+            console.print(f"\n[bold]{answer.title}[/]: {NO_DATA}", highlight=False)
     _print_table(
         console,
         "Time",
@@ -250,10 +263,15 @@ def places_of(home: Home) -> dict[str, object]:
     """Return what there is in the home of an installation on one machine, and where."""
     return {
         "warehouse": home.warehouse,
-        "documentation": home.docs / "index.html",
+        **pages_of(home),
         "lake": home.lake,
         "logs": home.logs,
     }
+
+
+def pages_of(home: Home) -> dict[str, Path]:
+    """Return the pages that every run writes, and where they are."""
+    return {"report": home.report / "index.html", "documentation": home.docs / "index.html"}
 
 
 def print_places(console: Console, places: dict[str, object]) -> None:
@@ -291,6 +309,53 @@ def counts_table(results: Results) -> list[dict[str, Any]]:
     ]
 
 
+def answers_markdown(results: Results) -> str:
+    """Return the headline answers for a Prefect artifact, without the names of people.
+
+    Texts that come from the data, such as a category, can be neither markup nor links in it.
+    """
+    return "\n".join(line for answer in results.answers for line in _markdown(answer))
+
+
+def _markdown(answer: Answer) -> Iterator[str]:
+    kept = [number for number, column in enumerate(answer.columns) if column not in PERSONAL]
+    yield f"### {answer.title}\n"
+    if answer.rows:
+        numeric = [_is_numeric(answer.rows, number) for number in kept]
+        yield _markdown_row(answer.columns[number] for number in kept)
+        yield _markdown_row("--:" if right else ":--" for right in numeric)
+        for row in answer.rows:
+            cells = _cells(row)
+            yield _markdown_row(_plain(cells[number]) for number in kept)
+        yield ""
+    else:
+        yield f"{NO_DATA.capitalize()}.\n"
+
+
+def _markdown_row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: str) -> str:
+    """Write a text so that it reads the same as Markdown, with nothing in it to click or load.
+
+    With backslashes: one of Prefect's two user interfaces shows `&#60;` as just that.
+    """
+    line = _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    return _ADDRESS.sub(_WORD_JOINER, line)
+
+
+def page_links(home: Home, site: str | None) -> dict[str, str]:
+    """Return the link to each page that is there, by its folder: below `site`, or to the file."""
+    return {
+        page.parent.name: f"{site.rstrip('/')}/{page.relative_to(home.root).as_posix()}"
+        if site
+        else page.as_uri()
+        for page in pages_of(home).values()
+        if page.exists()
+    }
+
+
 def shown(value: Any) -> str:
     """Write a value for people: thousands apart, nothing for null."""
     if value is None:
@@ -309,14 +374,22 @@ def _print_table(
 ) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(columns):
-        numeric = number > 0 and any(_is_number(row[number]) for row in rows)
+        numeric = _is_numeric(rows, number)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        # Identifiers come first and are no quantities: no thousands separators in them.
-        first = str(row[0]) if row[0] is not None else shown(None)
-        table.add_row(*(escape(cell) for cell in (first, *map(shown, row[1:]))))
+        table.add_row(*map(escape, _cells(row)))
     console.print(f"\n[bold]{title}[/]", highlight=False)
     console.print(table)
+
+
+def _cells(row: tuple[Any, ...]) -> list[str]:
+    # Identifiers come first and are no quantities: no thousands separators in them.
+    first = str(row[0]) if row[0] is not None else shown(None)
+    return [first, *map(shown, row[1:])]
+
+
+def _is_numeric(rows: list[tuple[Any, ...]], number: int) -> bool:
+    return number > 0 and any(_is_number(row[number]) for row in rows)
 
 
 def _is_number(value: Any) -> bool:

@@ -557,7 +557,8 @@ class _Lease:
                 raise
             raise LakeError(
                 f"This run has lost its exclusive use of the lake {self._lake} (it could not renew "
-                "it in time, or somebody ended it), so it stops here. Run again."
+                "it in time, or somebody ended it), so it stops here. Run again.",
+                passing=True,
             ) from error
         self._renewed = began
 

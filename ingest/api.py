@@ -360,12 +360,14 @@ def _pages(
     except exceptions.Timeout:
         raise checked.error(
             f"did not answer in time ({source.attempts} attempts of up to "
-            f"{source.read_timeout:g} seconds)"
+            f"{source.read_timeout:g} seconds)",
+            passing=True,
         ) from None
     except (exceptions.ConnectionError, exceptions.ChunkedEncodingError):
         raise checked.error(
             f"can't be reached or broke off ({source.attempts} attempts). "
-            "Check the URL and that the API is running"
+            "Check the URL and that the API is running",
+            passing=True,
         ) from None
     except exceptions.RequestException as error:
         raise checked.error(f"could not be read ({type(error).__name__})") from None
@@ -402,8 +404,8 @@ class _Responses:
         self._cursors: set[str] = set()
         self._pages = 0
 
-    def error(self, problem: str) -> ApiError:
-        return ApiError(f"API {self._source.name}: {self.url} {problem}.")
+    def error(self, problem: str, passing: bool = False) -> ApiError:
+        return ApiError(f"API {self._source.name}: {self.url} {problem}.", passing)
 
     def refusal(self, response: "Response") -> ApiError:
         """Return what to say about a status that isn't a success."""
@@ -415,8 +417,9 @@ class _Responses:
                 f"refused the token ({status}). Set the environment variable "
                 f"{self._source.token_env} to a valid one"
             )
-        attempts = f" after {self._source.attempts} attempts" if _is_passing(status) else ""
-        return self.error(f"answered with status {status}{attempts}")
+        passing = _is_passing(status)
+        attempts = f" after {self._source.attempts} attempts" if passing else ""
+        return self.error(f"answered with status {status}{attempts}", passing)
 
     def __call__(self, response: "Response", *_args: Any, **_kwargs: Any) -> None:
         """Check a response; dlt's session retries when this raises HTTPError for its status."""
@@ -445,7 +448,8 @@ class _Responses:
         if _is_passing(response.status_code) and asked > self._source.longest_wait:
             raise self.error(
                 f"answered with status {response.status_code} and asks to wait {asked:.0f} seconds "
-                f"(longest_wait is {self._source.longest_wait:g})"
+                f"(longest_wait is {self._source.longest_wait:g})",
+                passing=True,
             )
 
     def _check_page(self, body: Any) -> None:

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 
 class C360Error(Exception):
-    """Something that the user can understand and act on; `str()` is the message."""
+    """Something that the user can understand and act on; `str()` is the message.
+
+    `passing` tells whether the same attempt may succeed later, with nothing done about it.
+    """
+
+    def __init__(self, message: str, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 class InputError(C360Error):
@@ -12,15 +19,14 @@ class InputError(C360Error):
 
 
 class LakeError(C360Error):
-    """The lake could not be read or written; `passing` tells whether another attempt may help."""
-
-    def __init__(self, message: str, passing: bool = False) -> None:
-        super().__init__(message)
-        self.passing = passing
+    """The lake could not be read or written."""
 
 
 class ConflictError(LakeError):
     """Somebody else has written the file since it was read."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, passing=True)
 
 
 class ApiError(C360Error):
@@ -38,3 +44,13 @@ class QuarantinedError(C360Error):
         listed = " ".join(f"{name}: {reason}." for name, reason in self.reasons.items())
         what = "1 input is" if len(self.reasons) == 1 else f"{len(self.reasons)} inputs are"
         super().__init__(f"{what} in quarantine; correct and send again. {listed}")
+
+
+def told(error: BaseException) -> str:
+    """Return an error as one line: its text, and the notes that it was given on its way up."""
+    text = str(error) if isinstance(error, C360Error) else f"{type(error).__name__}: {error}"
+    line = " ".join(text.split())
+    notes = [f"{note}." for note in getattr(error, "__notes__", ())]
+    if notes and not line.endswith("."):
+        line += "."
+    return " ".join([line, *notes])

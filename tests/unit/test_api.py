@@ -142,7 +142,7 @@ def lines(lake, result):
     return [line for r in result.records for line in lake.read_bytes(r.path).splitlines()]
 
 
-def pull_refused(lake, answer, source=SOURCE, match=None):
+def pull_refused(lake, answer, source=SOURCE, match=None, passing=False):
     """Pull from a server that fails; return the message and the requests it got."""
     with serving(answer) as server:
         batch = Batch(lake, CONTRACT)
@@ -156,6 +156,7 @@ def pull_refused(lake, answer, source=SOURCE, match=None):
     assert TOKEN not in message
     assert "\n" not in message
     assert error.value.__cause__ is None
+    assert error.value.passing == passing
     return message, server.requests
 
 
@@ -464,7 +465,7 @@ def test_other_refusals_are_told_at_once(lake, status):
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_passing_failures_are_tried_again_a_few_times(lake, status):
-    message, requests = pull_refused(lake, always(status))
+    message, requests = pull_refused(lake, always(status), passing=True)
     assert f"status {status} after 3 attempts" in message
     assert len(requests) == 3
 
@@ -495,7 +496,7 @@ def test_retry_after_is_honoured(lake):
 @pytest.mark.parametrize("wait", ["3600", "Fri, 31 Dec 2999 23:59:59 GMT"])
 def test_a_wait_that_is_too_long_is_told_at_once(lake, wait):
     start = time.monotonic()
-    pull_refused(lake, always(429, {"Retry-After": wait}), match="asks to wait")
+    pull_refused(lake, always(429, {"Retry-After": wait}), match="asks to wait", passing=True)
     assert time.monotonic() - start < 2
 
 
@@ -549,7 +550,12 @@ def test_pages_without_an_end_are_an_error(lake):
 def test_a_failure_in_the_middle_keeps_nothing_of_the_pull(lake, monkeypatch):
     monkeypatch.setattr(api, "_FILE_BYTES", 1)
     honest = paged([record(i) for i in range(8)])
-    pull_refused(lake, lambda q, _, n: honest(q) if n < 3 else (500, {}, {}), match="status 500")
+    pull_refused(
+        lake,
+        lambda q, _, n: honest(q) if n < 3 else (500, {}, {}),
+        match="status 500",
+        passing=True,
+    )
 
 
 def test_a_failed_pull_leaves_the_files_of_its_batch(lake, tmp_path):
@@ -589,6 +595,7 @@ def test_an_api_that_is_not_there_fails_soon(lake):
         pull(lake, server.url)
     assert time.monotonic() - start < 5
     assert error.value.__cause__ is None
+    assert error.value.passing
 
 
 def test_an_api_that_never_answers_fails_soon(lake):
@@ -600,7 +607,7 @@ def test_an_api_that_never_answers_fails_soon(lake):
 
     start = time.monotonic()
     source = replace(SOURCE, read_timeout=0.1)
-    pull_refused(lake, answer, source, match="did not answer in time")
+    pull_refused(lake, answer, source, match="did not answer in time", passing=True)
     release.set()
     assert time.monotonic() - start < 4
 

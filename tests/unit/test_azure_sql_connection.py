@@ -81,6 +81,7 @@ def test_a_refused_connection_is_one_line_that_says_what_to_do(
     assert told in message
     assert error in message
     assert "\n" not in message
+    assert not caught.value.passing
     assert len(left) == 1
 
 
@@ -121,5 +122,6 @@ def test_what_passes_is_tried_again(monkeypatch: pytest.MonkeyPatch, error: str)
 def test_what_does_not_pass_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = "The service is currently busy. Retry the request after 10 seconds."
     _failing(monkeypatch, *[busy] * 9)
-    with pytest.raises(C360Error, match="currently busy"):
+    with pytest.raises(C360Error, match="currently busy") as caught:
         azure_sql.connect(_dbt())
+    assert caught.value.passing

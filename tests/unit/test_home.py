@@ -42,8 +42,10 @@ def test_a_second_run_is_told_who_holds_the_home(home: Home) -> None:
     ) as other:
         assert other.stdout
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(C360Error, match=rf"Another run .*process {other.pid}"), home.lock():
+        told = rf"Another run .*process {other.pid}"
+        with pytest.raises(C360Error, match=told) as failure, home.lock():
             pass
+        assert failure.value.passing
         other.send_signal(signal.SIGKILL)
     with home.lock():
         assert home.lock_file.read_text().strip() == str(os.getpid())

@@ -15,9 +15,13 @@ from flows.home import Home
 from flows.progress import Progress, Step, current, followed, logged_to
 from flows.status import print_status
 from flows.summary import (
+    Answer,
+    Results,
     Summary,
+    answers_markdown,
     counts_table,
     node_table,
+    page_links,
     print_summary,
     read_results,
     shown,
@@ -122,6 +126,61 @@ def test_tables_for_the_record(home: Home) -> None:
         {"node": "silver.a", "kind": "model", "status": "success", "rows": 4, "seconds": 0.12}
     ]
     assert counts_table(read_results(home.warehouse))[0]["published"] == 1000
+
+
+def test_the_answers_for_the_record(home: Home) -> None:
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute(
+            "insert into marts.agent_performance values (117, 'Shirley Ramos', 'Returns', 4, 75)"
+        )
+    markdown = answers_markdown(read_results(home.warehouse)).splitlines()
+    first = markdown.index("### Average order value")
+    assert markdown[first + 1 : first + 6] == [
+        "",
+        "| Channel | Purchases | Revenue | Average |",
+        "| :-- | --: | --: | --: |",
+        "| in_store | 1 | 1,000.00 | 1,000.00 |",
+        "| online | 2 | 5,000.00 | 2,500.00 |",
+    ]
+    assert "| 117 | Returns | 4 | 75.00 % |" in markdown
+    assert "| Toys \\[new\\] | 2 | 5,000.00 | 2,500.00 |" in markdown
+    where = markdown.index("### Store locations with the highest revenue")
+    assert markdown[where + 2] == "No data for this yet."
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("Sports & Outdoors", r"Sports \& Outdoors"),
+        ("High-Value Customer, St. Louis", "High-Value Customer, St. Louis"),
+        ("a | b\n\n# c", r"a \| b # c"),
+        ("<img src=x onerror=alert(1)>", r"\<img src=x onerror=alert(1)\>"),
+        ("[click](javascript:alert(1))", r"\[click\](javascript‸:alert(1))"),
+        ("![](http://10.0.0.1/x)", r"!\[\](http‸://10.0.0.1/x)"),
+        ("*a* _b_ ~c~ `d`", r"\*a\* \_b\_ \~c\~ \`d\`"),
+        (r"a\| b", r"a\\\| b"),
+        ("&lt;b&gt;", r"\&lt;b\&gt;"),
+        ("www.example.org a1@example.org", "www‸.example‸.org a1‸@example‸.org"),
+    ],
+)
+def test_a_text_from_the_data_is_no_markup_in_the_answers(value: str, written: str) -> None:
+    answer = Answer("T", ("A", "Name", "B"), [(value, "Ann", value)])
+    row = answers_markdown(Results([], [], [answer])).splitlines()[-1]
+    written = written.replace("‸", "\u2060")
+    assert row == f"| {written} | {written} |"
+
+
+def test_links_lead_to_the_pages_that_are_there(home: Home) -> None:
+    assert page_links(home, None) == {}
+    for folder in (home.docs, home.report):
+        folder.mkdir()
+    (home.docs / "index.html").touch()
+    assert page_links(home, None) == {"docs": f"file://{home.docs}/index.html"}
+    (home.report / "index.html").touch()
+    assert page_links(home, "https://c360.example.org/shop/") == {
+        "docs": "https://c360.example.org/shop/docs/index.html",
+        "report": "https://c360.example.org/shop/report/index.html",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,138 @@
+"""What the flow adds to the steps: one message of a failure, retries that can help, artifacts."""
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import FlowRunPolicy
+
+from flows import flow
+from flows.home import Home
+from flows.summary import Results, Summary
+from ingest.errors import ApiError, C360Error, ConflictError, LakeError, QuarantinedError
+
+
+@pytest.mark.parametrize(
+    ("error", "passing"),
+    [
+        (C360Error("A setting is wrong."), False),
+        (QuarantinedError({"a.csv": "empty"}), False),
+        (ApiError("It refused the token."), False),
+        (ApiError("It was away.", passing=True), True),
+        (LakeError("The connection broke off.", passing=True), True),
+        (ConflictError("Another run was faster."), True),
+        (ConnectionResetError("reset"), True),
+        (TimeoutError("too long"), True),
+        (PermissionError("no"), False),
+        (ValueError("odd"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error: Exception, passing: bool) -> None:
+    def result() -> None:
+        raise error
+
+    assert flow.may_pass(error) == passing
+    pull = flow.pull_api.retry_condition_fn
+    assert pull
+    assert pull(flow.pull_api, None, SimpleNamespace(result=result)) == passing  # type: ignore[arg-type]
+
+
+class Client:
+    """What Prefect's client is asked to change."""
+
+    def __init__(self) -> None:
+        self.policies: list[FlowRunPolicy] = []
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update_flow_run(self, _run: str, empirical_policy: FlowRunPolicy) -> None:
+        self.policies.append(empirical_policy)
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Put a client in the place of Prefect's, and a flow run with two retries around the test."""
+    client = Client()
+    policy = FlowRunPolicy(retries=2, retry_delay=300)
+    context = SimpleNamespace(flow_run=SimpleNamespace(id="a-run", empirical_policy=policy))
+    monkeypatch.setattr(flow, "get_client", lambda **_: client)
+    monkeypatch.setattr(flow.FlowRunContext, "get", lambda: context)
+    return client
+
+
+def failed(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
+    """Run the flow, which fails with this error; return its message."""
+    error.add_note("The log is x.log")
+
+    def begun(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(flow, "begun", begun)
+    with pytest.raises(flow.RunFailed) as failure:
+        flow.customer_360.fn(home="nowhere")
+    assert failure.value.__cause__ is (None if isinstance(error, C360Error) else error)
+    return str(failure.value)
+
+
+def test_a_failure_for_good_takes_the_retries_back(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    told = failed(monkeypatch, C360Error("A setting is wrong.\nSet it."))
+    assert told == "A setting is wrong. Set it. The log is x.log."
+    (policy,) = client.policies
+    assert (policy.retries, policy.retry_delay) == (0, 300)
+
+
+def test_a_failure_that_may_pass_keeps_the_retries(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    told = failed(monkeypatch, ApiError("The API was away.", passing=True))
+    assert told == "The API was away. The log is x.log. Another attempt may help."
+    assert client.policies == []
+
+
+def test_an_unforeseen_failure_says_what_to_do_too(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    assert failed(monkeypatch, OSError(28, "No space left on device")) == (
+        "OSError: [Errno 28] No space left on device. The log is x.log. This was not foreseen. "
+        "What is published is whole. Look into the log, remove the cause and run again."
+    )
+    assert [policy.retries for policy in client.policies] == [0]
+
+
+def test_the_message_stays_when_prefect_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("the server is away")
+
+    monkeypatch.setattr(client, "update_flow_run", refuse)
+    assert failed(monkeypatch, C360Error("Wrong.")) == "Wrong. The log is x.log."
+    assert "could not be taken back" in caplog.text
+
+
+def test_without_retries_prefect_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    monkeypatch.setattr(flow.FlowRunContext, "get", lambda: None)
+    assert failed(monkeypatch, C360Error("Wrong.")) == "Wrong. The log is x.log."
+    assert client.policies == []
+
+
+def test_artifacts_that_cannot_be_kept_do_not_fail_a_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionError("the server is away")
+
+    monkeypatch.setattr(flow, "create_table_artifact", refuse)
+    with caplog.at_level(logging.WARNING):
+        flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", Results([], [], []), [], [], []))
+    assert "could not be kept in Prefect: the server is away" in caplog.text
