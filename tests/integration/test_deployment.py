@@ -1,7 +1,7 @@
 """The deployments of prefect.yaml, on a real Prefect server with a real worker.
 
-All runs are triggered at once. Two are of the local deployment, so the second one has to wait; then
-it finds its home in use until it is tried again, and then its input is refused.
+Two runs are of the local deployment, so the second one has to wait for the first; then it finds its
+home in use until it is tried again, and then its input is refused.
 """
 
 import json
@@ -65,17 +65,22 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
         service.command("--no-prompt", "deploy", "--all")
 
         with held_home.lock():
+            azure = service.run_now(AZURE)
             good = service.run_now(LOCAL, input=str(shop), api=api, home=str(home))
+            # Of two that are there when the worker looks, either may come first.
+            service.wait_until(
+                lambda: service.flow_run(good)["state_type"] != "SCHEDULED", "the first run"
+            )
             waiting = service.run_now(
                 LOCAL,
-                {"PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS": "1"},
+                {"PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS": "3"},
                 input=str(refused),
                 home=str(held_home.root),
             )
-            azure = service.run_now(AZURE)
             service.wait_for_end(good)
             service.wait_until(
-                lambda: service.flow_run(waiting)["state_name"] == "AwaitingRetry", "a retry"
+                lambda: "AwaitingRetry" in {state["name"] for state in service.states(waiting)},
+                "a retry",
             )
         yield Runs(
             service,
