@@ -4,9 +4,12 @@ Every question is SQL that both DuckDB and T-SQL take; {marts} is the schema tha
 Whole numbers and amounts become text, since JavaScript's numbers would not hold all of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter, methodcaller
 from typing import Any
 
 from flows.dbt_run import Query
@@ -279,14 +282,31 @@ def table(columns: tuple[str, ...] | list[str], rows: list[tuple[Any, ...]]) -> 
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON takes it without losing any of it."""
-    match value:
-        case datetime():
-            return value.strftime("%Y-%m-%d %H:%M:%S").rjust(19, "0")
-        case date() | int() | Decimal():
-            return str(value)
-        case _:
-            return value
+    """Return a value as JSON takes it without losing any of it; called for millions of them."""
+    write = _WRITTEN.get(type(value))
+    return write(value) if write else value
+
+
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    datetime: methodcaller("isoformat", " ", "seconds"),
+    date: str,
+    int: str,
+    Decimal: str,
+}
+
+
+def _event(
+    occurred_at: datetime,
+    touchpoint: str,
+    event: str,
+    reference_id: int,
+    amount: Decimal | None,
+    detail: str,
+) -> tuple[str | None, ...]:
+    """Return an event as `plain` would, value by value; there are hundreds of thousands."""
+    when = occurred_at.isoformat(" ", "seconds")
+    written = None if amount is None else str(amount)
+    return when, touchpoint, event, str(reference_id), written, detail
 
 
 def _customers(
@@ -295,7 +315,7 @@ def _customers(
     columns = customer_columns(personal_data)
     sql = _CUSTOMERS.format(columns=", ".join(columns), marts=marts, kept=kept)
     timelines: dict[str, Any] = {}
-    for customer_id, count, *event in query(_EVENTS.format(marts=marts, kept=kept, events=events)):
-        known = timelines.setdefault(str(customer_id), {"count": count, "rows": []})
-        known["rows"].append([plain(value) for value in event])
+    rows = query(_EVENTS.format(marts=marts, kept=kept, events=events))
+    for (customer_id, count), group in groupby(rows, key=itemgetter(0, 1)):
+        timelines[str(customer_id)] = {"count": count, "rows": [_event(*row[2:]) for row in group]}
     return {**table(columns, query(sql)), "events": timelines}

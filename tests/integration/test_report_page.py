@@ -330,8 +330,10 @@ def nasty(answers: content.Content) -> content.Content:
                 if column in texts:
                     row[index] = f"{NASTY} {index}"
     for events in answers.customers["events"].values():
-        for row in events["rows"]:
-            row[1], row[2], row[5] = NASTY, NASTY, NASTY
+        events["rows"] = [
+            (when, NASTY, NASTY, reference, amount, NASTY)
+            for when, _, _, reference, amount, _ in events["rows"]
+        ]
     return answers
 
 
