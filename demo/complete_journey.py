@@ -34,7 +34,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 _LOCAL_TIME = """
     transaction_timestamp - case

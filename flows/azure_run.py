@@ -21,13 +21,17 @@ from flows.dbt_run import DbtRun
 from flows.home import Home, project_dir
 from flows.odbc import use_packaged_driver
 from flows.progress import Progress
-from flows.publish import Published, published_entities, silver_code
+from flows.publish import published_entities, silver_code
 from flows.run import Run
 from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
-from ingest import landing, paths
-from ingest.errors import C360Error, InputError
-from ingest.lake import Lake, open_lake
-from ingest.manifest import committed_batches, read_manifests, utc_now
+from ingest import landing
+from lake import paths, versions
+from lake.clock import utc_now
+from lake.errors import C360Error, InputError
+from lake.manifest import committed_batches, read_manifests
+from lake.opening import open_lake
+from lake.store import Lake
+from lake.versions import Published
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +136,7 @@ def gold_version(database: DbtRun) -> str | None:
 
 
 def _published(lake: Lake) -> Published:
-    published = publishing.published(lake)
+    published = versions.published(lake)
     if published is None:
         raise InputError(
             f"Nothing is published in {os.environ[LAKE_VARIABLE]} yet; run "
@@ -176,7 +180,7 @@ class AzureRun(Run):
     ) -> None:
         """Begin the run; nothing changes yet."""
         super().__init__(home, lake, input_dir, api_url, pii)
-        self.published, self._published_tag = publishing.published_with_tag(lake)
+        self.published, self._published_tag = versions.published_with_tag(lake)
         self.silver = _dbt(home, "synapse", self.id)
         self.gold = _dbt(home, "azure_sql", suffix=NEXT)
         self.database = _dbt(home, "azure_sql")
@@ -242,7 +246,7 @@ class AzureRun(Run):
                 code=self._code,
             )
             self._check_arrivals(sum(each.bronze for each in counts))
-            publishing.check_files(self.lake, new)
+            versions.check_files(self.lake, new)
             self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
             self.published = new
             step.done = f"Published silver {self.id}"
@@ -350,7 +354,7 @@ class AzureRun(Run):
     def _tidy(self, before: str) -> None:
         tables = self.silver.query("select location from sys.external_tables")
         shown = {version for (path,) in tables for version in re.findall(r"/([^/]+)/?$", path)}
-        publishing.remove_versions(self.lake, shown, before)
+        versions.remove_versions(self.lake, shown, before)
 
 
 def _installed(module: str) -> bool:

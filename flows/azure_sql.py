@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 if TYPE_CHECKING:
     from flows.dbt_run import DbtRun

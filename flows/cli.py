@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from flows.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
-from ingest.errors import C360Error, told
+from lake.errors import C360Error, told
 
 if TYPE_CHECKING:
     from flows.progress import Progress

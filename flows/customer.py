@@ -10,7 +10,7 @@ from rich.table import Table
 from flows.home import Home
 from flows.summary import shown
 from flows.warehouse import open_warehouse
-from ingest.errors import InputError
+from lake.errors import InputError
 
 TIMELINE_LENGTH = 15
 

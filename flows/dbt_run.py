@@ -19,7 +19,7 @@ from flows import docs_site
 from flows.azure_sql import passes
 from flows.home import Home, project_dir
 from flows.warehouse import read_only
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 logger = logging.getLogger(__name__)
 

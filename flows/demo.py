@@ -12,9 +12,9 @@ from typing import Any
 
 from flows.home import TOKEN_VARIABLE, Home
 from flows.progress import Progress
-from ingest.errors import InputError
-from ingest.lake import LocalLake
-from ingest.manifest import committed_batches
+from lake.errors import InputError
+from lake.local import LocalLake
+from lake.manifest import committed_batches
 
 LAST_DAY = date(2026, 10, 31)  # the numbers in the README are of data that ends here
 

@@ -27,7 +27,7 @@ from flows.azure_run import AzureRun
 from flows.run import Run, begun
 from flows.summary import Summary, answers_markdown, counts_table, node_table, page_links
 from ingest import api
-from ingest.errors import C360Error, told
+from lake.errors import C360Error, told
 
 logger = logging.getLogger(__name__)
 

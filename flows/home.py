@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 DEFAULT_HOME = ".c360"
 TOKEN_VARIABLE = "C360_API_TOKEN"

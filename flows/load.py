@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from flows import azure_sql
 from flows.dbt_run import DbtRun
 from flows.home import project_dir
-from flows.publish import Published, PublishedEntity
 from ingest.contract import load_contract
-from ingest.errors import C360Error
-from ingest.lake import Lake
+from lake.errors import C360Error
+from lake.store import Lake
+from lake.versions import Published, PublishedEntity
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,14 +10,17 @@ import duckdb
 from flows import publish as publishing
 from flows.dbt_run import DbtRun
 from flows.home import Home
-from flows.publish import Published, WarehouseState, published_entities
+from flows.publish import WarehouseState, published_entities
 from flows.run import SILVER, Run
 from flows.summary import Summary, read_results
 from flows.warehouse import read_only
 from ingest import landing
-from ingest.errors import C360Error
-from ingest.lake import LocalLake
-from ingest.manifest import committed_batches, utc_now
+from lake import versions
+from lake.clock import utc_now
+from lake.errors import C360Error
+from lake.local import LocalLake
+from lake.manifest import committed_batches
+from lake.versions import Published
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +103,7 @@ class LocalRun(Run):
         assert self._summary
         assert self._copied
         with self.progress.step("Publish") as step:
-            current = publishing.published(self.lake)
+            current = versions.published(self.lake)
             new = Published(
                 version=self.id,
                 published_at=utc_now(),

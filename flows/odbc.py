@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 DRIVER = "ODBC Driver 18 for SQL Server"
 FOLDER_VARIABLE = "ODBCSYSINI"

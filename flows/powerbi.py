@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from ingest.errors import C360Error, InputError
+from lake.errors import C360Error, InputError
 
 PARAMETERS = "parameter.yml"
 ITEM_TYPES = ["SemanticModel", "Report"]

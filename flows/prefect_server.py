@@ -20,7 +20,7 @@ from http.client import HTTPConnection, HTTPException
 from importlib import import_module
 
 from flows.progress import Progress
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 STARTUP_SECONDS = 120.0  # the first start on a machine also makes Prefect's database
 

@@ -13,7 +13,7 @@ from rich.status import Status
 logger = logging.getLogger(__name__)
 
 # The packages whose log lines belong to a run.
-LOGGERS = ("flows", "ingest", "prefect")
+LOGGERS = ("flows", "ingest", "lake", "prefect")
 
 
 @dataclass

@@ -7,7 +7,7 @@ of the warehouse. Publishing writes down what it is about to do, and only then d
 2. the warehouse under construction is renamed over `warehouse.duckdb`, which is one step for the
    system: whoever opens it sees the old state or the new one, whoever has it open keeps the old one
 3. the documentation and the report are exchanged
-4. `silver/_published.json` is written
+4. `silver/published.json` is written
 5. the intent is removed
 
 A run killed before 1 has published nothing, and the next run removes what it built. A run killed
@@ -15,75 +15,29 @@ later is completed by the next run, which repeats the steps; one that is done al
 """
 
 import hashlib
-import json
 import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from flows.home import Home
 from flows.summary import EntityCounts
-from ingest import paths
-from ingest.errors import C360Error
-from ingest.lake import Lake
+from lake import paths
+from lake.errors import C360Error
+from lake.store import Lake
+from lake.versions import LAYERS, Published, PublishedEntity, check_files, remove_versions
 
 logger = logging.getLogger(__name__)
 
 # Somebody who just has a quick look at the warehouse should not fail a run.
 OPEN_ATTEMPTS = 5
 OPEN_WAIT_SECONDS = 1.0
-
-# Where a build writes versions: silver, and what silver is made from.
-LAYERS = (paths.SILVER, "staging")
-
-
-@dataclass(frozen=True)
-class PublishedEntity:
-    """One entity of a published version."""
-
-    path: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class Published:
-    """What `silver/_published.json` says: the version that consumers see."""
-
-    version: str
-    published_at: str
-    batches: list[str]
-    entities: dict[str, PublishedEntity]
-    previous: str | None = (
-        None  # kept for readers who still have the warehouse before this one open
-    )
-    code: str | None = None  # of what the version was built with, see `silver_code`
-
-    def to_json(self) -> bytes:
-        """Return the file's content."""
-        return json.dumps(asdict(self), indent=2).encode() + b"\n"
-
-    @classmethod
-    def from_json(cls, content: bytes) -> "Published":
-        """Read the file's content."""
-        try:
-            data: dict[str, Any] = json.loads(content)
-            data["entities"] = {
-                name: PublishedEntity(**entity) for name, entity in data["entities"].items()
-            }
-            return cls(**data)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise C360Error(
-                f"What was written about the published version cannot be read ({error}). Restore "
-                f"{paths.PUBLISHED} in the lake and publish.json in the home from a backup, or "
-                "delete them to have everything built and published anew."
-            ) from error
 
 
 @dataclass(frozen=True)
@@ -101,17 +55,6 @@ class WarehouseState:
         except FileNotFoundError:
             return cls(None, path)
         return cls((stat.st_ino, stat.st_size, stat.st_mtime_ns), path)
-
-
-def published(lake: Lake) -> Published | None:
-    """Return what is published, or None before the first publish."""
-    return published_with_tag(lake)[0]
-
-
-def published_with_tag(lake: Lake) -> tuple[Published | None, str | None]:
-    """Return what is published, and the tag of the file that says so, for a conditional write."""
-    content, tag = lake.read_versioned(paths.PUBLISHED)
-    return (Published.from_json(content) if content is not None else None), tag
 
 
 def published_entities(counts: Iterable[EntityCounts], version: str) -> dict[str, PublishedEntity]:
@@ -136,15 +79,6 @@ def silver_code(project: Path) -> str:
             if path.is_file():
                 digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def check_files(lake: Lake, new: Published) -> None:
-    """Raise when a relation of a version has no files."""
-    for name, entity in new.entities.items():
-        if next(iter(lake.list(entity.path, recursive=True)), None) is None:
-            raise C360Error(
-                f"silver {name} has no files in {entity.path}, so nothing was published. Run again."
-            )
 
 
 def stage_warehouse(home: Home) -> WarehouseState:
@@ -217,26 +151,6 @@ def recover(home: Home, lake: Lake) -> str | None:
 def tidy(home: Home, lake: Lake, before: str) -> list[str]:
     """Remove the versions up to `before` that nobody needs, the warehouse's readers included."""
     return remove_versions(lake, _versions_shown(home.warehouse), before)
-
-
-def remove_versions(lake: Lake, shown: set[str], before: str) -> list[str]:
-    """Remove the versions up to `before` that nobody needs; return them.
-
-    Needed are the published one, the one before it, and any that are `shown` to readers: a `dbt
-    build` by hand makes versions of its own, and one that is under way is newer than `before`.
-    """
-    needed = set(shown)
-    if current := published(lake):
-        needed |= {current.version, current.previous or current.version}
-    folders = set()
-    for layer in LAYERS:
-        for file in lake.list(layer, recursive=True):
-            parts = file.split("/")
-            if len(parts) > 3 and parts[2] <= before and parts[2] not in needed:
-                folders.add("/".join(parts[:3]))
-    for folder in sorted(folders):
-        lake.delete_tree(folder)
-    return sorted({folder.split("/")[2] for folder in folders})
 
 
 def exchange_pages(home: Home) -> None:

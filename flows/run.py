@@ -12,15 +12,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from flows import progress
-from flows import publish as publishing
 from flows.dbt_run import DbtRun, Query
 from flows.home import DEFAULT_HOME, Home, project_dir
 from flows.summary import Results, Summary
 from ingest import api, landing
 from ingest.contract import load_contract
-from ingest.errors import C360Error, InputError
-from ingest.lake import Lake
-from ingest.manifest import committed_batches, new_batch_id, read_manifests
+from lake import versions
+from lake.errors import C360Error, InputError
+from lake.manifest import committed_batches, new_batch_id, read_manifests
+from lake.store import Lake
 from report import content, page
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Run(ABC):
         self.contract = load_contract(project_dir())
         self.progress = progress.current()
         self.warnings: list[str] = []
-        current = publishing.published(lake)
+        current = versions.published(lake)
         before = [*committed_batches(lake), *([current.version] if current else [])]
         self.id = new_batch_id(before)
         self._batch: landing.Batch | None = None

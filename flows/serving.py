@@ -9,7 +9,7 @@ import uvicorn
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 HOST = "127.0.0.1"
 

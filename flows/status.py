@@ -9,8 +9,10 @@ from flows.dbt_run import DbtRun
 from flows.home import Home
 from flows.summary import EntityCounts, places_of, print_counts, print_places, read_counts
 from flows.warehouse import open_warehouse
-from ingest.lake import Lake, LocalLake
-from ingest.manifest import read_manifests
+from lake import versions
+from lake.local import LocalLake
+from lake.manifest import read_manifests
+from lake.store import Lake
 from report import content, page
 
 
@@ -34,7 +36,7 @@ def print_azure_status(console: Console, home: Home) -> None:
 
 
 def _print_published(console: Console, lake: Lake, counts: list[EntityCounts]) -> None:
-    published = publishing.published(lake)
+    published = versions.published(lake)
     if published:
         console.print(
             f"[bold]Published[/] {published.version} at {published.published_at}", highlight=False
@@ -72,7 +74,7 @@ def rewrite_report(home: Home, pii: bool) -> None:
     home.prepare()
     with home.lock():
         publishing.recover(home, LocalLake(home.lake))
-        current = publishing.published(LocalLake(home.lake))
+        current = versions.published(LocalLake(home.lake))
         with open_warehouse(home) as connection:
             answers = content.read(
                 lambda sql: connection.execute(sql).fetchall(),

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from flows.home import Home
-from ingest.errors import C360Error, InputError
+from lake.errors import C360Error, InputError
 
 MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
 MEMORY_LIMIT = "2GB"  # what profiles.example.yml gives dbt

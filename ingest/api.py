@@ -21,11 +21,12 @@ from urllib.parse import urlsplit
 import simplejson
 import yaml
 
-from ingest import paths
 from ingest.contract import check_header
-from ingest.errors import ApiError, InputError
 from ingest.landing import Batch, Duplicate, Step, quarantine, read_versioned_state
-from ingest.manifest import FileRecord, utc_now
+from lake import paths
+from lake.clock import utc_now
+from lake.errors import ApiError, InputError
+from lake.manifest import FileRecord
 
 if TYPE_CHECKING:
     from requests import Response

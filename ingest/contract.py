@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from ingest.errors import InputError
+from lake.errors import InputError
 
 SOURCES = Path("models/silver/_bronze__sources.yml")
 

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from ingest import paths
 from ingest.contract import Entity, check_header, entity_for_file
-from ingest.errors import ConflictError, InputError, LakeError, QuarantinedError
-from ingest.lake import Lake
-from ingest.manifest import (
+from ingest.structure import BLOCK, Malformed, NotCsvError, check_csv
+from lake import paths
+from lake.clock import utc_now
+from lake.errors import ConflictError, InputError, LakeError, QuarantinedError
+from lake.manifest import (
     FileRecord,
     Manifest,
     committed_batches,
@@ -30,9 +31,8 @@ from ingest.manifest import (
     read_manifest,
     read_manifests,
     to_json,
-    utc_now,
 )
-from ingest.structure import BLOCK, Malformed, NotCsvError, check_csv
+from lake.store import Lake
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from flows import publish as publishing
 from flows.home import Home
-from ingest.errors import C360Error
-from ingest.lake import LocalLake
+from lake import versions
+from lake.errors import C360Error
+from lake.local import LocalLake
 from report import content, page
 from report.customers import Customers
 
@@ -49,7 +49,7 @@ def app(home: Home, *, personal_data: bool) -> FastAPI:
 
     @served.get(PAGE)
     def report() -> HTMLResponse:
-        published = publishing.published(LocalLake(home.lake))
+        published = versions.published(LocalLake(home.lake))
         with customers.warehouse() as connection:
             answers = content.read(
                 lambda sql: connection.execute(sql).fetchall(),

@@ -1,6 +1,6 @@
 {#- DuckDB: views that name the landed files. -#}
 {% macro duckdb__create_bronze_relations() %}
-    {% set manifests = lake_path('bronze/_manifests/*.json') %}
+    {% set manifests = lake_path('bronze/manifests/*.json') %}
     {% set landed = [] %}
     {% if run_query('select count(*) from glob(' ~ sql_text(manifests) ~ ')').rows[0][0] %}
         {% set landed = run_query(duckdb_landed_files_sql(manifests) ~ ' order by path').rows %}
@@ -99,7 +99,7 @@
 {#- The lines that landing set aside: files under _malformed, one JSON object a line. -#}
 {% macro duckdb_malformed_lines_sql(files) %}
     {% set paths = [] %}
-    {% set folder = lake_path('bronze/_malformed/') %}
+    {% set folder = lake_path('bronze/malformed/') %}
     {% for file in files %}
         {% do paths.append(sql_text(
             folder ~ file.entity ~ '/' ~ file._batch_id ~ '/' ~ file._source_file ~ '.jsonl'

@@ -1,6 +1,6 @@
 {#-
     Absolute path of a place in the lake: C360_LAKE, or the folder lake/ in C360_HOME (default .c360 in the project).
-    Example: lake_path('bronze/_manifests')
+    Example: lake_path('bronze/manifests')
 -#}
 {% macro lake_path(path) -%}
     {%- set lake = env_var('C360_LAKE', env_var('C360_HOME', '.c360') ~ '/lake') -%}

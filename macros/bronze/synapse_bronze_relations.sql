@@ -15,7 +15,7 @@
     {% endfor %}
     {% set manifests = [] %}
     {% for batch_id in landed | map(attribute='_batch_id') | unique %}
-        {% do manifests.append('bronze/_manifests/' ~ batch_id ~ '.json') %}
+        {% do manifests.append('bronze/manifests/' ~ batch_id ~ '.json') %}
     {% endfor %}
     {% do run_query('create or alter view bronze.landed_files as\n' ~ (
         synapse_landed_files_sql(manifests) if landed else synapse_empty_relation(
@@ -34,7 +34,7 @@
 -#}
 {% macro synapse_find_landed_files_sql() %}
 begin try
-    exec(N{{ sql_text(synapse_landed_files_sql(['bronze/_manifests/*.json']) ~ '\norder by landed_file.path') }});
+    exec(N{{ sql_text(synapse_landed_files_sql(['bronze/manifests/*.json']) ~ '\norder by landed_file.path') }});
 end try
 begin catch
     if error_number() <> 13807
@@ -192,7 +192,7 @@ cross apply openjson(landed.line) with (
     {%- set paths = [] -%}
     {%- for file in files -%}
         {%- do paths.append(
-            'bronze/_malformed/' ~ file.entity ~ '/' ~ file._batch_id ~ '/' ~ file._source_file ~ '.jsonl'
+            'bronze/malformed/' ~ file.entity ~ '/' ~ file._batch_id ~ '/' ~ file._source_file ~ '.jsonl'
         ) -%}
     {%- endfor -%}
     {%- if not paths -%}{{ return(synapse_empty_relation(['entity', 'raw_row', '_source_file', '_batch_id'])) }}{%- endif -%}

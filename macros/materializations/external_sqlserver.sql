@@ -100,11 +100,11 @@
 {%- endmacro %}
 
 
-{#- The version that silver/_published.json names, or C360_VERSION. The file is read as one field of one row. -#}
+{#- The version that silver/published.json names, or C360_VERSION. The file is read as one field of one row. -#}
 {% macro published_silver_version() -%}
     {%- set version = env_var('C360_VERSION', '') or run_query(
         "select json_value(published.document, '$.version') as version from openrowset("
-        ~ "bulk 'silver/_published.json', data_source = 'c360_lake', format = 'csv', "
+        ~ "bulk 'silver/published.json', data_source = 'c360_lake', format = 'csv', "
         ~ "fieldterminator = '0x0b', fieldquote = '0x0b', rowterminator = '0x0b'"
         ~ ') with (document nvarchar(max)) as published'
     ).rows[0][0] -%}

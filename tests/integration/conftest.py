@@ -79,11 +79,11 @@ def arrive(work: Path, batch: int, before: Path | None = None) -> Arrival:
     if before:
         shutil.copytree(before, home)
     ledger = generate(folder, transactions=6000, seed=7, dirt=0.15, batch=batch)
-    known = set((home / "lake" / "bronze" / "_manifests").glob("*.json"))
+    known = set((home / "lake" / "bronze" / "manifests").glob("*.json"))
     with serve(create_app(folder / API_FOLDER, TOKEN)) as url:
         run = run_c360("run", "--input", folder, "--api", url, "--home", home, C360_API_TOKEN=TOKEN)
     assert run.returncode == 0, run.stdout + run.stderr
-    (manifest,) = set((home / "lake" / "bronze" / "_manifests").glob("*.json")) - known
+    (manifest,) = set((home / "lake" / "bronze" / "manifests").glob("*.json")) - known
     warehouse = work / "warehouse.duckdb"  # the name is part of the views in it
     shutil.copyfile(home / "warehouse.duckdb", warehouse)
     report = shutil.copytree(home / "report", work / "report")

@@ -80,7 +80,7 @@ def landed(home: Path, batches: Sequence[str] | None = None) -> Records:
     """Return the records in bronze, of all batches or some."""
     paths = []
     for batch in state.batches(home) if batches is None else batches:
-        manifest = json.loads((home / f"lake/bronze/_manifests/{batch}.json").read_bytes())
+        manifest = json.loads((home / f"lake/bronze/manifests/{batch}.json").read_bytes())
         files = [record for record in manifest["files"] if record["format"] == "jsonl"]
         paths += [home / "lake" / record["path"] for record in files]
     return _records(paths)
@@ -96,7 +96,7 @@ def _records(paths: Sequence[Path]) -> Records:
 
 def cursors(home: Path) -> dict[str, object]:
     """Return the saved cursors."""
-    folder = home / "lake/bronze/_state"
+    folder = home / "lake/bronze/state"
     return {path.stem: json.loads(path.read_bytes())["cursor"] for path in folder.glob("*.json")}
 
 
@@ -180,8 +180,8 @@ def test_api_that_misbehaves(
     assert again.returncode == 0, again.errors
     assert landed(home) == served(later)
     now = state.bronze(home)
-    assert {name: now[name] for name in before if "_state" not in name} == {
-        name: value for name, value in before.items() if "_state" not in name
+    assert {name: now[name] for name in before if "state" not in name} == {
+        name: value for name, value in before.items() if "state" not in name
     }
 
 

@@ -19,7 +19,7 @@ from demo.generator import API_FOLDER
 from demo.sample_api import create_app, serve
 from flows.dbt_run import DbtRun
 from flows.home import Home
-from ingest.lake import open_lake
+from lake.opening import open_lake
 from tests.integration.conftest import C360, TOKEN, Arrival, run_c360
 from tests.integration.test_against_reference import GOLD, MARTS
 from tests.support.compare import difference, load, normalise

@@ -19,8 +19,8 @@ import pytest
 
 from demo.generator import API_FOLDER
 from demo.sample_api import create_app, serve
-from ingest import paths
-from ingest.adls import AdlsLake
+from lake import paths
+from lake.adls import AdlsLake
 from tests.integration.conftest import C360, TOKEN, Arrival, run_c360
 from tests.integration.test_against_reference import GOLD, KEYS, MARTS
 from tests.support.azurite import ACCOUNT, Azurite
@@ -56,7 +56,7 @@ class Platform:
 
     @property
     def published(self) -> dict:
-        """What `silver/_published.json` says."""
+        """What `silver/published.json` says."""
         return json.loads(self.lake().read_bytes(paths.PUBLISHED))
 
     def lake(self) -> AdlsLake:
@@ -183,7 +183,7 @@ def test_bronze_is_what_it_is_on_this_machine(
     lake = platform.lake()
     (batch_id,) = platform.published["batches"]
     for path in lake.list("bronze"):
-        if path.startswith(("bronze/_manifests", "bronze/_state")):
+        if path.startswith(("bronze/manifests", "bronze/state")):
             continue
         here = first.home / "lake" / path.replace(batch_id, first.batch_id)
         assert lake.read_bytes(path) == here.read_bytes(), path

@@ -55,8 +55,8 @@ from flows import azure_sql, publish
 from flows.dbt_run import DbtRun
 from flows.home import Home
 from flows.load import count_rows, load
-from ingest.errors import C360Error
-from ingest.lake import LocalLake
+from lake.errors import C360Error
+from lake.local import LocalLake
 
 gc.disable()  # looking for garbage among all that dbt keeps is a sixth of the time
 azure_sql.WAITS_SECONDS = (0.0,) * 3

@@ -226,7 +226,7 @@ def landed_names(home: Path) -> set[str]:
     """Return the names of the files that landed."""
     return {
         record["source"]
-        for path in (home / "lake/bronze/_manifests").glob("*.json")
+        for path in (home / "lake/bronze/manifests").glob("*.json")
         for record in json.loads(path.read_bytes())["files"]
         if record["outcome"] == "landed"
     }
@@ -435,7 +435,7 @@ def refused(
 @pytest.mark.parametrize("name", QUARANTINED)
 def test_file_in_quarantine(refused: Refused, name: str) -> None:
     content, reason = QUARANTINED[name]
-    (kept,) = (refused.home / "lake/bronze/_quarantine").glob(f"*/{name}")
+    (kept,) = (refused.home / "lake/bronze/quarantine").glob(f"*/{name}")
     assert kept.read_bytes() == (content.encode() if isinstance(content, str) else content)
     note = json.loads(kept.with_name(f"{name}.reason.json").read_bytes())
     assert reason in note["reason"]

@@ -19,7 +19,7 @@ def test_a_build_in_a_relative_home_gives_the_same_and_publishes_nothing(
     home = tmp_path / "home"
     shutil.copytree(first.home / "lake", home / "lake")
     shutil.copyfile(first.home / "warehouse.duckdb", home / "warehouse.duckdb")
-    published = (home / "lake" / "silver" / "_published.json").read_bytes()
+    published = (home / "lake" / "silver" / "published.json").read_bytes()
     build = subprocess.run(
         [C360.with_name("dbt"), "build", "--target-path", str(tmp_path / "target")],
         cwd=project_dir(),
@@ -36,4 +36,4 @@ def test_a_build_in_a_relative_home_gives_the_same_and_publishes_nothing(
         assert after.execute(COUNTS).fetchone() == before.execute(COUNTS).fetchone()
         views = "select sql from duckdb_views() where schema_name in ('bronze', 'silver')"
         assert all(f"'{home}/lake/" in sql for (sql,) in after.execute(views).fetchall())
-    assert (home / "lake" / "silver" / "_published.json").read_bytes() == published
+    assert (home / "lake" / "silver" / "published.json").read_bytes() == published

@@ -190,7 +190,7 @@ def test_killed_anywhere_in_publish(scene: Scene, ready: tuple[Path, str]) -> No
     [
         "os.rename publish.json",
         "os.rename warehouse.duckdb",
-        "os.rename lake/silver/_published.json",
+        "os.rename lake/silver/published.json",
     ],
 )
 def test_run_after_a_kill_in_publish(scene: Scene, ready: tuple[Path, str], change: str) -> None:

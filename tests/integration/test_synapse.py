@@ -22,11 +22,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingest import paths
 from ingest.contract import load_contract
-from ingest.lake import LocalLake
 from ingest.landing import land
-from ingest.manifest import FileRecord, Manifest, committed_batches, new_batch_id, utc_now
+from lake import paths
+from lake.clock import utc_now
+from lake.local import LocalLake
+from lake.manifest import FileRecord, Manifest, committed_batches, new_batch_id
 from tests.integration.conftest import C360, Arrival
 from tests.support.compare import difference, load
 from tests.support.render import PROJECT
@@ -184,7 +185,7 @@ def lake(second: Arrival, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bronze/agents/20990101T000000Z-ffffff/Agents.csv").write_bytes(stray)
     for batch in sorted((folder / "bronze" / "agents").iterdir())[:1]:
         (batch / "_Agents.csv").write_bytes(stray)
-    (folder / "bronze/_manifests/.tmp-0123").write_bytes(b"{")
+    (folder / "bronze/manifests/.tmp-0123").write_bytes(b"{")
     return folder
 
 

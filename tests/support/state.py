@@ -24,12 +24,12 @@ _VERSION = re.compile(r"/(silver|staging)/[^/']+/([^/']+)/[^/']+\.parquet'")
 
 def batches(home: Path) -> list[str]:
     """Return the committed batches, oldest first."""
-    return sorted(path.stem for path in (home / "lake/bronze/_manifests").glob("*.json"))
+    return sorted(path.stem for path in (home / "lake/bronze/manifests").glob("*.json"))
 
 
 def published(home: Path) -> State | None:
-    """Return what `_published.json` says, None where nothing is published."""
-    path = home / "lake/silver/_published.json"
+    """Return what `published.json` says, None where nothing is published."""
+    path = home / "lake/silver/published.json"
     return json.loads(path.read_bytes()) if path.exists() else None
 
 
@@ -164,7 +164,7 @@ def leftovers(home: Path) -> list[str]:
                 found.append(version)
     named = set()
     for batch in batches(home):
-        manifest = json.loads((home / f"lake/bronze/_manifests/{batch}.json").read_bytes())
+        manifest = json.loads((home / f"lake/bronze/manifests/{batch}.json").read_bytes())
         for record in manifest["files"]:
             if record["path"]:
                 named.add(record["path"])

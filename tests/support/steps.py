@@ -118,7 +118,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
 
     from flows.run import begun
-    from ingest.errors import C360Error
+    from lake.errors import C360Error
 
     events = Events(Path(options.home).resolve(), options.kill_at)
     try:

@@ -16,12 +16,13 @@ from azure.storage.filedatalake import (
     generate_account_sas,
 )
 
-from ingest import adls
 from ingest.contract import load_contract
-from ingest.errors import C360Error, LakeError
-from ingest.lake import LocalLake, open_lake
 from ingest.landing import land, remove_uncommitted
-from ingest.manifest import read_manifests
+from lake import adls
+from lake.errors import C360Error, LakeError
+from lake.local import LocalLake
+from lake.manifest import read_manifests
+from lake.opening import open_lake
 from tests.support.azurite import ACCOUNT, AUTH_VARIABLES
 
 CHUNK = 4 << 20
@@ -30,7 +31,7 @@ CONTRACT = load_contract(Path(__file__).parents[2])
 # A run on another machine that is killed while it writes; its lease is the shortest there is.
 KILLED = """
 import os, sys, time
-from ingest import adls
+from lake import adls
 adls._LEASE_SECONDS = 15
 lake = adls.AdlsLake(os.environ["C360_LAKE"])
 with lake.exclusive(), lake.open_write("bronze/stores/B1/Stores.csv") as file:
@@ -42,7 +43,7 @@ with lake.exclusive(), lake.open_write("bronze/stores/B1/Stores.csv") as file:
 # A stream of 96 MiB there and back, and the most memory that each took.
 STREAM = """
 import hashlib, os, tracemalloc
-from ingest.lake import open_lake
+from lake.opening import open_lake
 lake = open_lake(os.environ["C360_LAKE"])
 lake.write_bytes("warm", b"1")
 sha256, block = hashlib.sha256(), os.urandom(1 << 20)
@@ -383,7 +384,7 @@ def test_an_account_out_of_reach_is_told_in_seconds(location, monkeypatch):
 
 
 def test_without_the_extra_it_says_what_to_install(location, monkeypatch):
-    monkeypatch.delitem(sys.modules, "ingest.adls")
+    monkeypatch.delitem(sys.modules, "lake.adls")
     monkeypatch.setitem(sys.modules, "azure.core", None)
     with pytest.raises(C360Error, match=r"pip install 'customer-360\[azure\]'"):
         open_lake(location)
@@ -391,7 +392,7 @@ def test_without_the_extra_it_says_what_to_install(location, monkeypatch):
 
 def test_a_local_lake_needs_nothing_of_azure(tmp_path):
     code = (
-        "import sys; from ingest.lake import open_lake; from ingest import api, landing; "
+        "import sys; from lake.opening import open_lake; from ingest import api, landing; "
         f"open_lake({str(tmp_path)!r}); "
         "print([name for name in sys.modules if name.startswith('azure')])"
     )
@@ -420,7 +421,7 @@ def test_what_lands_is_the_same_as_in_a_local_lake(lake, tmp_path):
             {
                 path.replace(batch, "BATCH"): hashlib.sha256(each.read_bytes(path)).hexdigest()
                 for path in each.list("")
-                if not path.startswith("bronze/_manifests/")
+                if not path.startswith("bronze/manifests/")
             }
         )
         [manifest] = read_manifests(each)

@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ingest import api, paths
+from ingest import api
 from ingest.api import Incremental, Pages, Source, land_api, load_sources
 from ingest.contract import load_contract
-from ingest.errors import ApiError, ConflictError, InputError
-from ingest.lake import LocalLake
 from ingest.landing import Batch, commit, land_files, read_state, remove_uncommitted
-from ingest.manifest import Manifest, committed_batches, read_manifest
+from lake import paths
+from lake.errors import ApiError, ConflictError, InputError
+from lake.local import LocalLake
+from lake.manifest import Manifest, committed_batches, read_manifest
 
 CONTRACT = load_contract(Path(__file__).parents[2])
 SOURCE = Source(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flows import azure_sql
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 HOST = "shop.database.windows.net"
 

@@ -12,11 +12,12 @@ import pytest
 
 from flows import azure_run
 from flows.azure_run import AzureRun, check_settings
-from flows.publish import Published, published_entities, silver_code
+from flows.publish import published_entities, silver_code
 from flows.summary import EntityCounts, ask
-from ingest.errors import C360Error
-from ingest.lake import LocalLake
-from ingest.manifest import FileRecord, Manifest, committed_batches
+from lake.errors import C360Error
+from lake.local import LocalLake
+from lake.manifest import FileRecord, Manifest, committed_batches
+from lake.versions import Published
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from flows import cli
 from flows.home import Home
 from flows.summary import Results, Summary
-from ingest.errors import C360Error, QuarantinedError
+from lake.errors import C360Error, QuarantinedError
 
 START_SERVER = """
 import os, signal
@@ -213,7 +213,7 @@ def test_demo_does_not_mix_its_data_with_other_data(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    manifests = Home.at(tmp_path).lake / "bronze" / "_manifests"
+    manifests = Home.at(tmp_path).lake / "bronze" / "manifests"
     manifests.mkdir(parents=True)
     (manifests / "20260101T000000Z-aaaaaa.json").write_text("{}")
     assert call(monkeypatch, "demo", "--home", tmp_path) == 1
@@ -229,7 +229,7 @@ def test_demo_does_not_mix_two_demos(
 ) -> None:
     demo = ["demo", "--transactions", 200, "--home", tmp_path]
     assert call(monkeypatch, *demo) == 0
-    manifests = Home.at(tmp_path).lake / "bronze" / "_manifests"
+    manifests = Home.at(tmp_path).lake / "bronze" / "manifests"
     manifests.mkdir(parents=True)
     (manifests / "20260101T000000Z-aaaaaa.json").write_text("{}")
     assert call(monkeypatch, *demo) == 0

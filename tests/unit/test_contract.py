@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.contract import Entity, check_header, entity_for_file, load_contract
-from ingest.errors import InputError
+from lake.errors import InputError
 
 PROJECT = Path(__file__).parents[2]
 CONTRACT = load_contract(PROJECT)

@@ -13,7 +13,7 @@ import pytest
 
 from flows.dbt_run import DbtRun
 from flows.home import Home
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 PROFILE = """
 tiny:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from demo.complete_journey import convert
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 TRANSACTIONS = """
     from (values

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRunPolicy
 from flows import flow
 from flows.home import Home
 from flows.summary import Results, Summary
-from ingest.errors import ApiError, C360Error, ConflictError, LakeError, QuarantinedError
+from lake.errors import ApiError, C360Error, ConflictError, LakeError, QuarantinedError
 
 
 @pytest.mark.parametrize(

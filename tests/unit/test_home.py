@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.home import Home, project_dir
-from ingest.errors import C360Error
+from lake.errors import C360Error
 
 HOLD = """
 import sys

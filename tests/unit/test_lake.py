@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.errors import C360Error, ConflictError, LakeError
-from ingest.lake import LocalLake, open_lake
+from lake.errors import C360Error, ConflictError, LakeError
+from lake.local import LocalLake
+from lake.opening import open_lake
 
 KINDS = ["local", "adls"]
 if LIVE := os.environ.get("C360_LIVE_LAKE"):

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest import api, landing, paths
+from ingest import api, landing
 from ingest.contract import Entity, load_contract
-from ingest.errors import InputError, LakeError, QuarantinedError
-from ingest.lake import LocalLake
 from ingest.landing import Batch, commit, land, land_files, remove_uncommitted
-from ingest.manifest import read_manifest
+from lake import paths
+from lake.errors import InputError, LakeError, QuarantinedError
+from lake.local import LocalLake
+from lake.manifest import read_manifest
 
 STORES = b"StoreID,Location,Manager,OpenHours\n"
 STORE = b"1,Oslo,Ann,9-17\n"
@@ -104,8 +105,8 @@ def test_malformed_lines_are_kept_beside_the_good_ones(lake, inbox):
     del stored[paths.manifest(result.batch_id)]
     assert stored == {
         f"bronze/stores/{result.batch_id}/Stores.csv": content.replace(b"2,Bergen\n", b""),
-        f"bronze/_originals/stores/{result.batch_id}/Stores.csv": content,
-        f"bronze/_malformed/stores/{result.batch_id}/Stores.csv.jsonl": (
+        f"bronze/originals/stores/{result.batch_id}/Stores.csv": content,
+        f"bronze/malformed/stores/{result.batch_id}/Stores.csv.jsonl": (
             b'{"number": 3, "text": "2,Bergen", "error": "2 fields where the header has 4"}\n'
         ),
     }
@@ -121,7 +122,7 @@ def test_gzip_lands_byte_for_byte_when_clean_and_repacked_when_not(lake, inbox):
     folder = f"bronze/stores/{result.batch_id}"
     assert lake.read_bytes(f"{folder}/Stores_1.csv.gz") == clean
     assert gzip.decompress(lake.read_bytes(f"{folder}/Stores_2.csv.gz")) == STORES + STORE
-    assert tree(lake)[f"bronze/_originals/stores/{result.batch_id}/Stores_2.csv.gz"] == broken
+    assert tree(lake)[f"bronze/originals/stores/{result.batch_id}/Stores_2.csv.gz"] == broken
     assert [(r.rows, r.malformed_rows, r.bytes) for r in result.records] == [
         (1, 0, len(clean)),
         (1, 1, len(broken)),
@@ -178,7 +179,7 @@ def test_a_file_that_fails_late_leaves_nothing_half_landed(lake, inbox):
     (inbox / "Stores.csv").write_bytes(content)
     with pytest.raises(QuarantinedError, match="line 200003"):
         land(lake, CONTRACT, inbox)
-    assert [p.split("/")[1] for p in tree(lake)] == ["_manifests", "_quarantine", "_quarantine"]
+    assert [p.split("/")[1] for p in tree(lake)] == ["manifests", "quarantine", "quarantine"]
 
 
 def test_the_same_bytes_land_once(lake, inbox):

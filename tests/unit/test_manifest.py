@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest import paths
-from ingest.errors import LakeError
-from ingest.lake import LocalLake
-from ingest.manifest import (
+from lake import paths
+from lake.errors import LakeError
+from lake.local import LocalLake
+from lake.manifest import (
     FileRecord,
     Manifest,
     committed_batches,

@@ -2,19 +2,19 @@
 
 import pytest
 
-from ingest import paths
+from lake import paths
 
 
 def test_the_layout():
     assert paths.landed("customers", "B", "c.csv") == "bronze/customers/B/c.csv"
-    assert paths.manifest("B") == "bronze/_manifests/B.json"
-    assert paths.quarantined("B", "c.csv") == "bronze/_quarantine/B/c.csv"
-    assert paths.quarantine_reason("B", "c.csv") == "bronze/_quarantine/B/c.csv.reason.json"
-    assert paths.original("customers", "B", "c.csv") == "bronze/_originals/customers/B/c.csv"
-    assert paths.malformed("customers", "B", "c.csv") == "bronze/_malformed/customers/B/c.csv.jsonl"
-    assert paths.state("orders") == "bronze/_state/orders.json"
+    assert paths.manifest("B") == "bronze/manifests/B.json"
+    assert paths.quarantined("B", "c.csv") == "bronze/quarantine/B/c.csv"
+    assert paths.quarantine_reason("B", "c.csv") == "bronze/quarantine/B/c.csv.reason.json"
+    assert paths.original("customers", "B", "c.csv") == "bronze/originals/customers/B/c.csv"
+    assert paths.malformed("customers", "B", "c.csv") == "bronze/malformed/customers/B/c.csv.jsonl"
+    assert paths.state("orders") == "bronze/state/orders.json"
     assert paths.silver_version("customers", "V") == "silver/customers/V"
-    assert paths.PUBLISHED == "silver/_published.json"
+    assert paths.PUBLISHED == "silver/published.json"
 
 
 def test_batch_folders_are_found_wherever_a_batch_has_files():
@@ -29,9 +29,9 @@ def test_batch_folders_are_found_wherever_a_batch_has_files():
     ]
     assert list(paths.batch_folders(iter(listed))) == [
         ("bronze/customers/B1", "B1"),
-        ("bronze/_originals/customers/B2", "B2"),
-        ("bronze/_malformed/stores/B3", "B3"),
-        ("bronze/_quarantine/B4", "B4"),
+        ("bronze/originals/customers/B2", "B2"),
+        ("bronze/malformed/stores/B3", "B3"),
+        ("bronze/quarantine/B4", "B4"),
     ]
 
 

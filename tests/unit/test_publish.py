@@ -11,9 +11,10 @@ import pytest
 
 from flows import publish as publishing
 from flows.home import Home
-from flows.publish import Published, PublishedEntity
-from ingest.errors import C360Error
-from ingest.lake import LocalLake
+from lake import versions
+from lake.errors import C360Error
+from lake.local import LocalLake
+from lake.versions import Published, PublishedEntity
 
 V1, V2, V3 = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb", "20260103T000000Z-cccccc"
 
@@ -63,7 +64,7 @@ def build(home: Home, version: str) -> publishing.WarehouseState:
 
 def publish_build(home: Home, version: str, copied: publishing.WarehouseState) -> None:
     lake = LocalLake(home.lake)
-    current = publishing.published(lake)
+    current = versions.published(lake)
     new = Published(
         version,
         "2026-01-02T00:00:00Z",
@@ -109,7 +110,7 @@ def first(home: Home) -> Home:
 
 def test_publish_shows_the_version_everywhere(home: Home) -> None:
     run(home, V1)
-    published = publishing.published(LocalLake(home.lake))
+    published = versions.published(LocalLake(home.lake))
     assert published
     assert published.version == V1
     assert published.entities["customers"] == PublishedEntity(f"silver/customers/{V1}", 1)
@@ -268,7 +269,7 @@ def test_a_kill_anywhere_leaves_one_version_and_the_next_run_completes_it(
             lake = LocalLake(first.lake)
             publishing.recover(first, lake)
             publishing.tidy(first, lake, before=V3)
-            published = publishing.published(lake)
+            published = versions.published(lake)
             assert published
             assert seen(first) == {published.version}
             assert not begun or published.version == V2

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from flows.home import Home
-from ingest.errors import C360Error, InputError
+from lake.errors import C360Error, InputError
 from report.content import CUSTOMER_COLUMNS
 from report.customers import Customers
 

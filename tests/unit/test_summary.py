@@ -26,7 +26,7 @@ from flows.summary import (
     read_results,
     shown,
 )
-from ingest.errors import InputError
+from lake.errors import InputError
 
 MARTS = """
 create schema silver;

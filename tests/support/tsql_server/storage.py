@@ -11,7 +11,9 @@ import re
 import shutil
 from pathlib import Path
 
-from ingest.lake import Lake, LocalLake, open_lake
+from lake.local import LocalLake
+from lake.opening import open_lake
+from lake.store import Lake
 
 
 class Storage:

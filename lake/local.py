@@ -1,4 +1,4 @@
-"""The lake: a tree of files that appear whole or not at all, local or in the cloud."""
+"""The lake in a local folder."""
 
 import fcntl
 import hashlib
@@ -8,101 +8,11 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Protocol, cast
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
-from ingest.errors import C360Error, ConflictError, LakeError
-
-TEMPORARY = ".tmp-"
-ANY_VERSION = "*"  # no file has it: versions are hashes or ETags
-
-
-class Lake(Protocol):
-    """What every store of the lake can do; paths are relative, with `/`.
-
-    A write becomes visible under its name only when it is complete and durable. Until then it
-    stands under a temporary name, which `list` never shows. Every failure is a `LakeError`.
-    """
-
-    def exists(self, path: str) -> bool:
-        """Tell whether a file stands there."""
-
-    def read_bytes(self, path: str) -> bytes:
-        """Return a whole (small) file."""
-
-    def open_read(self, path: str) -> BinaryIO:
-        """Open a file to read it as a stream."""
-
-    def open_write(self, path: str) -> AbstractContextManager[BinaryIO]:
-        """Write a file as a stream: there when the block ends well, gone when it raises."""
-
-    def read_versioned(self, path: str) -> tuple[bytes | None, str | None]:
-        """Return a whole (small) file and its version; None and None when it isn't there."""
-
-    def write_bytes(self, path: str, data: bytes, expected: str | None = ANY_VERSION) -> None:
-        """Write a whole (small) file.
-
-        With `expected`, a version from `read_versioned` (None: there was no such file), it is
-        written only if that version still stands there: of several writers that expect the same
-        one wins, and the others get a `ConflictError`. It is none when the very same bytes stand
-        there: so a write whose outcome is unknown can be repeated.
-        """
-
-    def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
-        """Yield the files of a folder, sorted; none when there is no such folder."""
-
-    def move(self, src: str, dst: str) -> None:
-        """Give a file its new name, replacing what stood there, in one step."""
-
-    def delete(self, path: str) -> None:
-        """Delete a file; no complaint when it isn't there."""
-
-    def delete_tree(self, prefix: str) -> None:
-        """Delete a folder with all that is in it; no complaint when it isn't there."""
-
-    def remove_temporaries(self, prefix: str) -> None:
-        """Delete what writers that were killed left behind under a folder."""
-
-    def uri(self, path: str) -> str:
-        """Return the name under which an engine opens the path."""
-
-    def exclusive(self) -> AbstractContextManager[None]:
-        """Keep other machines' runs out of the lake while the block runs.
-
-        Raises a `LakeError` when another run is in. From the moment that the exclusive use is
-        lost, all that would change the lake raises a `LakeError` too.
-        """
-
-    def check_exclusive(self) -> None:
-        """Raise a `LakeError` when the exclusive use is lost; nothing where none was taken.
-
-        To be asked before a change that isn't one of the lake.
-        """
-
-
-def open_lake(location: str | Path) -> Lake:
-    """Return the lake in a folder, or in the container that an `abfss://` URL names."""
-    if "://" not in str(location):
-        return LocalLake(Path(location))
-    try:
-        # Azure's packages are an extra, and take a second to import.
-        from ingest.adls import AdlsLake
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("azure"):
-            raise
-        raise C360Error(
-            f"The lake {location} is in Azure, and the packages for that aren't installed. "
-            "Run: pip install 'customer-360[azure]'"
-        ) from error
-    return AdlsLake(str(location))
-
-
-def checked(path: str) -> PurePosixPath:
-    """Return a path as the lake's; raise when it leads out of it."""
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts:
-        raise LakeError(f"{path} is not a path inside the lake.")
-    return pure
+from lake.errors import ConflictError, LakeError
+from lake.store import ANY_VERSION, TEMPORARY, checked
 
 
 class _Writer(io.FileIO):

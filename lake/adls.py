@@ -7,7 +7,7 @@ What the guarantees of `Lake` rest on there, by the service's REST documentation
 - A conditional write is that rename with a condition on its destination (`If-Match` with the ETag
   that was read, `If-None-Match: *` for a file that must not be there): the service checks and
   renames in one step. A condition on the upload would leave the name half-written meanwhile.
-- Exclusive use is a lease on the file `_run.lock`: it is renewed while the run works, and ends by
+- Exclusive use is a lease on the file `run.lock`: it is renewed while the run works, and ends by
   itself a minute after a run that was killed.
 
 A request that fails in passing is repeated by Azure's own client. Where its first answer got lost,
@@ -49,14 +49,15 @@ from azure.storage.filedatalake import (
     FileSystemClient,
 )
 
-from ingest.errors import C360Error, ConflictError, LakeError
-from ingest.lake import ANY_VERSION, TEMPORARY, checked
-from ingest.manifest import utc_now
+from lake import paths
+from lake.clock import utc_now
+from lake.errors import C360Error, ConflictError, LakeError
+from lake.store import ANY_VERSION, TEMPORARY, checked
 
 log = logging.getLogger(__name__)
 
 ENDPOINT_VARIABLE = "C360_LAKE_ENDPOINT"
-LOCK = "_run.lock"
+
 
 # A file that is being written takes up to six chunks of memory, however large it gets: four on
 # their way, the one that is being filled, and its copy when it is handed over.
@@ -244,8 +245,8 @@ class AdlsLake:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other runs out of the lake while the block runs, by a lease."""
-        with self._failure("write", LOCK):
-            lease = _Lease(self._file(LOCK), self.uri(""))
+        with self._failure("write", paths.LOCK):
+            lease = _Lease(self._file(paths.LOCK), self.uri(""))
         self._lease = lease
         try:
             yield
@@ -256,7 +257,7 @@ class AdlsLake:
     def check_exclusive(self) -> None:
         """Raise a `LakeError` when the exclusive use is lost; nothing where none was taken."""
         if self._lease:
-            with self._failure("write", LOCK):
+            with self._failure("write", paths.LOCK):
                 self._lease.renew()
 
     def _name(self, path: str) -> str:

@@ -3,17 +3,23 @@
 All paths are relative to the lake's root, with `/` on every system.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 
 BRONZE = "bronze"
-MANIFESTS = f"{BRONZE}/_manifests"
-QUARANTINE = f"{BRONZE}/_quarantine"
-ORIGINALS = f"{BRONZE}/_originals"
-MALFORMED = f"{BRONZE}/_malformed"
-STATE = f"{BRONZE}/_state"
+MANIFESTS = f"{BRONZE}/manifests"
+RETRACTED = f"{MANIFESTS}/retracted"
+ROWS = f"{BRONZE}/rows"
+QUARANTINE = f"{BRONZE}/quarantine"
+MALFORMED = f"{BRONZE}/malformed"
+STATE = f"{BRONZE}/state"
 SILVER = "silver"
-PUBLISHED = f"{SILVER}/_published.json"
+PUBLISHED = f"{SILVER}/published.json"
+LOCK = "run.lock"
+
+LONGEST_NAME = 180
+"""Bytes of a file's name in the lake; most file systems allow 255, and endings are added to it."""
 
 
 def manifest(batch_id: str) -> str:
@@ -21,14 +27,19 @@ def manifest(batch_id: str) -> str:
     return f"{MANIFESTS}/{batch_id}.json"
 
 
+def retracted_manifest(batch_id: str) -> str:
+    """Return the path of the manifest of a batch that was taken back."""
+    return f"{RETRACTED}/{batch_id}.json"
+
+
 def landed(entity: str, batch_id: str, name: str) -> str:
-    """Return the path of a landed file."""
+    """Return the path of a landed file, as it was received."""
     return f"{BRONZE}/{entity}/{batch_id}/{name}"
 
 
-def original(entity: str, batch_id: str, name: str) -> str:
-    """Return the path of the untouched original of a file that could not land as it was."""
-    return f"{ORIGINALS}/{entity}/{batch_id}/{name}"
+def rows(entity: str, batch_id: str, name: str) -> str:
+    """Return the path of a landed file's rows, as they were read."""
+    return f"{ROWS}/{entity}/{batch_id}/{name}.parquet"
 
 
 def malformed(entity: str, batch_id: str, name: str) -> str:
@@ -57,7 +68,7 @@ def silver_version(entity: str, version: str) -> str:
 
 
 _BATCH_FOLDER = re.compile(
-    rf"({BRONZE}/(?:_quarantine|(?:(?:_originals|_malformed)/)?[^_/][^/]*)/([^_/][^/]*))/"
+    rf"({BRONZE}/(?:quarantine|(?:rows|malformed)/[^/]+|(?!manifests/|state/)[^/]+)/([^/]+))/"
 )
 
 
@@ -74,8 +85,17 @@ def batch_folders(files: Iterator[str]) -> Iterator[tuple[str, str]]:
 def safe_name(name: str) -> str:
     """Return a file name that no engine takes for a pattern and no URL has to escape.
 
-    >>> safe_name("Customers [new] (1).CSV.GZ")
-    'Customers__new___1_.csv.gz'
+    A name below a folder has the folder's name in it; one that is too long for a file system is
+    cut, and a hash of all of it keeps it apart from others.
+
+    >>> safe_name("2024/05/Customers [new] (1).CSV.GZ")
+    '2024_05_Customers__new___1_.csv.gz'
     """
-    stem, suffix = re.fullmatch(r"(.*?)((?:\.csv|\.jsonl)?(?:\.gz)?)", name, re.I | re.S).groups()  # type: ignore[union-attr]
-    return re.sub(r"[^\w.-]", "_", stem) + suffix.lower()
+    match = re.fullmatch(r"(.*?)((?:\.[a-z]{2,8})?(?:\.(?:gz|zip))?)", name, re.I | re.S)
+    assert match  # it matches everything
+    stem, suffix = re.sub(r"[^\w.-]", "_", match[1]).lstrip("._") or "file", match[2].lower()
+    if len((stem + suffix).encode()) > LONGEST_NAME:
+        mark = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+        room = LONGEST_NAME - len(suffix) - len(mark) - 1
+        stem = f"{stem.encode()[:room].decode(errors='ignore')}-{mark}"
+    return stem + suffix

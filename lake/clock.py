@@ -1,0 +1,8 @@
+"""The time, as the lake writes it."""
+
+from datetime import UTC, datetime
+
+
+def utc_now() -> str:
+    """Return the present time as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
