@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,11 +15,18 @@ SOURCES = Path("models/silver/_bronze__sources.yml")
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of record: how its files are called and the columns that they must have."""
+    """One kind of record: how its files are called and the columns that they must have.
+
+    `key` names the columns that tell its records apart, `numbers` and `times` those whose values
+    are written in the forms that a source can declare.
+    """
 
     name: str
     file_prefix: str
     columns: tuple[str, ...]
+    key: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,7 @@ def load_contract(project_dir: Path) -> dict[str, Entity]:
     try:
         declared = yaml.safe_load(path.read_text(encoding="utf-8"))
         tables = next(s["tables"] for s in declared["sources"] if s["name"] == "bronze")
-        entities = [
-            Entity(
-                table["name"],
-                table["meta"]["file_prefix"],
-                tuple(column["name"] for column in table["columns"]),
-            )
-            for table in tables
-        ]
+        entities = [_entity(table) for table in tables]
     except OSError as error:
         raise InputError(f"Cannot read the column contract {path}: {error.strerror}.") from error
     except (yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
@@ -52,6 +53,18 @@ def load_contract(project_dir: Path) -> dict[str, Entity]:
             "and columns."
         ) from error
     return {entity.name: entity for entity in entities}
+
+
+def _entity(table: Mapping[str, Any]) -> Entity:
+    columns = {column["name"]: column.get("meta") or {} for column in table["columns"]}
+    return Entity(
+        table["name"],
+        table["meta"]["file_prefix"],
+        tuple(columns),
+        key=tuple(name for name, meta in columns.items() if meta.get("key")),
+        numbers=tuple(name for name, meta in columns.items() if meta.get("form") == "number"),
+        times=tuple(name for name, meta in columns.items() if meta.get("form") == "time"),
+    )
 
 
 def entity_for_file(contract: Mapping[str, Entity], name: str) -> Entity | None:

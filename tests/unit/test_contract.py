@@ -24,7 +24,7 @@ def test_the_contract_is_that_of_the_dbt_sources():
         "loyalty_transactions",
     }
     assert CONTRACT["stores"] == Entity(
-        "stores", "Stores", ("StoreID", "Location", "Manager", "OpenHours")
+        "stores", "Stores", ("StoreID", "Location", "Manager", "OpenHours"), key=("StoreID",)
     )
 
 
