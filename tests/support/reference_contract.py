@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,13 @@ SEED_COLUMNS = {
     "tier_level": ("loyalty_tiers.csv", "tier_level"),
     "resolution_status": ("resolution_statuses.csv", "resolution_status"),
 }
+
+HEADER_BLANKS = " \t\r\n\u00a0\u200b\ufeff_-"
+_READ = re.compile(r"\.((csv|tsv|txt)(\.gz|\.zip)?|zip|jsonl|parquet|xlsx)$")
+_LEFT_ALONE = re.compile(
+    r"(?<![a-z])"
+    r"(deleted|removed|erased|unsubscribed|archive|backup|old|test|sample|template)(?![a-z])"
+)
 
 
 @dataclass(frozen=True)
@@ -185,12 +193,20 @@ ENTITIES: dict[str, Entity] = {
 
 
 def entity_for_file(name: str) -> Entity | None:
-    """Return the entity that a CSV file belongs to by its name: the longest prefix wins."""
+    """Return the entity that a file belongs to by its name, without its folder."""
     lowered = name.lower()
-    if not lowered.endswith((".csv", ".csv.gz")):
+    if not _READ.search(lowered) or _LEFT_ALONE.search(lowered):
         return None
-    matching = [e for e in ENTITIES.values() if lowered.startswith(e.file_prefix.lower())]
-    return max(matching, key=lambda entity: len(entity.file_prefix), default=None)
+    for entity in ENTITIES.values():
+        for begin in (entity.file_prefix.lower(), entity.name):
+            if lowered.startswith(begin) and not lowered[len(begin)].isalpha():
+                return entity
+    return None
+
+
+def spelled(header: str) -> str:
+    """Return a header without what its spelling may differ in."""
+    return "".join(character for character in header.lower() if character not in HEADER_BLANKS)
 
 
 def read_enumerations(seeds: Path = SEEDS) -> dict[str, list[str]]:

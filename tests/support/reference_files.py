@@ -1,29 +1,47 @@
-"""What lands from a file: rows of text and lines set aside; or the file is quarantined."""
+"""What lands from a file: rows of text and lines set aside; or the file is quarantined.
+
+CSV and JSON lines, plain, in gzip or in ZIP. Workbooks and Parquet files have cells of their own
+and need no second reading: a test that writes one knows what is in it.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import re
+import unicodedata
+import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from .reference_contract import ENTITIES, Entity, Row, entity_for_file
+from .reference_contract import ENTITIES, Entity, Row, entity_for_file, spelled
 
 RawRow = dict[str, str | None]
+Found = tuple[int, str, list[str] | None]  # number, first line and fields of a record, if it is one
 
 LONGEST_RECORD = 1024 * 1024  # bytes, its line end not counted
 TRIMMED = " \t\r\n\u00a0"
+MARKS = (  # zero-width and direction marks
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+_BLANKS = TRIMMED + "\u3000"
+_MARKED_END = re.compile(  # with the blanks around a mark
+    rf"^[{_BLANKS}]*[{MARKS}][{MARKS}{_BLANKS}]*|[{_BLANKS}]*[{MARKS}][{MARKS}{_BLANKS}]*\Z"
+)
+DELIMITERS = ",;\t|"
+API_ORDER = "UpdatedAt"  # the field that tells which of an API's records is newer
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to land: CSV (also .gz) by its name, or JSON lines of API records of an entity."""
+    """A file to land, of an entity by its name; or JSON lines of an API's records of an entity."""
 
     path: Path
     entity: str | None = None  # None: by the file's name
@@ -39,9 +57,21 @@ class Batch:
 
     @staticmethod
     def of_folder(batch_id: str, folder: Path) -> Batch:
-        """Make a batch of the files in a folder whose name belongs to an entity."""
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-        return Batch(batch_id, [InputFile(path) for path in files if entity_for_file(path.name)])
+        """Make a batch of the files in a folder, and in its folders, that belong to an entity."""
+        files = [
+            InputFile(path, source_file=path.relative_to(folder).as_posix().replace("/", "_"))
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and entity_for_file(path.name)
+        ]
+        return Batch(batch_id, files)
+
+    @property
+    def arrived(self) -> datetime:
+        """When it arrived, by its id; whenever it likes, when the id doesn't say."""
+        try:
+            return datetime.strptime(self.batch_id[:16], "%Y%m%dT%H%M%SZ")
+        except ValueError:
+            return datetime.max
 
 
 @dataclass
@@ -52,6 +82,7 @@ class LandedFile:
     source_file: str
     batch_id: str
     rows: list[RawRow]
+    as_of: list[datetime]  # of each row
     malformed: list[Row] = field(default_factory=list)
 
 
@@ -69,149 +100,261 @@ class Unusable(Exception):
 
 
 def land(batches: Sequence[Batch]) -> tuple[list[LandedFile], list[QuarantinedFile]]:
-    """Land the batches in the order of their ids; a CSV file's bytes land once for an entity."""
+    """Land the batches in the order of their ids; what the lake knows already does not land."""
     landed: list[LandedFile] = []
     quarantined: list[QuarantinedFile] = []
-    known: set[tuple[str, str]] = set()
+    newest: dict[tuple[str, str], str] = {}  # hash by entity and name; by entity and ""
+    newest_as_of: dict[tuple[str, str], datetime] = {}
     for batch in sorted(batches, key=lambda batch: batch.batch_id):
         for file in batch.files:
             entity = ENTITIES[file.entity] if file.entity else entity_for_file(file.path.name)
             if entity is None:
                 continue
-            name = file.source_file or file.path.name
+            source_file = file.source_file or file.path.name
             content = file.path.read_bytes()
-            is_json = file.path.name.lower().endswith(".jsonl")
-            identity = (entity.name, hashlib.sha256(content).hexdigest())
-            if not is_json and identity in known:
+            digest = hashlib.sha256(content).hexdigest()
+            places = [(entity.name, source_file), (entity.name, "")]
+            if file.entity is None and digest in [newest.get(place) for place in places]:
                 continue
-            malformed: list[Row] = []
             try:
-                if is_json:
-                    rows = _json_rows(entity, content)
-                else:
-                    rows, malformed = _csv_rows(entity, _decompressed(file.path, content))
+                records, malformed = read(entity, file.path.name, content)
             except Unusable as error:
-                quarantined.append(QuarantinedFile(batch.batch_id, file.path.name, str(error)))
+                quarantined.append(QuarantinedFile(batch.batch_id, source_file, str(error)))
                 continue
-            known.add(identity)
-            landed.append(LandedFile(entity, name, batch.batch_id, rows, malformed))
+            as_of = file_as_of(file.path, batch.arrived, newest_as_of.get(places[0]))
+            if file.entity is None:
+                newest.update(dict.fromkeys(places, digest))
+                newest_as_of[places[0]] = as_of
+            landed.append(
+                LandedFile(
+                    entity,
+                    source_file,
+                    batch.batch_id,
+                    [
+                        {c.source: record.get(c.source) for c in entity.columns}
+                        for record in records
+                    ],
+                    [_record_as_of(record, as_of) if file.entity else as_of for record in records],
+                    malformed,
+                )
+            )
     return landed, quarantined
 
 
-def _decompressed(path: Path, content: bytes) -> bytes:
-    if not path.name.lower().endswith(".gz"):
-        return content
+def read(entity: Entity, name: str, content: bytes) -> tuple[list[RawRow], list[Row]]:
+    """Read a file as its name has it: its rows, and the lines that were set aside."""
+    content, lowered = _unpacked(name.lower(), content)
+    if lowered.endswith(".jsonl"):
+        return _json_rows(entity, content), []
+    rows, malformed = _csv_rows(entity, _text(content))
+    return rows, malformed
+
+
+# --- When a row holds --------------------------------------------------------------------------
+
+_DAY = re.compile(r"(?<!\d)(\d{4})(-?)(\d{2})\2(\d{2})(?!\d)")
+_MONTH = re.compile(r"(?<!\d)(\d{4})-(\d{2})(?![-\d])")
+
+
+def file_as_of(path: Path, arrived: datetime, before: datetime | None) -> datetime:
+    """Return when a file's rows hold: `before` is that of the landing before it under its name."""
+    if day := _named_day(path.name):
+        return min(datetime.combine(day, time.max), arrived)
+    modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
+    return max(modified, before or modified)
+
+
+def _named_day(name: str) -> datetime | None:
+    for match in _DAY.finditer(name):
+        try:
+            return datetime(int(match[1]), int(match[3]), int(match[4]))
+        except ValueError:  # eight digits that are no day
+            pass
+    for match in _MONTH.finditer(name):
+        try:
+            within = datetime(int(match[1]), int(match[2]), 28)
+        except ValueError:
+            continue
+        return (within + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return None
+
+
+def _record_as_of(record: RawRow, pulled: datetime) -> datetime:
     try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise Unusable("unreadable gzip") from error
+        changed = datetime.fromisoformat(record.get(API_ORDER) or "")
+    except ValueError:
+        return pulled
+    return changed.astimezone(UTC).replace(tzinfo=None) if changed.tzinfo else changed
+
+
+# --- Bytes -------------------------------------------------------------------------------------
+
+
+def _unpacked(name: str, content: bytes) -> tuple[bytes, str]:
+    """Take a file out of its gzip or ZIP file."""
+    try:
+        if name.endswith(".gz"):
+            return gzip.decompress(content), name.removesuffix(".gz")
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                inside = [each for each in packed.namelist() if not each.endswith("/")]
+                if len(inside) != 1:
+                    raise Unusable(f"{len(inside)} files in one ZIP file")
+                return packed.read(inside[0]), inside[0].lower()
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise Unusable("unreadable gzip or ZIP file") from error
+    return content, name
+
+
+def _text(content: bytes) -> str:
+    if not content:
+        raise Unusable("zero bytes")
+    has_mark = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return content.decode("utf-16" if has_mark else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unusable("unknown encoding") from error
+
+
+def cleaned(value: str) -> str:
+    """Return a value as the rows hold it: NFC, without marks at its ends, out of Excel's `=""`."""
+    value = unicodedata.normalize("NFC", value)
+    if formula := re.fullmatch(r'="([^"]*)"', value):
+        value = formula[1]
+    return _MARKED_END.sub("", value)
 
 
 # --- CSV ---------------------------------------------------------------------------------------
 
-_QUOTED = re.compile(rb'"([^"]*+(?:""[^"]*+)*+)"')
-_PLAIN = re.compile(rb"[^,\r\n]*+")
 
+@dataclass(frozen=True)
+class Dialect:
+    """How a text is divided into lines and fields."""
 
-def _record(content: bytes, start: int) -> tuple[list[str], int] | None:
-    """Read the record at `start`: its fields and where the next begins; None if unplaceable."""
-    end = min(len(content), start + LONGEST_RECORD + 1)  # one more byte tells that it is too long
-    fields: list[str] = []
-    at = start
-    while True:
-        if quoted := _QUOTED.match(content, at, end):
-            fields.append(quoted[1].replace(b'""', b'"').decode())
-            at = quoted.end()
-        elif content.startswith(b'"', at):
-            return None  # never closed
-        else:
-            plain = _PLAIN.match(content, at, end)
-            assert plain is not None
-            if plain.end() - start > LONGEST_RECORD:
+    delimiter: str
+    line_end: str  # a regular expression
+
+    def record(self, text: str, start: int) -> tuple[list[str], int] | None:
+        """Read the record at `start`: its fields and where the next begins; None if unplaceable."""
+        quoted_field = re.compile(r'"([^"\0]*+(?:""[^"\0]*+)*+)"( *+)')
+        plain_field = re.compile(rf"[^{re.escape(self.delimiter)}\r\n\0]*+")
+        line_end = re.compile(self.line_end)
+        limit = min(len(text), start + LONGEST_RECORD + 1)  # one more tells that it is too long
+        fields: list[str] = []
+        at = start
+        while True:
+            if quoted := quoted_field.match(text, at, limit):
+                fields.append(quoted[1].replace('""', '"') + quoted[2])
+                at = quoted.end()
+            elif text.startswith('"', at):
+                return None  # never closed
+            else:
+                plain = plain_field.match(text, at, limit)
+                assert plain is not None
+                fields.append(plain[0])
+                at = plain.end()
+            if 4 * (at - start) > LONGEST_RECORD < len(text[start:at].encode()):
                 return None
-            fields.append(plain[0].decode())
-            at = plain.end()
-        if at - start > LONGEST_RECORD:
-            return None
-        if at == len(content):
-            return fields, at
-        if content.startswith(b"\n", at):
-            return fields, at + 1
-        if content.startswith(b"\r\n", at):
-            return fields, at + 2
-        if not content.startswith(b",", at):
-            return None  # text after a closing quote, or a bare CR
-        at += 1
+            if at == len(text):
+                return fields, at
+            if end := line_end.match(text, at):
+                return fields, end.end()
+            if not text.startswith(self.delimiter, at):
+                return None  # text after a closing quote, a NUL, or a bare CR
+            at += 1
+
+    def next_line(self, text: str, start: int) -> tuple[str, int]:
+        """Return the physical line at `start`, and where the next begins."""
+        if end := re.compile(self.line_end).search(text, start):
+            return text[start : end.start()], end.end()
+        return text[start:].removesuffix("\r"), len(text)
 
 
-def _csv_rows(entity: Entity, content: bytes) -> tuple[list[RawRow], list[Row]]:
-    if not content:
-        raise Unusable("zero bytes")
-    if b"\0" in content:
-        raise Unusable("NUL byte")
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Unusable("not UTF-8") from error
-    content = content.removeprefix(b"\xef\xbb\xbf")
+def _csv_rows(entity: Entity, text: str) -> tuple[list[RawRow], list[Row]]:
+    delimiters, at = DELIMITERS, 0
+    any_end = re.compile(r"\r?\n|\r")
+    if named := re.match(r"sep=(.)(?:\r?\n|\r|\Z)", text):
+        delimiters, at = named[1], named.end()
+    while blank := any_end.match(text, at):
+        at = blank.end()
+    first_end = any_end.search(text, at)
+    line_end = r"\r\n?|\n" if first_end and first_end[0] == "\r" else r"\r?\n"
+    dialect, header, begin = _header(entity, text, at, delimiters, line_end)
 
-    header: list[str] | None = None
-    positions: list[tuple[str, int]] = []
+    found: list[Found] = []
+    at, number = begin, 1 + len(re.findall(line_end, text[:begin]))
+    while at < len(text):
+        line, end = dialect.next_line(text, at)
+        record = dialect.record(text, at) if line else None
+        if record is None or len(record[0]) < len(header) or any(record[0][len(header) :]):
+            if line:  # a blank line is no row
+                found.append((number, line, None))
+        else:
+            if record[0] != header:  # a header line that stands there again is no row either
+                found.append((number, line, record[0]))
+            end = record[1]
+        number += len(re.findall(line_end, text[at:end]))
+        at = end
+    return _sorted_out(entity, header, found)
+
+
+def _sorted_out(
+    entity: Entity, header: list[str], found: list[Found]
+) -> tuple[list[RawRow], list[Row]]:
+    """Divide what was found into rows and malformed lines.
+
+    A surplus empty field is nothing when every row has it; in some rows it is a field too many.
+    """
+    widths = {len(fields) for _, _, fields in found if fields}
+    width = widths.pop() if len(widths) == 1 else len(header)
     rows: list[RawRow] = []
     malformed: list[Row] = []
-    at, number = 0, 1  # number: of the physical line at `at`
-    while at < len(content):
-        line_feed = content.find(b"\n", at)
-        next_line = len(content) if line_feed < 0 else line_feed + 1
-        if content[at:next_line] in (b"\n", b"\r\n", b"\r"):  # a blank line is no row
-            at, number = next_line, number + 1
+    for number, line, fields in found:
+        if fields is None or len(fields) != width:
+            malformed.append({"number": number, "text": line})
             continue
-        record = _record(content, at)
-        if header is None:
-            if record is None:
-                raise Unusable("unreadable header")
-            header = record[0]
-            positions = _positions(entity, header)
-        elif record is None or len(record[0]) != len(header):
-            text = content[at:next_line].decode().removesuffix("\n").removesuffix("\r")
-            malformed.append({"number": number, "text": text})
-            at, number = next_line, number + 1
-            continue
-        else:
-            rows.append({source: record[0][position] for source, position in positions})
-        number += content.count(b"\n", at, record[1])
-        at = record[1]
-    if header is None:
-        raise Unusable("no header")
+        values = dict(zip(map(spelled, header), map(cleaned, fields), strict=False))
+        rows.append({c.source: values[spelled(c.source)] for c in entity.columns})
     return rows, malformed
 
 
-def _positions(entity: Entity, header: list[str]) -> list[tuple[str, int]]:
-    """Find the contract's columns in a header: by name, in any case, in any order."""
-    names = [name.strip(TRIMMED).lower() for name in header]
-    if duplicates := [name for name, count in Counter(names).items() if count > 1]:
-        raise Unusable(f"duplicate column: {', '.join(duplicates)}")
-    sources = [column.source for column in entity.columns]
-    if missing := [source for source in sources if source.lower() not in names]:
-        raise Unusable(f"missing column: {', '.join(missing)}")
-    return [(source, names.index(source.lower())) for source in sources]
+def _header(
+    entity: Entity, text: str, at: int, delimiters: str, line_end: str
+) -> tuple[Dialect, list[str], int]:
+    """Find the delimiter with which the first line names all columns."""
+    needed = {spelled(column.source) for column in entity.columns}
+    for delimiter in delimiters:
+        dialect = Dialect(delimiter, line_end)
+        record = dialect.record(text, at) if at < len(text) else None
+        if record is None:
+            continue
+        names = [spelled(name) for name in record[0]]
+        if needed <= set(names):
+            if any(names.count(name) > 1 for name in needed):
+                raise Unusable("a column is there twice")
+            return dialect, record[0], record[1]
+    raise Unusable("no header with all columns")
 
 
 # --- JSON lines --------------------------------------------------------------------------------
 
 
 def _json_rows(entity: Entity, content: bytes) -> list[RawRow]:
+    names = {spelled(column.source): column.source for column in entity.columns}
     rows: list[RawRow] = []
-    for line in content.decode("utf-8").split("\n"):
+    for line in content.decode("utf-8-sig").split("\n"):
         if line.strip():
             # Numbers stay as they are written: 12.50 is the text "12.50".
-            record = json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
-            values = {name.lower(): _json_text(value) for name, value in record.items()}
-            rows.append({c.source: values.get(c.source.lower()) for c in entity.columns})
+            record = json.loads(line, parse_int=str, parse_float=_number, parse_constant=str)
+            rows.append({names.get(spelled(n), n): _json_text(v) for n, v in record.items()})
     return rows
 
 
+def _number(written: str) -> str:
+    return re.sub(r"\.0+$", "", written)  # 1001.0 is 1001
+
+
 def _json_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return None
+    return cleaned(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

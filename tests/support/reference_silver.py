@@ -17,7 +17,7 @@ REASONS = ("invalid_key", "invalid_datetime", "invalid_amount")  # in the order 
 class Silver:
     """The silver layer's relations as rows."""
 
-    tables: dict[str, list[Row]]  # by entity: the contract's columns, _source_file, _batch_id
+    tables: dict[str, list[Row]]  # by entity: the contract's columns and the lineage
     rejected: list[Row] = field(default_factory=list)  # rejected_rows; raw_row is a dict here
     superseded: dict[str, int] = field(default_factory=dict)  # by entity
     reconciliation: list[Row] = field(default_factory=list)  # row_reconciliation
@@ -37,10 +37,11 @@ def silver(batches: Sequence[Batch], enumerations: Enumerations | None = None) -
         bronze_rows[entity.name] += len(file.rows) + len(file.malformed)
         for line in file.malformed:
             result.rejected.append(_rejected(entity, "malformed_line", line, origin))
-        for raw in file.rows:
+        for number, (raw, as_of) in enumerate(zip(file.rows, file.as_of, strict=True), 1):
             row, reason = clean(entity, raw, spellings)
             if reason is None:
-                result.tables[entity.name].append({**row, **origin})
+                place = {"_as_of": as_of, "_row_number": number}
+                result.tables[entity.name].append({**row, **place, **origin})
             else:
                 result.rejected.append(_rejected(entity, reason, dict(raw), origin))
 
@@ -87,20 +88,16 @@ def _value(column: Column, raw: str | None, enumerations: Enumerations) -> Any:
 
 
 def deduplicate(entity: Entity, rows: Sequence[Row]) -> list[Row]:
-    """Keep one row a key: the latest batch's, then the greatest by the other columns."""
-    others = [column.name for column in entity.columns if column.name not in entity.key]
-
-    def rank(row: Row) -> tuple[Any, ...]:
-        # A null is lower than every value. Python compares text by code point.
-        values = [(row[name] is not None, row[name]) for name in others]
-        return row["_batch_id"], values, row["_source_file"]
-
+    """Keep one row a key: the newest, of those as new the one that arrived last."""
     best: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
-        key = tuple(row[name] for name in entity.key)
-        if key not in best or rank(row) > rank(best[key]):
-            best[key] = row
-    return [best[key] for key in sorted(best)]
+    for row in sorted(rows, key=_newness):
+        best[tuple(row[name] for name in entity.key)] = row
+    kept = [best[key] for key in sorted(best)]
+    return [{name: row[name] for name in row if name != "_row_number"} for row in kept]
+
+
+def _newness(row: Row) -> tuple[Any, ...]:
+    return row["_as_of"], row["_batch_id"], row["_source_file"], row["_row_number"]
 
 
 def _rejected(entity: Entity, reason: str, raw: Row, origin: Row) -> Row:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import zipfile
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.support import reference_cleaning as cleaning
 from tests.support.compare import assert_same, difference
 from tests.support.reference import Batch, InputFile, Silver, gold, marts, silver
 from tests.support.reference_contract import ENTITIES, entity_for_file
+from tests.support.reference_files import file_as_of, land
 from tests.support.reference_marts import ntile
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -80,15 +83,23 @@ def test_bronze_columns_and_prefixes_are_those_of_the_dbt_sources() -> None:
     [
         ("Customers.csv", "customers"),
         ("customers_2026-11-23.CSV.gz", "customers"),
+        ("Customers (1).txt", "customers"),
+        ("customers2.zip", "customers"),
         ("CustomerServiceInteractions.csv", "customer_service_interactions"),
-        ("LoyaltyTransactions-1.csv", "loyalty_transactions"),
-        ("Customers.txt", None),
+        ("LoyaltyTransactions-1.xlsx", "loyalty_transactions"),
+        ("loyalty_transactions.jsonl", "loyalty_transactions"),
+        ("online_transactions.parquet", "online_transactions"),
+        ("Customers_golden.csv", "customers"),
+        ("Customers_old.csv", None),
+        ("Customers TEST 2.csv", None),
+        ("CustomersBackup.csv", None),
+        ("CustomerSegments.csv", None),
+        ("ProductsReviews.csv", None),
+        ("Customers.pdf", None),
         ("Suppliers.csv", None),
     ],
 )
-def test_a_file_belongs_to_the_entity_with_the_longest_prefix(
-    name: str, entity: str | None
-) -> None:
+def test_a_file_belongs_to_an_entity_by_its_name(name: str, entity: str | None) -> None:
     found = entity_for_file(name)
     assert (found.name if found else None) == entity
 
@@ -255,32 +266,59 @@ def test_a_record_longer_than_a_mebibyte_is_set_aside(tmp_path: Path) -> None:
     assert reasons(result) == ["malformed_line"]
 
 
-def test_columns_are_found_by_name_in_any_case_and_order_after_a_bom(tmp_path: Path) -> None:
-    content = "\ufeffaddress,EMAIL,Loyal,name,customerid\r\nLeeds,a@x,yes,Ann,1\r\n"
-    path = tmp_path / "Customers.csv.gz"
-    path.write_bytes(gzip.compress(content.encode()))
-    result = silver([Batch("b1", [InputFile(path, source_file="Customers.csv")])], SPELLINGS)
-    assert result.tables["customers"] == [
-        {
-            "customer_id": 1,
-            "customer_name": "Ann",
-            "email": "a@x",
-            "address": "Leeds",
-            "_source_file": "Customers.csv",
-            "_batch_id": "b1",
-        }
-    ]
+def read_customers(tmp_path: Path, content: str | bytes, name: str = "Customers.csv") -> list[Any]:
+    """Return the rows of a file of customers: id, name, email, address."""
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    landed, _ = land([Batch("b1", [InputFile(path)])])
+    return [list(row.values()) for file in landed for row in file.rows]
+
+
+ANN = [["1", "Ann", "a@x", "Leeds"]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufeffaddress,EMAIL,Loyal,name,customerid\r\nLeeds,a@x,yes,Ann,1\r\n",
+        "Customer ID;Full;E-mail;NAME;_Address\n1;x;a@x;Ann;Leeds",
+        "sep=|\nCustomerID|Name|Email|Address\n1|Ann|a@x|Leeds\n",
+        "\n\nCustomerID\tName\tEmail\tAddress\r\r1\tAnn\ta@x\tLeeds\r",
+        "CustomerID,Name,Email,Address\nCustomerID,Name,Email,Address\n1,Ann,a@x,Leeds,\n",
+        "CustomerID,x,x,Name,Email,Address\n1,,,Ann,a@x,Leeds\n",
+        'CustomerID,Name,Email,Address\n="1","=""Ann""",\u200e a@x\ufeff,\u200bLeeds\n',
+        "CustomerID,Name,Email,Address\n1,Ann,a@x,Leeds\n".encode("utf-16"),
+    ],
+)
+def test_a_file_is_read_whatever_its_dialect(tmp_path: Path, content: str | bytes) -> None:
+    assert read_customers(tmp_path, content) == ANN
+
+
+def test_a_file_is_read_out_of_gzip_and_zip(tmp_path: Path) -> None:
+    content = b"CustomerID,Name,Email,Address\n1,Ann,a@x,Leeds\n"
+    twice = gzip.compress(content[:40]) + gzip.compress(content[40:]) + bytes(8)
+    assert read_customers(tmp_path, twice, "Customers.csv.gz") == ANN
+    with zipfile.ZipFile(tmp_path / "Customers.zip", "w") as packed:
+        packed.writestr("export/c.csv", content)
+    assert (
+        read_customers(tmp_path, (tmp_path / "Customers.zip").read_bytes(), "Customers.zip") == ANN
+    )
+
+
+def test_text_is_composed_and_blanks_stay(tmp_path: Path) -> None:
+    content = "CustomerID,Name,Email,Address\n 1 ,Jose\u0301,a\u200bx,\n"
+    assert read_customers(tmp_path, content) == [[" 1 ", "José", "a\u200bx", ""]]
 
 
 @pytest.mark.parametrize(
     "content",
     [
         b"",
-        "CustomerID,Name,Email,Address\n1,A,,\n".encode("utf-16"),
+        "CustomerID,Name,Email,Address\n1,A,,\n".encode("utf-16-le"),
         b"CustomerID,Name,Email\n1,A,\n",
         b"CustomerID,Name,Email,Address,NAME\n1,A,,,B\n",
         b"CustomerID,Name,Email,Address\n1,\xff,,\n",
-        b"CustomerID,Name,Email,Address\n1,\0,,\n",
+        b"Customers\n\nCustomerID,Name,Email,Address\n1,A,,\n",
         b"\xef\xbb\xbf\n",
     ],
 )
@@ -290,19 +328,59 @@ def test_a_file_that_breaks_its_contract_does_not_land(tmp_path: Path, content: 
     assert result.reconciliation[0]["bronze_rows"] == 0
 
 
-def test_the_same_bytes_land_once(tmp_path: Path) -> None:
-    batches = [batch(tmp_path, name, customers="1,A,,\n") for name in ("b1", "b2")]
-    result = silver(batches, SPELLINGS)
-    assert result.reconciliation[0]["bronze_rows"] == 1
-    assert result.tables["customers"][0]["_batch_id"] == "b1"
+def test_a_nul_byte_and_a_surplus_field_in_some_rows_cost_their_lines(tmp_path: Path) -> None:
+    result = silver_of(tmp_path, customers="1,A\0,,\n2,B,,,\n3,C,,\n")
+    assert [row["customer_id"] for row in result.tables["customers"]] == [3]
+    assert reasons(result) == ["malformed_line"] * 2
+
+
+def test_what_the_newest_landing_has_does_not_land_again(tmp_path: Path) -> None:
+    texts = ["1,A,,\n", "1,A,,\n", "1,B,,\n", "1,A,,\n"]
+    batches = [batch(tmp_path, f"b{n}", customers=text) for n, text in enumerate(texts)]
+    landed, _ = land(batches)
+    assert [file.batch_id for file in landed] == ["b0", "b2", "b3"]
+    [copy] = batches[3].files
+    renamed = Batch("b4", [InputFile(copy.path, source_file="Customers_copy.csv")])
+    assert len(land([*batches, renamed])[0]) == 3
+    assert len(land([*batches[:3], renamed])[0]) == 3  # older bytes under another name
+
+
+NOON = datetime(2026, 11, 23, 12)
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("Customers_2026-11-20.csv", "2026-11-20"),
+        ("Customers20261120.csv", "2026-11-20"),
+        ("Customers_2024-02.csv", "2024-02-29"),
+        ("Customers_2025-12.csv", "2025-12-31"),
+    ],
+)
+def test_a_files_rows_hold_from_the_end_of_the_day_in_its_name(
+    tmp_path: Path, name: str, day: str
+) -> None:
+    (tmp_path / name).write_bytes(b"")
+    found = file_as_of(tmp_path / name, NOON, None)
+    assert str(found) == f"{day} 23:59:59.999999"
+
+
+def test_a_files_rows_hold_from_its_arrival_or_its_last_change(tmp_path: Path) -> None:
+    today, plain = tmp_path / "Customers_2026-11.csv", tmp_path / "Customers_20261301.csv"
+    for path in (today, plain):
+        path.write_bytes(b"")
+        os.utime(path, (0, 0))
+    assert file_as_of(today, NOON, None) == NOON
+    assert file_as_of(plain, NOON, None) == datetime(1970, 1, 1)
+    assert file_as_of(plain, NOON, datetime(2000, 1, 1)) == datetime(2000, 1, 1)
 
 
 def test_api_records_keep_their_numbers_as_written(tmp_path: Path) -> None:
     path = tmp_path / "online-transactions-00001.jsonl"
-    record = '{"OrderID": 5, "CustomerID": null, "DateTime": "2024-01-02T03:04:05Z", '
+    record = '{"OrderID": 5.0, "customer_id": null, "DateTime": "2024-01-02T03:04:05Z", '
     path.write_text(
-        record + '"Amount": 1.005, "Status": "completed", "UpdatedAt": "x"}\n'
-        '{"OrderID": 6.0}\n{"OrderID": 7, "DateTime": "2024-01-02", "Amount": 1e3}\n',
+        record + '"Amount": 1.005, "Status": "completed", "UpdatedAt": "2024-01-03T00:00+01:00"}\n'
+        '{"OrderID": {}}\n{"OrderID": 7, "DateTime": "2024-01-02", "Amount": 1e3}\n',
         encoding="utf-8",
     )
     result = silver([Batch("b1", [InputFile(path, "online_transactions")])], SPELLINGS)
@@ -315,6 +393,7 @@ def test_api_records_keep_their_numbers_as_written(tmp_path: Path) -> None:
             "payment_method": "Unknown",
             "amount": Decimal("1.01"),
             "status": "Completed",
+            "_as_of": datetime(2024, 1, 2, 23),
             "_source_file": path.name,
             "_batch_id": "b1",
         }
@@ -366,25 +445,22 @@ def test_the_unknown_members_key_is_refused_and_optional_values_become_null(
     assert [second[name] for name in names] == [3, None, "Gold", date(2024, 1, 2)]
 
 
-def test_one_row_a_key_the_latest_batch_then_the_greatest_values(tmp_path: Path) -> None:
-    early = batch(
-        tmp_path,
-        "b1",
-        customers="1,Zoe,z@x,\n2,ann,a@x,\n2,Zoe,z@x,\n2,ann,b@x,\n",
-        loyalty_accounts="1,,5,,\n1,-9,,,\n",
-    )
+def test_one_row_a_key_the_newest(tmp_path: Path) -> None:
+    early = batch(tmp_path, "b1", customers="1,Zoe,z@x,\n2,Zoe,z@x,\n2,ann,a@x,\n3,Cy,,\n")
     late = batch(tmp_path, "b2", customers="1,Ann,a@x,\nx,Ann,a@x,\n")
-    result = silver([late, early], SPELLINGS)
-    customers = [(r["customer_id"], r["email"]) for r in result.tables["customers"]]
-    assert customers == [(1, "a@x"), (2, "b@x")]  # 'a' is after 'Z' by code point
-    assert result.tables["loyalty_accounts"][0]["customer_id"] == -9  # a null is lowest
-    assert result.superseded["customers"] == 3
+    [older] = batch(tmp_path, "b3", customers="1,Old,,\n3,Old,,\n").files
+    renamed = Batch("b3", [InputFile(older.path, source_file="Customers_1.csv")])
+    for number, file in enumerate([older, *early.files, *late.files]):
+        os.utime(file.path, (number, number))
+    result = silver([late, renamed, early], SPELLINGS)
+    names = {row["customer_id"]: row["customer_name"] for row in result.tables["customers"]}
+    assert names == {1: "Ann", 2: "ann", 3: "Cy"}
     assert result.reconciliation[0] == {
         "entity": "customers",
-        "bronze_rows": 6,
+        "bronze_rows": 8,
         "rejected_rows": 1,
-        "superseded_rows": 3,
-        "silver_rows": 2,
+        "superseded_rows": 4,
+        "silver_rows": 3,
     }
 
 
