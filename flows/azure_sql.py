@@ -78,8 +78,8 @@ def connect(dbt: "DbtRun") -> Any:
     """Connect to the database of the profile's target azure_sql; each statement commits itself."""
     if importlib.util.find_spec("mssql_python") is None:
         raise C360Error(
-            "Azure SQL Database needs packages that are not installed. Install the extra azure: "
-            "pip install 'customer-360[azure]'."
+            "Azure SQL Database needs packages that are not installed (mssql_python). Run `make "
+            "setup` in the project's folder."
         )
     credentials = dbt.adapter.config.credentials
     if not credentials.host:

@@ -134,8 +134,7 @@ def demo(
         DemoData,
         typer.Option(
             "--data",
-            help="A made-up retailer, or the Complete Journey: a real retail year (needs the extra "
-            "complete-journey).",
+            help="A made-up retailer, or the Complete Journey: a real retail year.",
         ),
     ] = DemoData.SAMPLE,
     transactions: Annotated[
@@ -159,16 +158,19 @@ def demo(
     from flows.demo import demo_input
     from flows.progress import Progress
 
-    progress = Progress(Console())
-    with demo_input(
-        Home.at(home),
-        data.value,
-        transactions=transactions,
-        seed=seed,
-        dirt=dirt,
-        keep=keep,
-        progress=progress,
-    ) as (folder, api):
+    progress, place = Progress(Console()), Home.at(home)
+    with (
+        place.file_modes(),
+        demo_input(
+            place,
+            data.value,
+            transactions=transactions,
+            seed=seed,
+            dirt=dirt,
+            keep=keep,
+            progress=progress,
+        ) as (folder, api),
+    ):
         _run(folder, api, Target.LOCAL, home, no_pii, progress)
 
 
@@ -295,7 +297,7 @@ def powerbi_publish(
         typer.Option("--source", metavar="DIR", help="The project; by default that in powerbi/."),
     ] = None,
 ) -> None:
-    """Send the semantic model and the report to a Fabric workspace (needs the extra powerbi).
+    """Send the semantic model and the report to a Fabric workspace.
 
     They take the place of what is there under the same names; refresh the model afterwards.
     """

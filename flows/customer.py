@@ -4,11 +4,12 @@ from typing import Any
 
 import duckdb
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from flows.home import Home
 from flows.summary import shown
+from flows.terminal import plain
 from flows.warehouse import open_warehouse
 from lake.errors import InputError
 
@@ -38,11 +39,12 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
             """,
             [facts["customer_id"]],
         )
-    name, customer_id = escape(str(facts.pop("customer_name"))), facts.pop("customer_id")
-    console.print(f"\n[bold]{name}[/]  customer {customer_id}", highlight=False)
+    name, customer_id = plain(facts.pop("customer_name"), "bold"), facts.pop("customer_id")
+    console.print()
+    console.print(Text.assemble(name, f"  customer {customer_id}"), highlight=False)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for name, value in facts.items():
-        table.add_row(f"[dim]{name.replace('_', ' ')}[/]", escape(shown(value)))
+    for column, value in facts.items():
+        table.add_row(plain(column.replace("_", " "), "dim"), plain(shown(value)))
     console.print(table)
     if not events:
         console.print("\nNo order, visit, service contact or loyalty change is known.")
@@ -56,7 +58,7 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
     table.add_column("Reference", justify="right")
     for occurred_at, *texts, reference in events:
         cells = [shown(value) if value is not None else "" for value in texts]
-        table.add_row(f"{occurred_at:%Y-%m-%d %H:%M}", *map(escape, cells), str(reference))
+        table.add_row(f"{occurred_at:%Y-%m-%d %H:%M}", *map(plain, cells), plain(reference))
     console.print(table)
 
 

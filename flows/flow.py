@@ -202,7 +202,7 @@ def customer_360(
     api: str | None = None,
     target: Annotated[str, Field(json_schema_extra={"enum": ["local", "azure"]})] = "local",
     home: str | None = None,
-    pii: bool = True,
+    pii: bool | None = None,
 ) -> Summary:
     """Take what arrived to published answers.
 
@@ -214,7 +214,8 @@ def customer_360(
         target: Where the layers are built: on this machine, or on Azure.
         home: Folder of the installation: logs, documentation, report, and on target local the lake
             and the warehouse. C360_HOME, or .c360 in the project's folder, when none is given.
-        pii: Whether the report shows names, e-mail and postal addresses.
+        pii: Whether the report shows names, e-mail and postal addresses. It does when nothing is
+            given, unless C360_NO_PII of the worker is 1.
     """
     with _failure_told(), begun(input, api, target, home, pii) as run:
         recover(run)

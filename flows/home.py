@@ -1,9 +1,15 @@
-"""Where everything of one installation is, and the lock that lets one run in at a time."""
+"""Where everything of one installation is, and the lock that lets one run in at a time.
+
+A home holds personal data, so it is made for its owner alone. Whoever administers it may open it,
+or a part of it, to others (chmod, chgrp): what a run writes anew is then for those who could read
+what it replaces, or, where it replaces nothing, for those whom its folder is open to.
+"""
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +17,10 @@ from lake.errors import C360Error
 
 DEFAULT_HOME = ".c360"
 TOKEN_VARIABLE = "C360_API_TOKEN"
+NO_PII_VARIABLE = "C360_NO_PII"
 PROJECT_DIR_VARIABLE = "C360_PROJECT_DIR"
+
+PRIVATE = 0o700
 
 
 def project_dir() -> Path:
@@ -24,6 +33,16 @@ def project_dir() -> Path:
             "the Customer 360 project."
         )
     return folder
+
+
+def personal_data_shown() -> bool:
+    """Tell whether the report shows personal data, by C360_NO_PII; raise when that says neither."""
+    value = os.environ.get(NO_PII_VARIABLE, "").strip().lower()
+    if value in ("1", "true", "t", "yes", "y", "on"):  # what the command line takes for it
+        return False
+    if value in ("", "0", "false", "f", "no", "n", "off"):
+        return True
+    raise C360Error(f"{NO_PII_VARIABLE} is {value}; set it to 1 or 0.")
 
 
 @dataclass(frozen=True)
@@ -130,11 +149,23 @@ class Home:
         """Return the log file of the run that builds `version`."""
         return self.logs / f"{version}.log"
 
+    def new_log_file(self, version: str) -> Path:
+        """Create the log file of the run that builds `version`, for whoever may read the others."""
+        file = self.log_file(version)
+        file.touch()
+        follow_folder(file)
+        return file
+
+    @property
+    def ran_on_azure(self) -> bool:
+        """Tell whether the runs of this home were on Azure, so that it has no warehouse."""
+        return (self.dbt_target / "synapse").is_dir() and not self.warehouse.exists()
+
     def prepare(self) -> None:
-        """Create the home's folders, or say why that cannot be."""
+        """Create the home's folders, for their owner alone, or say why that cannot be."""
         try:
             for folder in (self.root, self.lake, self.logs, self.dbt_target):
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
                 if not os.access(folder, os.W_OK | os.X_OK):
                     raise PermissionError(f"no permission to write in {folder}")
         except OSError as error:
@@ -145,9 +176,22 @@ class Home:
             ) from error
 
     @contextmanager
+    def file_modes(self) -> Iterator[None]:
+        """Have all that this process makes meanwhile be for those whom the lake is open to."""
+        opened = _opened_to(self.lake) if self.lake.exists() else 0
+        before = os.umask(~opened & 0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+    @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the home for one run; the system frees it when the process ends, however it ends."""
-        with self.lock_file.open("a+") as file:
+        """Hold the home for one run; the system frees it when the process ends, however it ends.
+
+        What is written meanwhile has the modes that `file_modes` gives.
+        """
+        with self.file_modes(), self.lock_file.open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -165,3 +209,33 @@ class Home:
                 yield
             finally:
                 file.truncate(0)
+
+
+def follow_folder(path: Path) -> None:
+    """Open a new file, or a new folder with all that is in it, to whom its folder is open."""
+    opened = _opened_to(path.parent)
+    for each in (path, *path.rglob("*")):
+        each.chmod((PRIVATE | opened) & (0o777 if each.is_dir() else 0o666))
+
+
+def keep_modes(old: Path, new: Path) -> None:
+    """Give a new file or folder the modes and the group of what it is about to replace, if any.
+
+    What it replaces nothing with, and a page that only its owner could read, follows its folder.
+    """
+    if not old.exists():
+        return
+    for path in (new, *sorted(new.rglob("*"))):
+        before = old / path.relative_to(new)
+        if before.exists():
+            status = before.stat()
+            with suppress(PermissionError):  # somebody else's, or a group that we are not in
+                os.chown(path, status.st_uid, status.st_gid)
+            path.chmod(stat.S_IMODE(status.st_mode))
+        if path != new and not (before.exists() and _opened_to(before)):
+            follow_folder(path)
+
+
+def _opened_to(path: Path) -> int:
+    """Return what group and others may do with it, as bits of a mode."""
+    return path.stat().st_mode & 0o077

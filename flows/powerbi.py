@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
+from flows.terminal import plain
 from lake.errors import C360Error, InputError
 
 PARAMETERS = "parameter.yml"
@@ -61,8 +62,8 @@ def publish(source: Path, workspace: str, environment: str, dry_run: bool) -> li
         from azure.identity import DefaultAzureCredential
     except ImportError as error:
         raise C360Error(
-            f"Publishing to Fabric needs packages that are not installed ({error.name}). Install "
-            "the extra powerbi: pip install 'customer-360[powerbi]'."
+            f"Publishing to Fabric needs packages that are not installed ({error.name}). Run "
+            "`make setup` in the project's folder."
         ) from error
     # They tell of every step; what they warn of is enough, and a dry run has nothing to warn of.
     logging.getLogger("fabric_cicd").setLevel(logging.ERROR if dry_run else logging.WARNING)
@@ -104,14 +105,15 @@ def print_published(console: Console, items: list[SentItem], workspace: str, dry
         size = sum(file.size for file in item.files)
         _print(
             console,
-            f"{'Would send' if dry_run else 'Sent'} [bold]{item.kind} {escape(item.name)}[/] to "
-            f"the workspace {escape(workspace)}: {len(item.files)} files, {size:,} bytes"
+            "Would send " if dry_run else "Sent ",
+            plain(f"{item.kind} {item.name}", "bold"),
+            f" to the workspace {workspace}: {len(item.files)} files, {size:,} bytes"
             + ("" if dry_run else f"; its id is {item.id}"),
         )
         for file in item.files if dry_run else []:
-            _print(console, f"  {escape(file.path)} [dim]{file.size:,}[/]")
+            _print(console, f"  {file.path} ", (f"{file.size:,}", "dim"))
             for change in file.changes:
-                _print(console, f"    {escape(change)}")
+                _print(console, f"    {change}")
     _print(
         console,
         "Nothing was sent, and nobody was contacted."
@@ -121,8 +123,9 @@ def print_published(console: Console, items: list[SentItem], workspace: str, dry
     )
 
 
-def _print(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)
+def _print(console: Console, *parts: str | Text | tuple[str, str]) -> None:
+    line = Text.assemble(*(plain(part) if isinstance(part, str) else part for part in parts))
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _filled_in(path: Path, environment: str) -> str:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
+
+from flows.terminal import plain
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Step:
     def detail(self, text: str) -> None:
         """Show what the step is busy with, where a terminal can show it."""
         if self._status:
-            self._status.update(f"{self.doing}: {text}")
+            self._status.update(plain(f"{self.doing}: {text}"))
 
 
 @dataclass
@@ -45,7 +48,7 @@ class Progress:
         self.steps.append(step)
         logger.info("%s", doing)
         if self.console and self.console.is_terminal:
-            step._status = self.console.status(doing)
+            step._status = self.console.status(plain(doing))
             step._status.start()
         began = time.monotonic()
         outcome = "failed"
@@ -61,10 +64,10 @@ class Progress:
             text = f"{doing} failed" if failed else outcome
             logger.log(logging.ERROR if failed else logging.INFO, "%s (%.1f s)", text, step.seconds)
             if self.console:
-                mark = "[red]✗[/]" if failed else "[green]✓[/]"
-                self.console.print(
-                    f"{mark} {text} [dim]… {step.seconds:.1f}s[/]", highlight=False, soft_wrap=True
-                )
+                mark = ("✗", "red") if failed else ("✓", "green")
+                took = (f" … {step.seconds:.1f}s", "dim")
+                line = Text.assemble(mark, " ", plain(text), took)
+                self.console.print(line, highlight=False, soft_wrap=True)
 
 
 _followed: Progress | None = None

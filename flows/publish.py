@@ -26,7 +26,7 @@ from pathlib import Path
 
 import duckdb
 
-from flows.home import Home
+from flows.home import Home, follow_folder, keep_modes
 from flows.summary import EntityCounts
 from lake import paths
 from lake.errors import C360Error
@@ -84,7 +84,8 @@ def silver_code(project: Path) -> str:
 def stage_warehouse(home: Home) -> WarehouseState:
     """Copy the published warehouse, with its history and the tables users made, to build on.
 
-    Returns the state it was copied in, for `publish` to see that it is still the same.
+    Returns the state it was in before it was copied, for `publish` to see that it is still the
+    same: the copy then has all that was written to it.
     """
     try:
         home.staging.mkdir(parents=True, exist_ok=True)
@@ -94,8 +95,16 @@ def stage_warehouse(home: Home) -> WarehouseState:
         ) from error
     if home.warehouse.exists():
         _settle(home.warehouse)
+    copied = WarehouseState.of(home.warehouse)
+    if home.warehouse.exists():
         shutil.copyfile(home.warehouse, home.staged_warehouse)
-    return WarehouseState.of(home.warehouse)
+    if WarehouseState.of(home.warehouse) != copied:
+        raise C360Error(
+            f"another program wrote to {home.warehouse} while it was copied, so nothing was "
+            "changed. Run again.",
+            passing=True,
+        )
+    return copied
 
 
 def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> None:
@@ -114,6 +123,8 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
             "and its changes are kept. Run again.",
             passing=True,
         )
+    for entity in new.entities.values():
+        follow_folder(Path(lake.uri(entity.path)))
     _make_durable(
         [
             home.staged_warehouse,
@@ -159,16 +170,19 @@ def exchange_pages(home: Home) -> None:
         if staged.exists():
             if shown.exists():
                 shutil.rmtree(home.replaced(shown), ignore_errors=True)
+                keep_modes(shown, staged)
                 os.replace(shown, home.replaced(shown))
             os.replace(staged, shown)
 
 
 def _roll_forward(home: Home, lake: Lake, new: Published) -> None:
     if home.staged_warehouse.exists():
+        keep_modes(home.warehouse, home.staged_warehouse)
         os.replace(home.staged_warehouse, home.warehouse)
     exchange_pages(home)
     _sync_folder(home.root)
     lake.write_bytes(paths.PUBLISHED, new.to_json())
+    follow_folder(Path(lake.uri(paths.PUBLISHED)))
     home.intent.unlink()
     _sync_folder(home.root)
     shutil.rmtree(home.staging, ignore_errors=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flows import progress
 from flows.dbt_run import DbtRun, Query
-from flows.home import DEFAULT_HOME, Home, project_dir
+from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
 from flows.summary import Results, Summary
 from ingest import api, landing
 from ingest.contract import load_contract
@@ -204,22 +204,30 @@ def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
             "another one."
         )
     place = Home.at(home or os.environ.get("C360_HOME") or DEFAULT_HOME)
+    location = os.environ.get("C360_LAKE", "")
+    if target == "local" and "://" in location:
+        raise C360Error(
+            f"C360_LAKE is {location}, but a run on target local keeps its lake in {place.lake}. "
+            "Run on the other one with --target azure, or unset C360_LAKE."
+        )
     place.prepare()
     return place
 
 
 @contextmanager
 def begun(
-    input_dir: str | None, api_url: str | None, target: str, home: str | None, pii: bool
+    input_dir: str | None, api_url: str | None, target: str, home: str | None, pii: bool | None
 ) -> Iterator[Run]:
     """Check what was asked for, take the home for one run, and give the run its log file.
 
-    With `pii` the report shows personal data.
+    With `pii` the report shows personal data; C360_NO_PII decides when it is None.
     """
+    if pii is None:
+        pii = personal_data_shown()
     place = checked_home(input_dir, target, home)
     folder = Path(input_dir).resolve() if input_dir else None
     with place.lock(), _opener(target)(place, folder, api_url, pii) as run:
-        log_file = place.log_file(run.id)
+        log_file = place.new_log_file(run.id)
         with progress.logged_to(log_file):
             try:
                 yield run

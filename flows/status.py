@@ -8,6 +8,7 @@ from flows import publish as publishing
 from flows.dbt_run import DbtRun
 from flows.home import Home
 from flows.summary import EntityCounts, places_of, print_counts, print_places, read_counts
+from flows.terminal import plain
 from flows.warehouse import open_warehouse
 from lake import versions
 from lake.local import LocalLake
@@ -32,18 +33,22 @@ def print_azure_status(console: Console, home: Home) -> None:
 
     lake, gold_version, counts = published_on_azure(home)
     _print_published(console, lake, counts)
-    console.print(f"\n[bold]Gold and marts[/] are of {gold_version or 'no version yet'}")
+    console.print()
+    console.print(
+        plain("Gold and marts", "bold"), "are of", plain(gold_version or "no version yet")
+    )
 
 
 def _print_published(console: Console, lake: Lake, counts: list[EntityCounts]) -> None:
     published = versions.published(lake)
     if published:
-        console.print(
-            f"[bold]Published[/] {published.version} at {published.published_at}", highlight=False
-        )
         batches = published.batches
         span = f", {batches[0]} to {batches[-1]}" if batches else ""
-        console.print(f"[bold]Batches[/]   {len(batches)}{span}", highlight=False)
+        for what, said in (
+            ("Published", f"{published.version} at {published.published_at}"),
+            ("Batches  ", f"{len(batches)}{span}"),
+        ):
+            console.print(plain(what, "bold"), plain(said), highlight=False)
     arrived = {
         record.entity
         for manifest in read_manifests(lake)

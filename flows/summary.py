@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from flows.dbt_run import NodeResult, Query
 from flows.home import Home
 from flows.progress import Step
+from flows.terminal import plain
 from flows.warehouse import read_only
+from lake.errors import visible
 
 # Each headline: its title, its column headings, and the question to the marts, in SQL that both
 # DuckDB and T-SQL take. {marts} is the schema that the marts are in.
@@ -232,7 +234,8 @@ def print_summary(console: Console, summary: Summary) -> None:
             console, "Rejected rows", ("Entity", "Reason", "Rows"), summary.results.rejected
         )
     for warning in summary.warnings:
-        console.print(f"[yellow]![/] {escape(warning)}", highlight=False, soft_wrap=True)
+        line = Text.assemble(("! ", "yellow"), plain(warning))
+        console.print(line, highlight=False, soft_wrap=True)
     for answer in summary.results.answers:
         if answer.rows:
             _print_table(console, answer.title, answer.columns, answer.rows)
@@ -278,7 +281,7 @@ def print_places(console: Console, places: dict[str, object]) -> None:
     """Print where everything is."""
     console.print("\n[bold]Where everything is[/]")
     for what, place in places.items():
-        console.print(f"  {what:<14} {place}", highlight=False, markup=False, soft_wrap=True)
+        console.print(plain(f"  {what:<14} {place}"), highlight=False, soft_wrap=True)
 
 
 def node_table(nodes: list[NodeResult]) -> list[dict[str, Any]]:
@@ -341,7 +344,7 @@ def _plain(text: str) -> str:
 
     With backslashes: one of Prefect's two user interfaces shows `&#60;` as just that.
     """
-    line = _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    line = _MARKUP.sub(r"\\\g<0>", visible(" ".join(text.split())))
     return _ADDRESS.sub(_WORD_JOINER, line)
 
 
@@ -377,7 +380,7 @@ def _print_table(
         numeric = _is_numeric(rows, number)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, _cells(row)))
+        table.add_row(*map(plain, _cells(row)))
     console.print(f"\n[bold]{title}[/]", highlight=False)
     console.print(table)
 

@@ -1,6 +1,10 @@
 """Errors whose text is one clear line for the person who runs the product."""
 
+import re
 from collections.abc import Mapping
+
+# What a terminal obeys instead of showing it, and what changes the order in which text is shown.
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class C360Error(Exception):
@@ -29,6 +33,10 @@ class ConflictError(LakeError):
         super().__init__(message, passing=True)
 
 
+class UnreadableError(C360Error):
+    """A file as a whole is refused by reading; `str()` is the reason, without a full stop."""
+
+
 class ApiError(C360Error):
     """An API could not be pulled; nothing of that pull was kept and its cursor did not move."""
 
@@ -53,4 +61,13 @@ def told(error: BaseException) -> str:
     notes = [f"{note}." for note in getattr(error, "__notes__", ())]
     if notes and not line.endswith("."):
         line += "."
-    return " ".join([line, *notes])
+    return visible(" ".join([line, *notes]))
+
+
+def visible(text: str) -> str:
+    r"""Return a text with its control characters written out, so that no terminal obeys them.
+
+    >>> visible("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -19,6 +19,6 @@ def open_lake(location: str | Path) -> Lake:
             raise
         raise C360Error(
             f"The lake {location} is in Azure, and the packages for that aren't installed. "
-            "Run: pip install 'customer-360[azure]'"
+            "Run `make setup` in the project's folder."
         ) from error
     return AdlsLake(str(location))

@@ -348,7 +348,7 @@ def test_what_is_missing_is_told_before_anything_is_sent(
     assert "C360_SQL_SERVER is not set, which" in told()
     monkeypatch.setenv("C360_SQL_SERVER", SERVER)
     monkeypatch.setitem(sys.modules, "fabric_cicd", None)
-    assert "packages that are not installed (fabric_cicd). Install the extra powerbi" in told()
+    assert "packages that are not installed (fabric_cicd). Run `make setup`" in told()
     assert fabric.requests == []
 
 
