@@ -1,9 +1,15 @@
 {#-
     Absolute path of a place in the lake: C360_LAKE, or the folder lake/ in C360_HOME (default .c360 in the project).
-    Example: lake_path('bronze/manifests')
+    Raises when C360_LAKE is no folder but an address. Example: lake_path('bronze/manifests')
 -#}
 {% macro lake_path(path) -%}
     {%- set lake = env_var('C360_LAKE', env_var('C360_HOME', '.c360') ~ '/lake') -%}
+    {%- if execute and '://' in lake -%}
+        {{ exceptions.raise_compiler_error(
+            'The target ' ~ target.name ~ ' reads a lake in a local folder, but C360_LAKE is ' ~ lake ~ '. Unset C360_LAKE, or '
+            ~ 'build silver where that lake is: --target synapse.'
+        ) }}
+    {%- endif -%}
     {%- if execute and not lake.startswith('/') -%}
         {#- Relative to the project's folder, which dbt works in. -#}
         {%- set lake = run_query('select absolute_path(' ~ sql_text(lake) ~ ')').rows[0][0] -%}

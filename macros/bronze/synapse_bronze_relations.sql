@@ -1,27 +1,37 @@
 {#-
-    Synapse: views that name the landed files, read from the data source c360_lake. Files that are read alike are read by one
-    OPENROWSET. A column is bound by its place in the file, which the manifest's header tells: names may be in any order
-    and case, and further columns in between.
+    Synapse: views that name the files of rows, read from the data source c360_lake, and external tables `bronze_raw.<entity>`
+    over the CSV files as they were received, for people.
 -#}
 {% macro synapse__create_bronze_relations() %}
     {% do synapse_check_lake(target.database) %}
-    {% set landed = run_query(synapse_find_landed_files_sql()).rows %}
+    {% set landed = run_query(synapse_if_found(
+        synapse_landed_files_sql(['bronze/manifests/*.json']) ~ '\norder by landed_file.path'
+    )).rows %}
     {% if not landed %}
+        {% do synapse_check_bronze_is_there() %}
         {% do log('No manifest is to be seen in the lake: it is empty, or the pool may not list it.', info=true) %}
     {% endif %}
     {% for source in graph.sources.values() if source.source_name == 'bronze' %}
         {% set files = landed | selectattr('entity', 'equalto', source.name) | list %}
         {% do run_query('create or alter view bronze.' ~ source.name ~ ' as\n' ~ synapse_bronze_sql(source, files)) %}
     {% endfor %}
+    {% do synapse_create_raw_tables(landed) %}
     {% set manifests = [] %}
     {% for batch_id in landed | map(attribute='_batch_id') | unique %}
         {% do manifests.append('bronze/manifests/' ~ batch_id ~ '.json') %}
     {% endfor %}
     {% do run_query('create or alter view bronze.landed_files as\n' ~ (
-        synapse_landed_files_sql(manifests) if landed else synapse_empty_relation(
-            ['entity', 'format', 'path', 'header', '_source_file', '_batch_id'],
-            ['row_count', 'malformed_row_count', 'parallel_safe', 'longest_record'],
-        )
+        synapse_landed_files_sql(manifests) if landed else synapse_empty_relation({
+            'entity': 'nvarchar(100)',
+            'format': 'nvarchar(100)',
+            'path': 'nvarchar(2000)',
+            'header': 'nvarchar(max)',
+            'row_count': 'bigint',
+            'malformed_row_count': 'bigint',
+            'longest_value': 'bigint',
+            '_source_file': 'nvarchar(2000)',
+            '_batch_id': 'nvarchar(510)',
+        })
     )) %}
     {% set malformed = landed | selectattr('malformed_row_count') | list %}
     {% do run_query('create or alter view bronze.malformed_lines as\n' ~ synapse_malformed_lines_sql(malformed)) %}
@@ -29,12 +39,12 @@
 
 
 {#-
-    Every landed file, or no row where no manifest can be listed (error 13807), as in a lake that is still empty. The query
-    stands in EXEC because the pool lists files before it runs the batch, where CATCH would not see the error.
+    A query of files found by a pattern, or no row where none can be listed (error 13807), as in a lake that is still empty.
+    The query stands in EXEC because the pool lists files before it runs the batch, where CATCH would not see the error.
 -#}
-{% macro synapse_find_landed_files_sql() %}
+{% macro synapse_if_found(query) %}
 begin try
-    exec(N{{ sql_text(synapse_landed_files_sql(['bronze/manifests/*.json']) ~ '\norder by landed_file.path') }});
+    exec(N{{ sql_text(query) }});
 end try
 begin catch
     if error_number() <> 13807
@@ -45,7 +55,7 @@ end catch;
 {% endmacro %}
 
 
-{#- One row per landed file: what the manifests say of it. -#}
+{#- One row per landed file: what the manifests say of it. A pattern sees no folder below, where retracted ones are. -#}
 {% macro synapse_landed_files_sql(manifests) %}
 select
     landed_file.entity,
@@ -54,8 +64,7 @@ select
     landed_file.header,
     landed_file.row_count,
     landed_file.malformed_row_count,
-    landed_file.parallel_safe,
-    landed_file.longest_record,
+    landed_file.longest_value,
     {{ synapse_last_part('landed_file.path') }} as _source_file,
     batch.batch_id as _batch_id
 from {{ synapse_text_rows(manifests, '0x0b') }} as document
@@ -70,132 +79,123 @@ cross apply openjson(batch.files) with (
     header nvarchar(max) '$.header' as json,
     row_count bigint '$.rows',
     malformed_row_count bigint '$.malformed_rows',
-    parallel_safe bit '$.parallel_safe',
-    longest_record bigint '$.longest_record',
+    longest_value bigint '$.longest_value',
     outcome {{ engine_type('varchar(50)') }} '$.outcome'
 ) as landed_file
 where landed_file.outcome = N'landed'
 {%- endmacro %}
 
 
-{#- The landed files of one entity as one select. -#}
+{#-
+    The rows of one entity's landed files. Files whose values are about as long are read by one OPENROWSET: the pool plans
+    memory by the declared length. A column that a file lacks, because the contract got it later, is null. The pool takes a
+    time without a zone for a bigint, the microseconds since 1970.
+-#}
 {% macro synapse_bronze_sql(source, files) %}
     {% set names = source.columns.values() | map(attribute='name') | list %}
-    {% if not files %}{{ return(synapse_empty_relation(names + ['_source_file', '_batch_id'])) }}{% endif %}
-    {% set alike = {} %}
+    {% if not files %}
+        {% set columns = {} %}
+        {% for name in names %}{% do columns.update({name: 'nvarchar(4000)'}) %}{% endfor %}
+        {% do columns.update({
+            '_row_number': 'bigint', '_as_of': 'datetime2(6)', '_source_file': 'nvarchar(510)', '_batch_id': 'nvarchar(510)'
+        }) %}
+        {{ return(synapse_empty_relation(columns)) }}
+    {% endif %}
+    {% set paths_by_type = {} %}
     {% for file in files %}
-        {% set header = fromjson(file.header) %}
-        {% set spelled = header | map('trim') | map('lower') | list %}
-        {% set places = [] %}
-        {% for name in names %}
-            {% set place = spelled.index(name | lower) if name | lower in spelled else none %}
-            {% do places.append(header[place] if file.format == 'jsonl' and place is not none else place) %}
-        {% endfor %}
-        {% set options = {
-            'format': file.format,
-            'compressed': file.path.endswith('.gz'),
-            'type': synapse_text_type(file.longest_record),
-            'parallel_safe': file.parallel_safe,
-            'places': places,
-        } %}
-        {% do alike.setdefault(tojson(options), []).append(file.path) %}
+        {% do paths_by_type.setdefault(synapse_text_type(file.longest_value), []).append(bronze_rows_path(file)) %}
     {% endfor %}
-    {% set selects = [] %}
-    {% for options, paths in alike.items() %}
-        {% set options = fromjson(options) %}
-        {% set read = synapse_json_sql if options.format == 'jsonl' else synapse_csv_sql %}
-        {% do selects.append(read(names, paths, options)) %}
+    {% for type, paths in paths_by_type.items() %}
+        {%- set columns = [] -%}
+        {%- for name in names -%}{%- do columns.append(quoted(name) ~ ' ' ~ synapse_utf8(type)) -%}{%- endfor %}
+select
+    {%- for name in names %}
+    {{ quoted(name) }},
+    {%- endfor %}
+    _row_number,
+    {{ synapse_time_of_microseconds('_as_of') }} as _as_of,
+    _source_file,
+    _batch_id
+from openrowset(
+    bulk {{ synapse_bulk(paths) }},
+    data_source = 'c360_lake',
+    format = 'PARQUET'
+) with (
+    {{ columns | join(',\n    ') }},
+    _row_number bigint,
+    _as_of bigint,
+    _source_file {{ synapse_utf8('varchar(255)') }},
+    _batch_id {{ synapse_utf8('varchar(255)') }}
+) as landed
+        {{- '\nunion all' if not loop.last }}
     {% endfor %}
-    {{ return(selects | join('\nunion all\n')) }}
 {% endmacro %}
 
 
+{#- The time of so many microseconds since 1970; DATEADD takes them in numbers that fit an int only. -#}
+{% macro synapse_time_of_microseconds(value) -%}
+    {%- set day = "dateadd(day, cast(" ~ value ~ " / 86400000000 as int), cast('1970-01-01' as datetime2(6)))" -%}
+    {%- set second = 'dateadd(second, cast(' ~ value ~ ' % 86400000000 / 1000000 as int), ' ~ day ~ ')' -%}
+    {{ return('dateadd(microsecond, cast(' ~ value ~ ' % 1000000 as int), ' ~ second ~ ')') }}
+{%- endmacro %}
+
+
 {#-
-    A select of CSV files. Parser 2.0 is the fast one: it reads a file in several places at once, so it gets the files that
-    landing found safe to read so; it knows no compression and no value of more than 8,000 bytes. Parser 1.0 gets the
-    rest. One of them takes "" for a text, the other for nothing; here it is null, as on every engine.
+    External tables over the CSV files of the entities as they were received, for people to look at; no model reads them.
+    Columns are bound by their place, so they are right for files with the contract's columns in its order and commas
+    between; a file of another layout shows its values under the wrong names, or fails the query. One is made when files of
+    an entity have landed and it is missing or has other columns than the contract now; it holds no data.
 -#}
-{% macro synapse_csv_sql(names, paths, options) %}
-{%- set fast = options.parallel_safe and not options.compressed and options.type != 'varchar(max)' -%}
-select
-    {%- for name, place in zip(names, options.places) %}
-    {%- if place is none %}
-    cast(null as {{ options.type }}) as {{ quoted(name) }},
-    {%- else %}
-    case when datalength(landed.{{ quoted(name) }}) > 0 then landed.{{ quoted(name) }} end as {{ quoted(name) }},
-    {%- endif %}
-    {%- endfor %}
-    landed.file_name as _source_file,
-    {{ synapse_last_part(synapse_folder('landed.file_path')) }} as _batch_id
-from (
+{% macro synapse_create_raw_tables(landed) %}
+    {% set found = {} %}
+    {% for table, column in run_query(synapse_raw_columns_sql()).rows %}
+        {% do found.setdefault(table, []).append(column) %}
+    {% endfor %}
+    {% set received = landed | selectattr('format', 'equalto', 'csv') | map(attribute='entity') | list %}
+    {% for source in graph.sources.values() if source.source_name == 'bronze' and source.name in received %}
+        {% set columns = source.columns.values() | map(attribute='name') | list %}
+        {% set table = 'bronze_raw.' ~ quoted(source.name) %}
+        {% if found.get(source.name) != columns %}
+            {% if source.name in found %}{% do run_query('drop external table ' ~ table) %}{% endif %}
+            {% do run_query(synapse_raw_table_sql(table, source.name, columns)) %}
+        {% endif %}
+    {% endfor %}
+{% endmacro %}
+
+
+{% macro synapse_raw_columns_sql() -%}
     select
-        {%- for name, place in zip(names, options.places) if place is not none %}
-        raw.{{ quoted(name) }},
-        {%- endfor %}
-        {{ synapse_file_columns('raw') }}
-    from openrowset(
-        bulk {{ synapse_bulk(paths) }},
-        data_source = 'c360_lake',
-        format = 'CSV',
-        parser_version = '{{ '2.0' if fast else '1.0' }}',
-        firstrow = 2
-        {%- if options.compressed %},
-        data_compression = 'GZIP'
-        {%- endif %}
-    ) with (
-        {%- set columns = [] -%}
-        {%- for name, place in zip(names, options.places) if place is not none -%}
-            {%- do columns.append(
-                quoted(name) ~ ' ' ~ options.type ~ ' collate ' ~ synapse_collation() ~ ' ' ~ (place + 1)
-            ) -%}
-        {%- endfor %}
-        {{ columns | join(',\n        ') }}
-    ) as raw
-) as landed
+        raw_tables.name as table_name,
+        columns.name as column_name
+    from sys.external_tables as raw_tables
+    inner join sys.columns as columns on raw_tables.object_id = columns.object_id
+    where raw_tables.schema_id = schema_id(N'bronze_raw')
+    order by raw_tables.name, columns.column_id
 {%- endmacro %}
 
 
-{#- A select of files with one JSON object a line. A value that is an object or a list itself is taken as its text. -#}
-{% macro synapse_json_sql(names, paths, options) %}
-select
-    {%- for name, place in zip(names, options.places) %}
-    {%- if place is none %}
-    cast(null as {{ options.type }}) as {{ quoted(name) }},
-    {%- else %}
-    cast(
-        coalesce(record.{{ quoted(name) }}, record.{{ quoted(name ~ ' (JSON)') }}) collate {{ synapse_collation() }} as {{ options.type }}
-    ) as {{ quoted(name) }},
-    {%- endif %}
+{% macro synapse_raw_table_sql(table, entity, columns) -%}
+create external table {{ table }} (
+    {%- for column in columns %}
+    {{ quoted(column) }} {{ synapse_utf8('varchar(8000)') }}{{ ',' if not loop.last }}
     {%- endfor %}
-    landed.file_name as _source_file,
-    {{ synapse_last_part(synapse_folder('landed.file_path')) }} as _batch_id
-from (
-    select
-        raw.line,
-        {{ synapse_file_columns('raw') }}
-    from {{ synapse_text_rows(paths, '0x0a') }} as raw
-) as landed
-cross apply openjson(landed.line) with (
-    {%- set columns = [] -%}
-    {%- for name, place in zip(names, options.places) if place is not none -%}
-        {%- set path = sql_text('$.' ~ tojson(place)) -%}
-        {%- do columns.append(quoted(name) ~ ' nvarchar(max) ' ~ path) -%}
-        {%- do columns.append(quoted(name ~ ' (JSON)') ~ ' nvarchar(max) ' ~ path ~ ' as json') -%}
-    {%- endfor %}
-    {{ columns | join(',\n    ') }}
-) as record
+) with (
+    location = 'bronze/{{ entity }}/*/*.csv',
+    data_source = c360_lake,
+    file_format = c360_csv
+)
 {%- endmacro %}
 
 
-{#- The lines that landing set aside: files under _malformed, one JSON object a line. -#}
+{#- The lines that were set aside, one JSON object a line. -#}
 {% macro synapse_malformed_lines_sql(files) %}
+    {%- if not files -%}
+        {{ return(synapse_empty_relation({
+            'entity': 'nvarchar(100)', 'raw_row': 'nvarchar(max)', '_source_file': 'nvarchar(510)', '_batch_id': 'nvarchar(510)'
+        })) }}
+    {%- endif -%}
     {%- set paths = [] -%}
-    {%- for file in files -%}
-        {%- do paths.append(
-            'bronze/malformed/' ~ file.entity ~ '/' ~ file._batch_id ~ '/' ~ file._source_file ~ '.jsonl'
-        ) -%}
-    {%- endfor -%}
-    {%- if not paths -%}{{ return(synapse_empty_relation(['entity', 'raw_row', '_source_file', '_batch_id'])) }}{%- endif -%}
+    {%- for file in files -%}{%- do paths.append(bronze_malformed_path(file)) -%}{%- endfor -%}
 select
     {{ synapse_last_part(synapse_folder(synapse_folder('landed.file_path'))) }} as entity,
     landed.line as raw_row,
@@ -248,19 +248,44 @@ openrowset(
 {%- endmacro %}
 
 
-{#- The type of the values of a file whose longest record has so many bytes: the pool plans memory by the declared length. -#}
-{% macro synapse_text_type(longest_record) %}
-    {% for size in [64, 128, 256, 512, 1024, 2048, 4096, 8000] if longest_record and longest_record <= size %}
+{#- The type of the values of a file, none of which has more bytes than so many; unknown in what an older version landed. -#}
+{% macro synapse_text_type(longest_value) %}
+    {% for size in [64, 128, 256, 512, 1024, 2048, 4096, 8000] if longest_value is not none and longest_value <= size %}
         {{ return('varchar(' ~ size ~ ')') }}
     {% endfor %}
     {{ return('varchar(max)') }}
 {% endmacro %}
 
 
-{#- A relation without rows: text columns, then whole numbers. -#}
-{% macro synapse_empty_relation(texts, numbers=[]) %}
-    {% set columns = [] %}
-    {% for name in texts %}{% do columns.append('cast(null as nvarchar(4000)) as ' ~ quoted(name)) %}{% endfor %}
-    {% for name in numbers %}{% do columns.append('cast(null as bigint) as ' ~ quoted(name)) %}{% endfor %}
-    {{ return('select ' ~ columns | join(', ') ~ ' where 1 = 0') }}
+{#- A type of text as files have it. -#}
+{% macro synapse_utf8(type) %}
+    {{ return(type ~ ' collate ' ~ synapse_collation()) }}
+{% endmacro %}
+
+
+{#- A relation without rows; `columns` maps names to types. -#}
+{% macro synapse_empty_relation(columns) %}
+    {% set values = [] %}
+    {% for name, type in columns.items() %}{% do values.append('cast(null as ' ~ type ~ ') as ' ~ quoted(name)) %}{% endfor %}
+    {{ return('select ' ~ values | join(', ') ~ ' where 1 = 0') }}
+{% endmacro %}
+
+
+{% macro synapse_check_bronze_is_there() %}
+    {% set documents = {} %}
+    {% for name, pattern in [('published', 'silver/published*.json'), ('retracted', 'bronze/manifests/retracted/*.json')] %}
+        {% do documents.update({name: run_query(synapse_if_found(
+            'select document.line from ' ~ synapse_text_rows([pattern], '0x0b') ~ ' as document'
+        )).rows}) %}
+    {% endfor %}
+    {% set published = [] %}
+    {% for row in documents.published %}{% do published.extend(fromjson(row[0]).batches) %}{% endfor %}
+    {% set retracted = [] %}
+    {% for row in documents.retracted %}{% do retracted.append(fromjson(row[0]).batch_id) %}{% endfor %}
+    {% set views = run_query(
+        "select definition from sys.sql_modules where object_id = object_id(N'bronze.landed_files')"
+    ).rows %}
+    {% do check_bronze_is_there(
+        lake_url(), published, retracted, views | length > 0 and 'openrowset' in views[0][0] | lower
+    ) %}
 {% endmacro %}

@@ -1,22 +1,21 @@
 {#-
-    The select of a silver model: the good staged rows of an entity, one a key. The latest batch wins; within a batch the
-    greatest row by the remaining columns in the order of the contract, nulls lowest.
-    Example: deduplicate_staged('customers')
+    The select of a silver model: the good staged rows of an entity, one a key. The newest row wins: the greatest by
+    `_as_of`, then by batch, file and place in the file. Example: deduplicate_staged('customers')
 -#}
 {% macro deduplicate_staged(entity) -%}
 {%- set contract = silver_contract(entity) -%}
-{%- set columns = contract.columns | map(attribute='name') | list + ['_source_file', '_batch_id'] -%}
-{%- set preference = ['_batch_id'] + columns | reject('in', contract.key + ['_batch_id']) | list -%}
+{%- set columns = contract.columns | map(attribute='name') | list + ['_as_of', '_source_file', '_batch_id'] -%}
 with accepted as (
     select
         {%- for column in columns %}
-        {{ column }}{{ ',' if not loop.last }}
+        {{ column }},
         {%- endfor %}
+        _row_number
     from {{ ref('stg_' ~ entity) }}
     where reject_reason is null
 ),
 
-{{ one_row_per_key('accepted', columns, contract.key, preference) }}
+{{ one_row_per_key('accepted', columns, contract.key, ['_as_of', '_batch_id', '_source_file', '_row_number']) }}
 {%- endmacro %}
 
 

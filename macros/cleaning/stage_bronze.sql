@@ -1,11 +1,13 @@
 {#-
-    The select of a staging model: every bronze row of an entity once, with silver's columns cleaned, `reject_reason`
-    (null for a good row) and `raw_row` (a rejected row as it came, as JSON).
+    The select of a staging model: every bronze row of an entity once, with silver's columns cleaned, its place
+    (`_row_number`, `_as_of`, `_source_file`, `_batch_id`), `reject_reason` (null for a good row) and `raw_row` (a rejected
+    row as it came, as JSON).
     `enumerations` maps a column to the seed of its canonical spellings, whose column has the same name.
     Example: stage_bronze('loyalty_accounts', enumerations={'tier_level': ref('loyalty_tiers')})
 -#}
 {% macro stage_bronze(entity, enumerations={}) -%}
 {%- set contract = silver_contract(entity) -%}
+{%- set place = ['_row_number', '_as_of', '_source_file', '_batch_id'] -%}
 {%- set raw_columns = {} -%}
 {%- for column in contract.columns -%}
     {%- do raw_columns.update({column.bronze_column: quoted('raw ' ~ column.bronze_column)}) -%}
@@ -22,8 +24,7 @@ typed as (
         {%- for name, raw_column in raw_columns.items() %}
         {{ quoted(name) }} as {{ raw_column }},
         {%- endfor %}
-        _source_file,
-        _batch_id
+        {{ place | join(',\n        ') }}
     from bronze
 ),
 
@@ -35,13 +36,21 @@ judged as (
         {%- for raw_column in raw_columns.values() %}
         typed.{{ raw_column }},
         {%- endfor %}
-        typed._source_file,
-        typed._batch_id,
+        {%- for column in place %}
+        typed.{{ column }},
+        {%- endfor %}
         {{ reject_reason(contract) }} as reject_reason
     from typed
     {%- for column, seed in enumerations.items() %}
-    left join {{ seed }} as {{ column }}_list
-        on lower(typed.{{ column }}) = lower({{ column }}_list.{{ column }})
+    left join (
+        {#- One spelling a value, whatever the seed has: a second one would double the row. #}
+        select
+            lower({{ column }}) as in_lower_case,
+            min({{ column }}) as {{ column }}
+        from {{ seed }}
+        group by lower({{ column }})
+    ) as {{ column }}_list
+        on lower(typed.{{ column }}) = {{ column }}_list.in_lower_case
     {%- endfor %}
 )
 
@@ -49,8 +58,7 @@ select
     {%- for column in contract.columns %}
     {{ column.name }},
     {%- endfor %}
-    _source_file,
-    _batch_id,
+    {{ place | join(',\n    ') }},
     reject_reason,
     case when reject_reason is not null then {{ json_row(raw_columns) }} end as raw_row
 from judged

@@ -1,6 +1,7 @@
 {#-
     The engine's name of a contract type. T-SQL's varchar counts bytes of a code page, its nvarchar UTF-16 units, of which
-    a character beyond the basic plane takes two; its timestamp is no time, and it has no booleans.
+    a character beyond the basic plane takes two; its timestamp is no time, and it has no booleans. A plain timestamp holds
+    whole seconds.
     Example: engine_type('varchar(100)') is nvarchar(200) in T-SQL.
 -#}
 {% macro engine_type(data_type) -%}
@@ -18,7 +19,10 @@
         {%- set length = 2 * data_type[8:-1] | int -%}
         {{ return('nvarchar(' ~ (length if length <= 4000 else 'max') ~ ')') }}
     {%- endif -%}
-    {{ return({'timestamp': 'datetime2(0)', 'boolean': 'bit', 'integer': 'int'}.get(data_type, data_type)) }}
+    {%- set names = {
+        'timestamp': 'datetime2(0)', 'timestamp(6)': 'datetime2(6)', 'boolean': 'bit', 'integer': 'int'
+    } -%}
+    {{ return(names.get(data_type, data_type)) }}
 {%- endmacro %}
 
 

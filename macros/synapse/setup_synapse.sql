@@ -55,7 +55,14 @@
         'create external file format c360_parquet with '
         ~ "(format_type = parquet, data_compression = 'org.apache.hadoop.io.compress.SnappyCodec')"
     ) %}
-    {% for schema in ['bronze', 'staging', 'silver', 'reference'] %}
+    {#- Parser 2.0 reads no compressed file; those that people look at here are plain CSV. -#}
+    {% do synapse_ensure(
+        'file format c360_csv',
+        "select name from sys.external_file_formats where name = N'c360_csv'",
+        'create external file format c360_csv with (format_type = delimitedtext, format_options '
+        ~ "(field_terminator = ',', string_delimiter = '\"', first_row = 2, parser_version = '2.0'))"
+    ) %}
+    {% for schema in ['bronze', 'bronze_raw', 'staging', 'silver', 'reference'] %}
         {% do synapse_ensure(
             'schema ' ~ schema,
             'select name from sys.schemas where name = N' ~ sql_text(schema),

@@ -4,16 +4,13 @@ From Microsoft's documentation of Azure Synapse Analytics ("Transact-SQL feature
 Synapse SQL", "How to use OPENROWSET", "CETAS with Synapse SQL", "Troubleshoot serverless SQL
 pool"): views, external tables and schemas are all that a database holds; a CETAS needs a new folder
 and DROP EXTERNAL TABLE leaves its files; nothing is made in master; there are no labels and query
-hints; system views cannot be asked together with files. Where the documentation is silent about how
-a CSV file is read (line breaks in quotes, with parser 2.0), reading it so is an error here. Numbers
-of errors that it does not give are made up.
+hints; system views cannot be asked together with files; a time without a zone in a Parquet file is
+a bigint, and wildcards find no file whose name begins with an underline or a point. Numbers of
+errors that it does not give are made up.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,18 +26,17 @@ from tests.support.tsql_server.batch import Statement, keyword, parse, tokenize
 from tests.support.tsql_server.catalog import Column, ColumnType
 from tests.support.tsql_server.engine import Server
 from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError
-from tests.support.tsql_server.reader import Name, Reader
+from tests.support.tsql_server.reader import Name, Reader, column_of
 from tests.support.tsql_server.session import ResultSet, Session
 from tests.support.tsql_server.storage import Storage
 
 _NAME_LENGTH = 100  # of an external table
 _LARGE = "Msg 15842: A value of column"
 _LONGEST_VALUE = 1_000_000  # bytes that CETAS writes
-_LONGEST_FAST_VALUE = 8000  # bytes that parser 2.0 reads
-_CSV_OPTIONS = frozenset(
-    {"DATA_SOURCE", "FORMAT", "PARSER_VERSION", "FIRSTROW", "FIELDTERMINATOR", "FIELDQUOTE",
-     "ROWTERMINATOR", "HEADER_ROW", "DATA_COMPRESSION"}
-)  # fmt: skip
+_TEXT_OPTIONS = frozenset({"PARSER_VERSION", "FIELDTERMINATOR", "FIELDQUOTE", "ROWTERMINATOR"})
+_CSV_FORMAT = {
+    "FIELD_TERMINATOR": ",", "STRING_DELIMITER": '"', "FIRST_ROW": "2", "PARSER_VERSION": "2.0"
+}  # fmt: skip
 
 
 class ServerlessPool(Server):
@@ -167,20 +163,28 @@ class ServerlessPool(Server):
         return ResultSet()
 
     def create_file_format(self, session: Session, statement: Statement) -> ResultSet:
-        """CREATE EXTERNAL FILE FORMAT name WITH (FORMAT_TYPE = PARQUET, DATA_COMPRESSION = …)."""
+        """CREATE EXTERNAL FILE FORMAT name WITH (FORMAT_TYPE = PARQUET or DELIMITEDTEXT, …)."""
         _not_in_master(session, "EXTERNAL FILE FORMAT")
         name, options, _ = _with_options(statement, 4)
-        if options.get("FORMAT_TYPE", "").upper() != "PARQUET":
+        kind = options.get("FORMAT_TYPE", "").upper()
+        if kind not in ("PARQUET", "DELIMITEDTEXT") or (
+            kind == "DELIMITEDTEXT" and _CSV_FORMAT.items() - options.items()
+        ):
             raise UnknownSqlError(f"no rule for the file format {options}")
-        _add_new(session, "external_file_formats", "file_format_id", name, format_type="PARQUET",
+        _add_new(session, "external_file_formats", "file_format_id", name, format_type=kind,
                  data_compression=options.get("DATA_COMPRESSION"))  # fmt: skip
         return ResultSet()
 
     # -- External tables
 
     def create_external_table(self, session: Session, statement: Statement) -> ResultSet:
-        """CREATE EXTERNAL TABLE … AS SELECT: the query's rows as Parquet in a new folder."""
+        """CREATE EXTERNAL TABLE, over CSV files or, with AS SELECT, over the query's rows."""
         _not_in_master(session, "EXTERNAL TABLE")
+        reader = Reader(statement)
+        reader.expect("CREATE", "EXTERNAL", "TABLE")
+        name = reader.name()
+        if reader.word == "(":
+            return self._table_over_csv(session, name, reader)
         cetas = _Cetas.of(self, session, statement)
         self.must_be_new(session, cetas.name)
         if len(cetas.name.name) > _NAME_LENGTH:
@@ -211,7 +215,32 @@ class ServerlessPool(Server):
         )
         object_id = catalog.add_object(cetas.name.schema, cetas.name.name, "U", columns=columns)
         catalog.add("external_table_locations", object_id=object_id, location=cetas.folder,
-                    data_source_id=1, file_format_id=1)  # fmt: skip
+                    data_source_id=1, file_format_id=cetas.file_format_id)  # fmt: skip
+        return ResultSet()
+
+    def _table_over_csv(self, session: Session, name: Name, reader: Reader) -> ResultSet:
+        """A table over the CSV files that its location names whenever it is read."""
+        self.must_be_new(session, name)
+        columns = [column_of(item)[0] for item in reader.parenthesised()]
+        options, _ = _options(reader)
+        storage = self.storage(session, options["DATA_SOURCE"])
+        file_format_id, kind = _file_format(session, options["FILE_FORMAT"])
+        location = options["LOCATION"].strip("/")
+        if kind != "DELIMITEDTEXT":
+            raise UnknownSqlError(f"no rule for an external table over files of {kind}")
+        for column in columns:
+            _check_utf8(column.name, column.type, column.collation)
+        for path in storage.found(location):
+            storage.local(path)
+        types = ", ".join(f"{_text(column.name)}: 'varchar'" for column in columns)
+        session.connection.execute(
+            f"create view {name.quoted} as from read_csv({_text(storage.root / location)},"
+            " auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"',"
+            f" parallel = false, columns = {{{types}}})"
+        )
+        object_id = session.catalog.add_object(name.schema, name.name, "U", columns=columns)
+        session.catalog.add("external_table_locations", object_id=object_id, location=location,
+                            data_source_id=1, file_format_id=file_format_id)  # fmt: skip
         return ResultSet()
 
     def _write(self, session: Session, cetas: _Cetas, query: str) -> Path:
@@ -300,6 +329,7 @@ class _Cetas:
     source: str
     storage: Storage
     folder: str
+    file_format_id: int
     query: str
 
     @classmethod
@@ -308,23 +338,20 @@ class _Cetas:
         reader.expect("CREATE", "EXTERNAL", "TABLE")
         name = reader.name()
         options, rest = _options(reader)
-        if rest.word != "AS":
-            raise UnknownSqlError("no rule for an external table over files that are there")
-        query = statement.sql[rest.tokens[rest.place + 1].start - statement.tokens[0].start :]
-        source, file_format = options["DATA_SOURCE"], options["FILE_FORMAT"]
-        if not session.catalog.value(
-            "select count(*) from sys.external_file_formats where name = ?", file_format
-        ):
-            raise SqlServerError(
-                16517, f'Referenced external file format "{file_format}" not found.'
-            )
+        rest.expect("AS")
+        query = statement.sql[rest.tokens[rest.place].start - statement.tokens[0].start :]
+        source = options["DATA_SOURCE"]
+        file_format_id, kind = _file_format(session, options["FILE_FORMAT"])
+        if kind != "PARQUET":
+            raise UnknownSqlError(f"no rule for a CETAS of {kind}")
         return cls(
-            name, source, pool.storage(session, source), options["LOCATION"].strip("/"), query
-        )
+            name, source, pool.storage(session, source), options["LOCATION"].strip("/"),
+            file_format_id, query,
+        )  # fmt: skip
 
 
 class _Rowset:
-    """One OPENROWSET(BULK … FORMAT = 'CSV') WITH (…)."""
+    """One OPENROWSET(BULK …) WITH (…): Parquet files, or whole texts and their lines."""
 
     def __init__(self, tokens: Sequence[Token], index: int) -> None:
         reader = Reader(tokens)
@@ -337,27 +364,24 @@ class _Rowset:
             raise SqlServerError(102, "Incorrect syntax near 'OPENROWSET'.")
         self.paths = [token.text for token in bulk[1:] if keyword(token) not in ("(", ")", ",")]
         self.options = {keyword(option[0]): option[2].text for option in options}
-        self.columns = [_CsvColumn.of(place, column) for place, column in enumerate(columns, 1)]
-        if unknown := set(self.options) - _CSV_OPTIONS:
+        self.columns = [column_of(column)[0] for column in columns]
+        self.parquet = self.options.get("FORMAT", "").upper() == "PARQUET"
+        allowed = {"DATA_SOURCE", "FORMAT"} | (set() if self.parquet else _TEXT_OPTIONS)
+        if unknown := set(self.options) - allowed:
             raise SqlServerError(102, f"Incorrect syntax near '{unknown.pop()}'.")
-        if self.options.get("FORMAT", "").upper() != "CSV" or "DATA_SOURCE" not in self.options:
+        if "DATA_SOURCE" not in self.options:
             raise UnknownSqlError(f"no rule for OPENROWSET with {self.options}")
-        self.fast = self.options.get("PARSER_VERSION", "1.0") == "2.0"
-        if "HEADER_ROW" in self.options and not self.fast:
-            raise SqlServerError(15800, "HEADER_ROW is supported with PARSER_VERSION = '2.0' only.")
-        if "DATA_COMPRESSION" in self.options and self.fast:
-            raise SqlServerError(
-                15800, "DATA_COMPRESSION is supported with PARSER_VERSION = '1.0' only."
-            )
 
     def duckdb(self, pool: ServerlessPool, session: Session) -> str:
         """Return what it reads as DuckDB's SQL."""
         for column in self.columns:
-            column.check(self.fast)
+            _check_utf8(column.name, column.type, column.collation)
         storage = pool.storage(session, self.options["DATA_SOURCE"])
         files: list[str] = []
         for path in self.paths:
             found = storage.found(path.lstrip("/"))
+            if "*" in path:
+                found = [file for file in found if file.rpartition("/")[2][0] not in "_."]
             if not found and "*" in path:
                 raise SqlServerError(
                     13807, f"Content of directory on path '{storage.url}/{path}' cannot be listed."
@@ -369,118 +393,84 @@ class _Rowset:
                     " is used by another process.",
                 )
             files += found
-        selects = [self._file(storage, path) for path in files]
+        selects = []
+        for path in files:
+            local = storage.local(path)
+            values, source = self._rows(session, local) if self.parquet else self._text(local)
+            selects.append(
+                f'select {values}, {_text(path.rpartition("/")[2])} as "filename()",'
+                f' {_text(f"{storage.url}/{path}")} as "filepath()" from ({source})'
+            )
         return "(" + " union all ".join(selects) + ")"
 
-    def _file(self, storage: Storage, path: str) -> str:
-        local = storage.local(path)
-        whole = self.options.get("FIELDTERMINATOR") == "0x0b"
-        source = self._lines(local) if whole else self._records(local)
-        values = [column.value(self.fast) for column in self.columns]
-        name = path.rpartition("/")[2]
-        return (
-            f'select {", ".join(values)}, {_text(name)} as "filename()",'
-            f' {_text(f"{storage.url}/{path}")} as "filepath()" from ({source})'
-        )
+    def _rows(self, session: Session, local: Path) -> tuple[str, str]:
+        """Columns of a Parquet file by their names; one that it lacks is null."""
+        source = f"from read_parquet({_text(local)})"
+        described = session.connection.execute(f"describe {source}").fetchall()
+        found = {name: type_ for name, type_, *_ in described}
+        values = [_parquet_value(column, found.get(column.name)) for column in self.columns]
+        return ", ".join(values), source
 
-    def _lines(self, local: Path) -> str:
-        """Rows of one column: lines, or the whole file, between terminators that no text has."""
+    def _text(self, local: Path) -> tuple[str, str]:
+        """One column: lines, or the whole file, between terminators that no text has."""
         options, terminator = self.options, self.options.get("ROWTERMINATOR")
-        if options.get("FIELDQUOTE") != "0x0b" or len(self.columns) != 1 or "FIRSTROW" in options:
+        ends = {options.get("FIELDTERMINATOR"), options.get("FIELDQUOTE")}
+        if ends != {"0x0b"} or len(self.columns) != 1 or options.get("FORMAT", "").upper() != "CSV":
             raise UnknownSqlError(f"no rule for OPENROWSET with {options}")
+        value = f"c1 as {_quoted(self.columns[0].name)}"
         if terminator == "0x0b":
-            return f"select content as c1 from read_text({_text(local)})"
+            return value, f"select content as c1 from read_text({_text(local)})"
         if terminator != "0x0a":
             raise UnknownSqlError(f"no rule for the row terminator {terminator}")
         lines = "string_split(rtrim(content, chr(10)), chr(10))"
-        return f"select unnest({lines}) as c1 from read_text({_text(local)}) where content <> ''"
+        source = f"select unnest({lines}) as c1 from read_text({_text(local)}) where content <> ''"
+        return value, source
 
-    def _records(self, local: Path) -> str:
-        if self.options.keys() & {"FIELDTERMINATOR", "FIELDQUOTE", "ROWTERMINATOR", "HEADER_ROW"}:
-            raise UnknownSqlError(f"no rule for OPENROWSET with {self.options}")
-        compressed = self.options.get("DATA_COMPRESSION", "").upper() == "GZIP"
-        if compressed != (local.suffix == ".gz"):
-            raise SqlServerError(
-                4865, f"Cannot bulk load because the file '{local.name}' has another compression."
-            )
-        width = max(column.place for column in self.columns)
-        names = ", ".join(
-            f"'c{place}': 'varchar'" for place in range(1, _width(local, compressed) + 1)
+
+def _parquet_value(column: Column, found: str | None) -> str:
+    """Return a column of a Parquet file as DuckDB's SQL, of the type that WITH gives it."""
+    quoted, wanted = _quoted(column.name), column.type
+    if found is None:
+        return f"cast(null as {wanted.duckdb}) as {quoted}"
+    kinds = {
+        "VARCHAR": ("varchar",), "BIGINT": ("bigint",), "TIMESTAMP": ("bigint",),
+        "TIMESTAMP WITH TIME ZONE": ("datetime2",),
+    }  # fmt: skip
+    if wanted.name not in kinds.get(found, ()):
+        raise SqlServerError(
+            13812, f"Column '{column.name}' of type {wanted.name} is not compatible with {found}."
         )
-        if width > names.count("'c"):
-            raise SqlServerError(13822, f"Column {width} is not in the file '{local.name}'.")
+    if found == "TIMESTAMP":
+        return f"epoch_us({quoted}) as {quoted}"
+    if found == "TIMESTAMP WITH TIME ZONE":
+        return f"{quoted} at time zone 'UTC' as {quoted}"
+    if wanted.max_length > 0 and wanted.is_text:
+        error = f"error('String or binary data would be truncated, column {column.name}.')"
         return (
-            f"from read_csv({_text(local)}, auto_detect = false, header = false, delim = ',',"
-            " quote = '\"', escape = '\"', strict_mode = true, parallel = false,"
-            f" skip = {int(self.options.get('FIRSTROW', '1')) - 1}, columns = {{{names}}},"
-            f" compression = '{'gzip' if compressed else 'none'}',"
-            f" allow_quoted_nulls = {'false' if self.fast else 'true'}, max_line_size = 16777216)"
+            f"case when strlen({quoted}) > {wanted.max_length} then {error} else {quoted} end"
+            f" as {quoted}"
+        )
+    return quoted
+
+
+def _check_utf8(name: str, type_: ColumnType, collation: str | None) -> None:
+    """Raise when a varchar would take the UTF-8 of a file for text of a code page."""
+    if type_.name == "varchar" and not (collation or "").endswith("_UTF8"):
+        raise SqlServerError(
+            15813,
+            f"Potential conversion error while reading VARCHAR column '{name}' from UTF8 encoded"
+            " text. Change this column's collation to a UTF8 collation.",
         )
 
 
-@dataclass(frozen=True)
-class _CsvColumn:
-    """A column of OPENROWSET … WITH: bound by its place in the file."""
-
-    name: str
-    type: ColumnType
-    collation: str | None
-    place: int
-
-    @classmethod
-    def of(cls, place: int, tokens: Sequence[Token]) -> _CsvColumn:
-        reader = Reader(tokens)
-        name, type_ = reader.text(), reader.text()
-        if reader.word == "(":
-            type_ += (
-                "("
-                + ",".join(token.text for item in reader.parenthesised() for token in item)
-                + ")"
-            )
-        collation = reader.text() if reader.take("COLLATE") else None
-        if reader.more:
-            place = int(reader.text())
-        return cls(name, ColumnType.parse(type_), collation, place)
-
-    def check(self, fast: bool) -> None:
-        if self.type.name not in ("varchar", "nvarchar"):
-            raise UnknownSqlError(f"no rule for reading {self.name} as {self.type.name}")
-        if self.type.name == "varchar" and not (self.collation or "").endswith("_UTF8"):
-            raise SqlServerError(
-                15813,
-                f"Potential conversion error while reading VARCHAR column '{self.name}' from UTF8"
-                " encoded text. Change this column's collation to a UTF8 collation.",
-            )
-        if fast and (self.type.max_length < 0 or self.type.max_length > _LONGEST_FAST_VALUE):
-            raise SqlServerError(
-                15802,
-                f"Column '{self.name}': PARSER_VERSION = '2.0' reads up to"
-                f" {_LONGEST_FAST_VALUE} bytes.",
-            )
-
-    def value(self, fast: bool) -> str:
-        """The value as DuckDB's SQL: an error where the declared type is too short for it."""
-        raw, quoted = f"c{self.place}", '"' + self.name.replace('"', '""') + '"'
-        checks = ""
-        if self.type.max_length > 0:
-            size = f"strlen({raw})" if self.type.name == "varchar" else f"2 * length({raw})"
-            checks += (
-                f" when {size} > {self.type.max_length}"
-                f" then error('Bulk load data conversion error (truncation), column {self.name}.')"
-            )
-        if fast:
-            checks += (
-                f" when regexp_matches({raw}, '[,\"\\n]')"
-                " then error('Parser 2.0 was given a file with separators in quotes.')"
-            )
-        return f"case {checks} else {raw} end as {quoted}" if checks else f"{raw} as {quoted}"
-
-
-def _width(path: Path, compressed: bool) -> int:
-    """Return how many columns a CSV file's header has."""
-    content = path.read_bytes()
-    text = (gzip.decompress(content) if compressed else content).decode("utf-8-sig")
-    return len(next(csv.reader(io.StringIO(text, newline=""))))
+def _file_format(session: Session, name: str) -> tuple[int, str]:
+    """Return the id and the kind of a file format."""
+    found = session.connection.execute(
+        "select file_format_id, format_type from sys.external_file_formats where name = ?", [name]
+    ).fetchone()
+    if found is None:
+        raise SqlServerError(16517, f'Referenced external file format "{name}" not found.')
+    return found[0], found[1]
 
 
 def _check(session: Session, sql: str, words: Sequence[str]) -> None:
@@ -532,8 +522,13 @@ def _with_options(statement: Statement, words: int) -> tuple[str, dict[str, str]
 
 
 def _options(reader: Reader) -> tuple[dict[str, str], Reader]:
+    """Read WITH (name = value, …), options in further parentheses too."""
     reader.expect("WITH")
-    return {keyword(item[0]): item[2].text for item in reader.parenthesised()}, reader
+    options = {}
+    for item in reader.parenthesised():
+        inner = [item] if keyword(item[1]) == "=" else Reader(item[1:]).parenthesised()
+        options.update({keyword(name): value.text for name, _, value in inner})
+    return options, reader
 
 
 def _naive(columns: Sequence[Column]) -> str:
@@ -543,6 +538,10 @@ def _naive(columns: Sequence[Column]) -> str:
         f"{name} at time zone 'UTC' as {name}" if column.type.name == "datetime2" else name
         for column, name in quoted.items()
     )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: object) -> str:
