@@ -27,14 +27,10 @@ Found = tuple[int, str, list[str] | None]  # number, first line and fields of a 
 
 LONGEST_RECORD = 1024 * 1024  # bytes, its line end not counted
 TRIMMED = " \t\r\n\u00a0"
-MARKS = (  # zero-width and direction marks
-    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
-    "\u2060\u2066\u2067\u2068\u2069\ufeff"
+UNSEEN = TRIMMED + "".join(  # and wide blanks, zero-width and direction marks
+    map(chr, [0x61C, 0x1680, *range(0x2000, 0x2010), 0x2028, 0x2029, *range(0x202A, 0x2030)])
 )
-_BLANKS = TRIMMED + "\u3000"
-_MARKED_END = re.compile(  # with the blanks around a mark
-    rf"^[{_BLANKS}]*[{MARKS}][{MARKS}{_BLANKS}]*|[{_BLANKS}]*[{MARKS}][{MARKS}{_BLANKS}]*\Z"
-)
+UNSEEN += "\u205f\u2060\u2066\u2067\u2068\u2069\u3000\ufeff"
 DELIMITERS = ",;\t|"
 API_ORDER = "UpdatedAt"  # the field that tells which of an API's records is newer
 
@@ -217,11 +213,19 @@ def _text(content: bytes) -> str:
 
 
 def cleaned(value: str) -> str:
-    """Return a value as the rows hold it: NFC, without marks at its ends, out of Excel's `=""`."""
+    """Return a value as the rows hold it: in NFC, without anything unseen at its ends.
+
+    Blanks that silver trims are left to it, unless something else unseen is among them.
+    """
     value = unicodedata.normalize("NFC", value)
-    if formula := re.fullmatch(r'="([^"]*)"', value):
-        value = formula[1]
-    return _MARKED_END.sub("", value)
+    bare = value.strip(UNSEEN)
+    return value if bare == value.strip(TRIMMED) else bare
+
+
+def csv_value(field: str) -> str:
+    """Return a field of a CSV file as the rows hold it: Excel writes 0017 as `="0017"`."""
+    formula = re.fullmatch(r'="(.*)"', field, re.DOTALL)
+    return cleaned(formula[1] if formula else field)
 
 
 # --- CSV ---------------------------------------------------------------------------------------
@@ -313,7 +317,7 @@ def _sorted_out(
         if fields is None or len(fields) != width:
             malformed.append({"number": number, "text": line})
             continue
-        values = dict(zip(map(spelled, header), map(cleaned, fields), strict=False))
+        values = dict(zip(map(spelled, header), map(csv_value, fields), strict=False))
         rows.append({c.source: values[spelled(c.source)] for c in entity.columns})
     return rows, malformed
 

@@ -1,5 +1,6 @@
 """Manifests and batch ids."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,21 +14,70 @@ from lake.manifest import (
     committed_batches,
     new_batch_id,
     read_manifests,
+    read_retracted,
+    retracted_batches,
 )
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+RECORD = FileRecord(
+    "customers",
+    "2026/Łódź.csv",
+    "bronze/customers/B2/2026_Łódź.csv",
+    "csv",
+    "ab",
+    12,
+    modified="2026-11-22T12:00:00Z",
+    rows=3,
+    malformed_rows=1,
+    longest_value=9,
+    header=["a"],
+    extra_columns=["a"],
+    read_as={"reader": 1, "delimiter": ";"},
+)
+
+
 def test_a_manifest_reads_back_as_it_was_written(tmp_path):
     lake = LocalLake(tmp_path)
-    record = FileRecord(
-        "customers", "Łódź.csv", "bronze/x", "csv", "ab", 12, 3, 1, ["a"], [], ["a"]
-    )
-    manifest = Manifest("B2", "2026-11-23T12:00:00Z", [record], {"orders": {"cursor": 5}})
+    manifest = Manifest("B2", "2026-11-23T12:00:00Z", [RECORD], {"orders": {"cursor": 5}})
     manifest.write(lake)
     Manifest("B1", "2026-11-22T12:00:00Z", []).write(lake)
     assert committed_batches(lake) == ["B1", "B2"]
     assert list(read_manifests(lake))[1] == manifest
+
+
+def test_a_batch_that_was_taken_back_stands_apart(tmp_path):
+    lake = LocalLake(tmp_path)
+    manifest = Manifest("B1", "2026-11-22T12:00:00Z", [RECORD], retracted_at="2026-11-23T12:00:00Z")
+    manifest.write(lake)
+    assert committed_batches(lake) == []
+    assert list(read_manifests(lake)) == []
+    assert retracted_batches(lake) == ["B1"]
+    assert list(read_retracted(lake)) == [manifest]
+
+
+@pytest.mark.parametrize("outcome", ["quarantined", "released", "dropped"])
+def test_only_what_landed_counts(outcome):
+    manifest = Manifest("B1", "2026-11-22T12:00:00Z", [RECORD, replace(RECORD, outcome=outcome)])
+    assert manifest.landed == [RECORD]
+
+
+def test_a_record_is_called_in_the_lake_as_its_file_is():
+    assert RECORD.name == "2026_Łódź.csv"
+    assert replace(RECORD, path=None, source="2026/a b.csv").name == "2026_a_b.csv"
+
+
+def test_what_an_earlier_version_wrote_into_a_manifest_is_passed_over(tmp_path):
+    lake = LocalLake(tmp_path)
+    record = '"entity": "a", "source": "A.csv", "path": null, "format": "csv", "sha256": "", '
+    lake.write_bytes(
+        paths.manifest("B1"),
+        f'{{"batch_id": "B1", "created_at": "", "files": [{{{record} "bytes": 1, '
+        '"longest_record": 5, "parallel_safe": true}]}'.encode(),
+    )
+    [manifest] = read_manifests(lake)
+    assert manifest.files == [FileRecord("a", "A.csv", None, "csv", "", 1)]
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"files": [{}]}', b"\xff"])
