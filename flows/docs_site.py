@@ -34,12 +34,16 @@ Node = dict[str, Any]
 def app(home: Home) -> "ASGIApp":
     """Return what serves the published site at `PAGE`, with the report that it links to."""
     from starlette.applications import Starlette
+    from starlette.middleware import Middleware
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
+    from flows.serving import KeptPrivate
+
     pages = [folder for folder in (home.docs, home.report) if folder.is_dir()]
     return Starlette(
-        routes=[Mount(f"/{folder.name}", StaticFiles(directory=folder)) for folder in pages]
+        routes=[Mount(f"/{folder.name}", StaticFiles(directory=folder)) for folder in pages],
+        middleware=[Middleware(KeptPrivate)],
     )
 
 

@@ -213,8 +213,9 @@ class Home:
 
 def follow_folder(path: Path) -> None:
     """Open a new file, or a new folder with all that is in it, to whom its folder is open."""
-    opened = _opened_to(path.parent)
+    opened, group = _opened_to(path.parent), path.parent.stat().st_gid
     for each in (path, *path.rglob("*")):
+        _give(each, -1, group)
         each.chmod((PRIVATE | opened) & (0o777 if each.is_dir() else 0o666))
 
 
@@ -229,11 +230,15 @@ def keep_modes(old: Path, new: Path) -> None:
         before = old / path.relative_to(new)
         if before.exists():
             status = before.stat()
-            with suppress(PermissionError):  # somebody else's, or a group that we are not in
-                os.chown(path, status.st_uid, status.st_gid)
+            _give(path, status.st_uid, status.st_gid)
             path.chmod(stat.S_IMODE(status.st_mode))
         if path != new and not (before.exists() and _opened_to(before)):
             follow_folder(path)
+
+
+def _give(path: Path, owner: int, group: int) -> None:
+    with suppress(PermissionError):  # only root gives files away, and a group has to be one's own
+        os.chown(path, owner, group)
 
 
 def _opened_to(path: Path) -> int:

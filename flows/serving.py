@@ -6,12 +6,33 @@ from contextlib import suppress
 
 import typer
 import uvicorn
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lake.errors import C360Error
 
 HOST = "127.0.0.1"
+
+
+class KeptPrivate:
+    """Middleware: no browser keeps what is served, since the pages hold personal data."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, with the headers that say so."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cache-Control"] = "no-store"
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 def serve(app: ASGIApp, *, what: str, port: int, browser: bool, path: str = "/") -> None:

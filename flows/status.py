@@ -31,7 +31,8 @@ def print_azure_status(console: Console, home: Home) -> None:
     """Print the same of a lake on Azure and of the database that gold is in."""
     from flows.azure_run import published_on_azure
 
-    lake, gold_version, counts = published_on_azure(home)
+    with home.file_modes():
+        lake, gold_version, counts = published_on_azure(home)
     _print_published(console, lake, counts)
     console.print()
     console.print(

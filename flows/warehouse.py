@@ -20,6 +20,14 @@ def read_only(warehouse: Path) -> duckdb.DuckDBPyConnection:
 
 def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
     """Open the published warehouse to read; raise when there is none or it cannot be opened."""
+    if home.ran_on_azure:
+        raise InputError(
+            f"{home.root} has no warehouse, since its runs are on Azure: `c360 status --target "
+            "azure` shows what is published there. Each run writes the report "
+            f"({home.report / 'index.html'}) and the documentation ({home.docs / 'index.html'}); "
+            "`c360 docs --serve` shows both. Customers are found in the report, and in Azure SQL "
+            "in marts.customer_360."
+        )
     if not home.warehouse.exists():
         raise InputError(
             f"Nothing is published in {home.root} yet; run `c360 run --input DIR` or `c360 demo` "

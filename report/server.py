@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import FastAPI, HTTPException, Path, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from flows.home import Home
+from flows.serving import KeptPrivate
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
@@ -30,17 +30,11 @@ def app(home: Home, *, personal_data: bool) -> FastAPI:
     with customers.warehouse():  # tells at once when there is nothing to serve
         pass
     served = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    served.add_middleware(KeptPrivate)
 
     @served.exception_handler(C360Error)
     def tell(_request: Request, error: C360Error) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, status_code=503)
-
-    @served.middleware("http")
-    async def keep_private(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
-        response.headers["Cache-Control"] = "no-store"  # personal data has no place in a cache
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
 
     @served.get("/")
     @served.get("/report")

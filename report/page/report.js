@@ -373,7 +373,7 @@ function finderInPage({ columns, rows, events }) {
 function finderOnServer() {
   async function ask(path) {
     const answer = await fetch(path);
-    if (answer.status === 404) return null;
+    if (answer.status === 404 || answer.status === 422) return null; // 422: it cannot be an id
     if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).detail ?? `The server answered ${answer.status}.`);
     return answer.json();
   }
@@ -515,6 +515,11 @@ function openFinder(finder, { personal_data: personalData, customers: kept, tabl
 
 // ---- start ----------------------------------------------------------------------------------
 
+/* A part of the address as text; what cannot be decoded, such as a lone %, stays as it is. */
+function decoded(part) {
+  try { return decodeURIComponent(part); } catch { return part; }
+}
+
 async function unpack(packed) {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -543,7 +548,7 @@ async function start() {
   const customer = openFinder(finder, data);
 
   function show(byUser) {
-    const [name, id] = decodeURIComponent(location.hash.slice(1)).split("/");
+    const [name, id] = decoded(location.hash.slice(1)).split("/");
     const shown = sections.find((section) => section.id === name) ?? sections[0];
     for (const section of sections) section.hidden = section !== shown;
     for (const link of document.querySelectorAll("nav a")) {

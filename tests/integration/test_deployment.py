@@ -4,6 +4,8 @@ Two runs are of the local deployment, so the second one has to wait for the firs
 home in use until it is tried again, and then its input is refused.
 """
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -61,7 +63,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     ):
         service.command("work-pool", "create", "--type", "process", POOL)
         _give_the_pool_a_secret(service)
-        service.start("worker", "worker", "start", "--pool", POOL, C360_HOME=str(work / "azure"))
+        settings = {"C360_HOME": str(work / "azure"), "C360_NO_PII": "1"}
+        service.start("worker", "worker", "start", "--pool", POOL, **settings)
         service.command("--no-prompt", "deploy", "--all")
 
         with held_home.lock():
@@ -176,6 +179,15 @@ def test_a_run_leaves_links_to_its_pages(runs: Runs) -> None:
         link = (runs.home / page / "index.html").as_uri()
         assert artifacts[f"customer-360-{page}"]["data"] == f"[{link}]({link})"
         assert (runs.home / page / "index.html").is_file()
+
+
+def test_the_worker_s_environment_keeps_personal_data_out_of_the_report(runs: Runs) -> None:
+    page = (runs.home / "report/index.html").read_text()
+    (packed,) = re.findall(r'<script id="data"[^>]*>([^<]+)</script>', page)
+    data = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert data["personal_data"] is False
+    assert data["customers"]["rows"]
+    assert not {"customer_name", "email", "address"} & set(data["customers"]["columns"])
 
 
 def test_the_token_comes_from_a_secret_block_and_is_seen_nowhere(runs: Runs) -> None:

@@ -219,6 +219,9 @@ def test_docs_serve_shows_the_site_and_the_report_it_links_to(
             page.get_by_role("link", name="local report").click()
             page.wait_for_url("**/report/index.html")
             assert page.request.get(f"{site}/warehouse.duckdb").status == 404
+            for folder in ("docs", "report"):
+                answer = page.request.get(f"{site}/{folder}/index.html")
+                assert answer.headers["cache-control"] == "no-store"
             page.close()
         finally:
             server.send_signal(signal.SIGINT)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -79,6 +80,10 @@ class Scene:
         """Run to the end."""
         run = self.driver.run("--input", self.second, "--home", self.home)
         assert run.returncode == 0, run.errors
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +202,27 @@ def test_run_after_a_kill_in_publish(scene: Scene, ready: tuple[Path, str], chan
     kill_in_publish(scene, ready, scene.events["publish"].index(change) + 1)
     scene.finish()
     scene.check_end()
+
+
+def test_a_run_is_private_and_keeps_the_modes_that_it_finds(scene: Scene) -> None:
+    """Here, since a run over a home that is there takes least time here."""
+    scene.restore()
+    private = {path: mode(path) for path in scene.home.rglob("*")}
+    assert [path for path, found in private.items() if found & 0o077] == []
+    opened = {
+        scene.home: 0o755,
+        scene.home / "warehouse.duckdb": 0o644,
+        scene.home / "docs": 0o755,
+        scene.home / "report": 0o755,
+        scene.home / "docs/index.html": 0o644,
+        scene.home / "report/index.html": 0o640,
+    }
+    for path, wanted in opened.items():
+        path.chmod(wanted)
+    scene.finish()
+    assert {path: mode(path) for path in opened} == opened
+    others = {path: mode(path) for path in scene.home.rglob("*") if path not in opened}
+    assert [path for path, found in others.items() if found & 0o077] == []
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,20 @@ def test_customers_are_found_by_name_address_and_id(
     expect(links).to_have_count(0)
 
 
+@pytest.mark.parametrize("end", ["#%", "#customer/%", "#overview%E0%A4%A"])
+def test_an_address_that_cannot_be_decoded_opens_the_page(
+    address: str, opened: Callable[..., Page], end: str
+) -> None:
+    tab = opened(address + end)
+    shown = "customer" if "/" in end else "overview"
+    expect(tab.locator(f"section#{shown}")).to_be_visible()
+    expect(tab.locator("#notice")).to_be_hidden()
+    if "/" in end:
+        expect(tab.locator("#found")).to_have_text("No customer has the id %.")
+    tab.get_by_role("link", name="Service").click()
+    expect(tab.locator("section#service")).to_be_visible()
+
+
 def test_the_finder_works_without_a_mouse(
     address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
 ) -> None:
@@ -526,8 +540,8 @@ def test_the_server_refuses_other_hosts_and_keeps_nothing(served: str) -> None:
         "detail": "No customer has the id 7777777."
     }
     assert requests.get(f"{api}/{2**63}", timeout=20).status_code == 422
-    answer = requests.get(f"{api}?q=a", timeout=20)
-    assert answer.headers["Cache-Control"] == "no-store"
     docs = requests.get(served.replace("report/index.html", "docs/index.html"), timeout=20)
     assert docs.status_code == 200
+    for answer in (requests.get(f"{api}?q=a", timeout=20), requests.get(served, timeout=20), docs):
+        assert answer.headers["Cache-Control"] == "no-store"
     assert "Customer 360" in docs.text

@@ -266,6 +266,15 @@ def test_only_the_pages_are_served(tmp_path: Path) -> None:
     assert [page.status_code for page in others] == [404, 404, 404]
 
 
+def test_no_browser_keeps_the_pages(tmp_path: Path) -> None:
+    home = Home.at(tmp_path)
+    for folder in (home.docs, home.report):
+        folder.mkdir()
+        (folder / "index.html").write_text(folder.name, encoding="utf-8")
+    pages = answers(home, docs_site.PAGE, "/report/index.html", "/report/missing.html")
+    assert [page.headers["Cache-Control"] for page in pages] == ["no-store"] * 3
+
+
 def test_a_home_without_a_report_serves_the_site_alone(tmp_path: Path) -> None:
     home = Home.at(tmp_path)
     home.docs.mkdir()

@@ -1,7 +1,9 @@
 """Publishing: all at once or not at all, wherever a run is killed."""
 
+import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +84,15 @@ def run(home: Home, version: str) -> None:
     publishing.tidy(home, lake, before=version)
 
 
+def modes(home: Home) -> dict[str, int]:
+    """Return the mode of everything in the home that is no control file of a run."""
+    return {
+        path.relative_to(home.root).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in home.root.rglob("*")
+        if path != home.lock_file
+    }
+
+
 def seen(home: Home) -> set[str]:
     """Return the versions that somebody who opens the warehouse sees: one, if all is well."""
     with duckdb.connect(home.warehouse, read_only=True) as connection:
@@ -118,6 +129,50 @@ def test_publish_shows_the_version_everywhere(home: Home) -> None:
     assert pages(home) == [V1, V1]
     assert not home.staging.exists()
     assert not home.intent.exists()
+
+
+def test_what_is_published_is_for_its_owner_alone(home: Home) -> None:
+    before = os.umask(0o022)
+    try:
+        with home.lock():
+            run(home, V1)
+    finally:
+        os.umask(before)
+    found = modes(home)
+    assert found["warehouse.duckdb"] == found["report/index.html"] == 0o600
+    assert {mode & 0o077 for mode in found.values()} == {0}
+
+
+def test_the_modes_that_an_administrator_gave_stay(home: Home) -> None:
+    with home.lock():
+        run(home, V1)
+    home.root.chmod(0o755)
+    home.warehouse.chmod(0o644)
+    for folder in (home.docs, home.report):
+        folder.chmod(0o755)
+    (home.docs / "index.html").chmod(0o640)
+    before = modes(home)
+    with home.lock():
+        run(home, V2)
+    found = modes(home)
+    assert stat.S_IMODE(home.root.stat().st_mode) == 0o755
+    for name in ("warehouse.duckdb", "docs", "report", "docs/index.html", "lake", "logs"):
+        assert found[name] == before[name], name
+    assert found["report/index.html"] == 0o644  # its folder is open
+
+
+def test_whoever_may_read_silver_may_read_its_next_version(home: Home) -> None:
+    with home.lock():
+        run(home, V1)
+    silver = home.lake / "silver"
+    for path in (silver, *silver.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    with home.lock():
+        run(home, V2)
+    found = {name: mode for name, mode in modes(home).items() if name.startswith("lake/silver")}
+    assert found[f"lake/silver/customers/{V2}"] == 0o755
+    assert found[f"lake/silver/customers/{V2}/customers.parquet"] == 0o644
+    assert found["lake/silver/published.json"] == 0o644
 
 
 def test_history_and_tables_of_users_are_carried_on(first: Home) -> None:
@@ -179,6 +234,27 @@ def test_changes_by_another_program_are_not_overwritten(first: Home) -> None:
     with pytest.raises(C360Error, match="another program wrote"):
         publish_build(first, V2, copied)
     assert seen(first) == {V1}
+
+
+def test_a_change_while_the_warehouse_is_copied_is_not_lost(
+    first: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copyfile
+
+    def copy_then_write(source: Path, target: Path) -> None:
+        copy(source, target)
+        with duckdb.connect(source) as connection:
+            connection.execute("create table mine (x int)")
+
+    monkeypatch.setattr(publishing.shutil, "copyfile", copy_then_write)
+    with pytest.raises(C360Error, match=r"another program wrote .*Run again") as failure:
+        publish_build(first, V2, build(first, V2))
+    assert failure.value.passing
+    monkeypatch.undo()
+    publishing.recover(first, LocalLake(first.lake))
+    run(first, V2)
+    with duckdb.connect(first.warehouse, read_only=True) as connection:
+        assert connection.execute("from mine").fetchall() == []
 
 
 def test_a_warehouse_open_for_writing_elsewhere_is_refused(

@@ -1,0 +1,105 @@
+"""What comes from data or file names is text on a terminal, and never an instruction to it."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from flows.customer import print_customer
+from flows.home import Home
+from flows.progress import Progress
+from flows.status import print_status
+from flows.summary import Answer, EntityCounts, Results, Summary, answers_markdown, print_summary
+from lake.errors import C360Error, QuarantinedError, told, visible
+
+# Clears the screen, names the window, turns text red, rings, goes back, turns the text around.
+EVIL = "a\x1b[2J\x1b]0;owned\x07\x9b31m\x08\r\u202eb [red]c[/] :heart: \\"
+SHOWN = r"a\x1b[2J\x1b]0;owned\x07\x9b31m\x08\r\u202eb [red]c[/] :heart: " + "\\"
+
+
+@pytest.fixture
+def console() -> Console:
+    """A terminal that understands everything, as wide as it takes."""
+    return Console(file=io.StringIO(), width=400, force_terminal=True, color_system=None)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "\x1b" not in text
+    assert visible(text) == text.replace("\n", r"\n")
+    return text
+
+
+def test_in_the_summary(console: Console, tmp_path: Path) -> None:
+    results = Results(
+        [EntityCounts(EVIL, 1, 1, 0, 0)],
+        [("customers", EVIL, 1)],
+        [Answer("Categories", ("Category", "Revenue"), [(EVIL, Decimal(1)), ("x", EVIL)])],
+    )
+    places = {"lake": f"/home/{EVIL}"}
+    print_summary(console, Summary(Home(tmp_path), "v", results, [], [EVIL], [], [], places))
+    assert printed(console).count(SHOWN) == 6
+
+
+def test_in_the_steps(console: Console) -> None:
+    progress = Progress(Console(file=console.file, width=400))
+    with progress.step(f"Pull {EVIL}"):
+        pass
+    assert SHOWN in printed(console)
+
+
+def test_in_what_is_known_about_a_customer(console: Console, tmp_path: Path) -> None:
+    home = Home.at(tmp_path)
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.customer_360 as select 1 as customer_id, $x as customer_name, "
+            "$x as email",
+            {"x": EVIL},
+        )
+        connection.execute(
+            "create table marts.customer_timeline as select 1 as customer_id, "
+            "timestamp '2026-01-02 03:04:05' as occurred_at, $x as touchpoint, $x as event, "
+            "$x as detail, 1.5 as amount, 7 as reference_id",
+            {"x": EVIL},
+        )
+    print_customer(console, home, "1")
+    assert printed(console).count(SHOWN) == 5
+
+
+def test_in_the_status(console: Console, tmp_path: Path) -> None:
+    home = Home.at(tmp_path)
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute("create schema silver")
+        connection.execute(
+            "create table silver.row_reconciliation as select $x as entity, 1 as bronze_rows, "
+            "0 as rejected_rows, 0 as superseded_rows, 1 as silver_rows",
+            {"x": EVIL},
+        )
+    print_status(console, home)
+    assert SHOWN in printed(console)
+
+
+def test_in_an_error() -> None:
+    error = QuarantinedError({f"{EVIL}.csv": f"its first line is {EVIL}"})
+    error.add_note(f"The log is {EVIL}")
+    line = told(error)
+    assert not any(ord(letter) < 32 for letter in line)
+    assert line.count(r"\x1b[2J\x1b]0;owned\x07\x9b31m\x08") == 3
+    assert told(C360Error(line)) == line  # what is told once more stays as it is
+
+
+def test_for_whoever_prints_the_record() -> None:
+    answer = Answer("T", ("A", "B"), [(EVIL, "x")])
+    assert "\x1b" not in answers_markdown(Results([], [], [answer]))
+
+
+def test_letters_of_all_languages_stay() -> None:
+    text = "Łódź, naïve, 北京, \u200fעברית, 👩\u200d🔬, 10\xa0%"
+    assert visible(text) == text
