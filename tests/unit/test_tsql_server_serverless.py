@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError
@@ -22,6 +24,8 @@ SETUP = [
     "create database scoped credential c360_identity with identity = 'Managed Identity'",
     f"create external data source c360_lake with (location = '{URL}', credential = c360_identity)",
     "create external file format c360_parquet with (format_type = parquet)",
+    "create external file format c360_csv with (format_type = delimitedtext, format_options"
+    " (field_terminator = ',', string_delimiter = '\"', first_row = 2, parser_version = '2.0'))",
     "create schema silver",
 ]
 
@@ -45,6 +49,10 @@ class Pool:
         place = self.lake / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def put_rows(self, path: str, **columns: pa.Array) -> None:
+        self.put(path, b"")
+        pq.write_table(pa.table(columns), self.lake / path)
 
     def files(self, folder: str) -> list[Path]:
         return sorted(path for path in (self.lake / folder).rglob("*") if path.is_file())
@@ -97,9 +105,16 @@ def cetas(query: str = "select 1 as a", name: str = "silver.t", folder: str = "s
 
 
 def rowset(path: str, options: str, columns: str) -> str:
-    bulk = path if path.startswith("(") else f"'{path}'"
     return (
-        f"openrowset(bulk {bulk}, data_source = 'c360_lake', format = 'CSV'{options})"
+        f"openrowset(bulk '{path}', data_source = 'c360_lake', format = 'CSV'{options})"
+        f" with ({columns}) as r"
+    )
+
+
+def parquet(columns: str, *paths: str) -> str:
+    bulk = ", ".join(f"'{path}'" for path in paths)
+    return (
+        f"openrowset(bulk ({bulk}), data_source = 'c360_lake', format = 'PARQUET')"
         f" with ({columns}) as r"
     )
 
@@ -238,38 +253,69 @@ def test_a_failed_cetas_can_leave_files_and_leaves_no_table(pool: Pool) -> None:
 # --- OPENROWSET ---------------------------------------------------------------------------------
 
 
-def test_columns_are_bound_by_their_place(pool: Pool) -> None:
-    pool.put("bronze/c/b1/x.csv", "name,extra,id\nŁódź,,7\n")
-    pool.put("bronze/c/b2/y.csv", "name,extra,id\nB,2,8\n")
-    source = rowset(
-        "('bronze/c/b1/x.csv', 'bronze/c/b2/y.csv')",
-        ", parser_version = '2.0', firstrow = 2",
-        f"id varchar(64) {UTF8} 3, name varchar(64) {UTF8} 1",
+def test_parquet_columns_are_bound_by_their_names_and_one_that_is_not_there_is_null(
+    pool: Pool,
+) -> None:
+    pool.put_rows("rows/b1/x.csv.parquet", name=pa.array(["Łódź", ""]), id=pa.array([1, 2]))
+    pool.put_rows("rows/b2/y.csv.parquet", id=pa.array([3]), Name=pa.array(["other case"]))
+    source = parquet(
+        f"id bigint, name varchar(64) {UTF8}", "rows/b1/x.csv.parquet", "rows/b2/y.csv.parquet"
     )
     assert sorted(
         pool(f"select r.id, r.name, r.filename() as f, r.filepath() as p from {source}")
     ) == [
-        ("7", "Łódź", "x.csv", f"{URL}/bronze/c/b1/x.csv"),
-        ("8", "B", "y.csv", f"{URL}/bronze/c/b2/y.csv"),
+        (1, "Łódź", "x.csv.parquet", f"{URL}/rows/b1/x.csv.parquet"),
+        (2, "", "x.csv.parquet", f"{URL}/rows/b1/x.csv.parquet"),
+        (3, None, "y.csv.parquet", f"{URL}/rows/b2/y.csv.parquet"),
     ]
 
 
-@pytest.mark.parametrize(("version", "value"), [("1.0", None), ("2.0", "")])
-def test_quotes_without_a_text_are_one_for_parser_2_only(
-    pool: Pool, version: str, value: str | None
-) -> None:
-    pool.put("a.csv", 'a,b\n"",1\n')
-    source = rowset(
-        "a.csv", f", parser_version = '{version}', firstrow = 2", f"a varchar(8) {UTF8}"
+def test_a_parquet_file_without_rows_has_none(pool: Pool) -> None:
+    pool.put_rows("rows/x.parquet", a=pa.array([], pa.string()))
+    source = parquet(f"a varchar(8) {UTF8}", "rows/x.parquet")
+    assert pool(f"select r.a from {source}") == []
+
+
+def test_a_time_without_a_zone_is_a_bigint_and_one_in_utc_is_a_time(pool: Pool) -> None:
+    moment = datetime(2024, 1, 5, 10, 0, 0, 1)
+    pool.put_rows(
+        "rows/x.parquet",
+        local=pa.array([moment], pa.timestamp("us")),
+        utc=pa.array([moment], pa.timestamp("us", "UTC")),
     )
-    assert pool(f"select r.a from {source}") == [(value,)]
+    source = parquet("local bigint, utc datetime2(6)", "rows/x.parquet")
+    assert pool(f"select r.local, r.utc from {source}") == [(1_704_448_800_000_001, moment)]
 
 
-def test_wildcards_find_files_that_begin_with_an_underline_or_a_point(pool: Pool) -> None:
-    for name in ("a.json", "_b.json", ".c.json"):
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("a varchar(9)", "UTF8"),
+        (f"a varchar(6) {UTF8}", "truncated, column a"),
+        ("a bigint", "not compatible"),
+        ("at datetime2(6)", "not compatible"),
+    ],
+)
+def test_a_parquet_column_of_another_type_or_a_longer_value_is_an_error(
+    pool: Pool, column: str, message: str
+) -> None:
+    at = pa.array([datetime(2024, 1, 5)], pa.timestamp("us"))
+    pool.put_rows("rows/x.parquet", a=pa.array(["Łódź"]), at=at)  # seven bytes
+    name = column.split()[0]
+    with pytest.raises(Exception, match=message):
+        pool(f"select r.{name} from {parquet(column, 'rows/x.parquet')}")
+
+
+def test_a_file_that_is_not_there_is_an_error(pool: Pool) -> None:
+    with pytest.raises(SqlServerError, match="does not exist"):
+        pool(f"select r.a from {parquet('a bigint', 'rows/gone.parquet')}")
+
+
+def test_a_wildcard_finds_no_hidden_file_and_looks_into_no_folder_below(pool: Pool) -> None:
+    for name in ("a.json", "_b.json", ".c.json", "below/d.json"):
         pool.put(f"m/{name}", name)
     source = rowset("m/*.json", LINES + ", rowterminator = '0x0b'", "line nvarchar(max)")
-    assert sorted(pool(f"select r.line from {source}")) == [(".c.json",), ("_b.json",), ("a.json",)]
+    assert pool(f"select r.line from {source}") == [("a.json",)]
 
 
 def test_a_folder_without_files_cannot_be_listed(pool: Pool) -> None:
@@ -279,50 +325,31 @@ def test_a_folder_without_files_cannot_be_listed(pool: Pool) -> None:
     assert error.value.number == 13807
 
 
-CSV_1, CSV_2 = (f", parser_version = '{version}', firstrow = 2" for version in ("1.0", "2.0"))
+# --- External tables over CSV files -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("file", "options", "column", "message"),
-    [
-        (
-            "a.csv.gz",
-            CSV_2 + ", data_compression = 'GZIP'",
-            f"a varchar(9) {UTF8}",
-            "DATA_COMPRESSION",
-        ),
-        (
-            "a.csv.gz",
-            ", parser_version = '1.0', firstrow = 2",
-            f"a varchar(9) {UTF8}",
-            "compression",
-        ),
-        (
-            "a.csv",
-            ", parser_version = '1.0', header_row = true",
-            f"a varchar(9) {UTF8}",
-            "HEADER_ROW",
-        ),
-        ("a.csv", CSV_2, f"a varchar(max) {UTF8}", "8000"),
-        ("a.csv", CSV_2, "a varchar(9)", "UTF8"),
-        ("a.csv", CSV_2, f"a varchar(3) {UTF8}", "truncation"),
-        ("quoted.csv", CSV_2, f"a varchar(9) {UTF8}", "quotes"),
-        ("gone.csv", CSV_2, f"a varchar(9) {UTF8}", "does not exist"),
-    ],
-)
-def test_a_file_that_cannot_be_read_so_is_an_error(
-    pool: Pool, file: str, options: str, column: str, message: str
-) -> None:
-    pool.put("a.csv", "a,b\nŁódź,1\n")
-    pool.put("quoted.csv", 'a,b\n"x\ny",1\n')
-    pool.put("a.csv.gz", gzip.compress(b"a,b\n1,2\n"))
-    with pytest.raises(Exception, match=message):
-        pool(f"select r.a from {rowset(file, options, column)}")
+def raw_table(columns: str) -> str:
+    return (
+        f"create external table silver.raw ({columns}) with (location = 'bronze/c/*/*.csv',"
+        " data_source = c360_lake, file_format = c360_csv)"
+    )
 
 
-def test_gzip_is_read_by_parser_1(pool: Pool) -> None:
-    pool.put("a.csv.gz", gzip.compress(b'a,b\n"x\ny",2\n'))
-    options = ", parser_version = '1.0', firstrow = 2, data_compression = 'GZIP'"
-    assert pool(f"select r.a from {rowset('a.csv.gz', options, f'a varchar(9) {UTF8}')}") == [
-        ("x\ny",)
-    ]
+def test_an_external_table_shows_the_csv_files_of_its_pattern_as_they_are_now(pool: Pool) -> None:
+    pool.put("bronze/c/b1/x.csv", 'id,name\n1,"Łódź, ""C"""\n')
+    pool.put("bronze/c/b1/x.jsonl", "{}")
+    pool(raw_table(f"id varchar(8) {UTF8}, name varchar(8000) {UTF8}"))
+    pool.put("bronze/c/b2/y.csv", "id,name\r\n2,\r\n")
+    assert sorted(pool("select id from silver.raw")) == [("1",), ("2",)]
+    assert pool("select name from silver.raw where id = '1'") == [('Łódź, "C"',)]
+    assert pool(
+        "select t.name, c.name, c.max_length from sys.external_tables as t"
+        " inner join sys.columns as c on t.object_id = c.object_id order by c.column_id"
+    ) == [("raw", "id", 8), ("raw", "name", 8000)]
+    pool("drop external table silver.raw")
+    assert len(pool.files("bronze")) == 3
+
+
+def test_an_external_table_s_varchar_is_of_a_utf8_collation(pool: Pool) -> None:
+    with pytest.raises(SqlServerError, match="UTF8"):
+        pool(raw_table("id varchar(8)"))

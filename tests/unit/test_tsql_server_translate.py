@@ -94,6 +94,10 @@ def rows(duck: duckdb.DuckDBPyConnection, tsql: str) -> list[tuple[Any, ...]]:
         ("dateadd(day, 1, cast('2024-02-28' as date))", date(2024, 2, 29)),
         ("dateadd(month, 1, cast('2024-01-31' as date))", date(2024, 2, 29)),
         (
+            "dateadd(microsecond, -1, cast('2024-01-01T00:00:00' as datetime2(6)))",
+            datetime(2023, 12, 31, 23, 59, 59, 999999),
+        ),
+        (
             "dateadd(minute, -90, cast('2024-01-01T01:00:00' as datetime2(0)))",
             datetime(2023, 12, 31, 23, 30),
         ),

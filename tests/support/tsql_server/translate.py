@@ -396,9 +396,10 @@ class Translation:
 
     def _dateadd(self, node: exp.DateAdd) -> exp.Expr:
         unit = node.args["unit"].name.lower()
-        if unit not in ("year", "month", "day", "hour", "minute", "second"):
+        types = {"hour": "bigint", "minute": "bigint", "second": "double", "microsecond": "bigint"}
+        if unit not in ("year", "month", "day", *types):
             raise UnknownSqlError(f"no rule for DATEADD({unit}, …)")
-        type_ = {"hour": "bigint", "minute": "bigint", "second": "double"}.get(unit, "integer")
+        type_ = types.get(unit, "integer")
         step = f"to_{unit}s(cast({_sql(node.expression)} as {type_}))"
         plus = "tsql_plus_days" if type_ == "integer" else "tsql_plus"
         return _raw(f"tsql_checked({plus}({_sql(node.this)}, {step}))")
