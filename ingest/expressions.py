@@ -45,7 +45,7 @@ def expression_problem(expression: str) -> str | None:
         # An aggregate can't stand beside a column of a row, so that there is one to stand beside.
         row = ", ".join(["'' as \"'\"", *(f"'' as {quoted(column)}" for column in columns)])
         computed = rewrite(
-            expression, lambda found: number(found) if found.is_number else found.sql
+            expression, lambda found: number(found.sql) if found.is_number else found.sql
         )
         with duckdb.connect() as connection:
             connection.execute(f'explain select "\'", ({computed}\n) from (select {row})')
@@ -56,9 +56,8 @@ def expression_problem(expression: str) -> str | None:
     return None
 
 
-def number(found: Reference, sql: str | None = None) -> str:
-    """Return SQL of a column as a number, null where it holds none; `sql` is its standard form."""
-    text = sql or found.sql
+def number(text: str) -> str:
+    """Return SQL of a text as a number, null where it holds none."""
     # Three factors fit into DuckDB's 38 digits, and money has no more than 12 before the point.
     return (
         f"case when regexp_full_match(trim({text}), '{_NUMBER}') "
