@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 
 from flows import publish as publishing
 from flows.dbt_run import DbtRun
@@ -22,9 +21,8 @@ from flows.home import Home, project_dir
 from flows.odbc import use_packaged_driver
 from flows.progress import Progress
 from flows.publish import published_entities, silver_code
-from flows.run import Run
+from flows.run import Asked, Run, move_old_layout
 from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
-from ingest import landing
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError
@@ -75,14 +73,13 @@ def check_settings() -> None:
 
 
 @contextmanager
-def opened(
-    home: Home, input_dir: Path | None, api_url: str | None, pii: bool
-) -> Iterator["AzureRun"]:
+def opened(home: Home, asked: Asked) -> Iterator["AzureRun"]:
     """Begin a run on the lake, which no other run has until this one ends."""
     use_packaged_driver(home.odbc)
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
-        run = AzureRun(home, lake, input_dir, api_url, pii)
+        move_old_layout(lake)
+        run = AzureRun(home, lake, asked)
         try:
             yield run
         except Exception as error:
@@ -175,11 +172,9 @@ class AzureRun(Run):
 
     target = "azure"
 
-    def __init__(
-        self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None, pii: bool
-    ) -> None:
+    def __init__(self, home: Home, lake: Lake, asked: Asked) -> None:
         """Begin the run; nothing changes yet."""
-        super().__init__(home, lake, input_dir, api_url, pii)
+        super().__init__(home, lake, asked)
         self.published, self._published_tag = versions.published_with_tag(lake)
         self.silver = _dbt(home, "synapse", self.id)
         self.gold = _dbt(home, "azure_sql", suffix=NEXT)
@@ -211,14 +206,8 @@ class AzureRun(Run):
             azure_sql.connect(self.database).close()
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
-            leftovers = landing.remove_uncommitted(self.lake)
-            if leftovers:
-                logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
-            step.done = (
-                "Removed files of a run that was cut short"
-                if leftovers
-                else "Found the lake in order"
-            )
+            step.done = self._recover_lake() or "Found the lake in order"
+        self._read_again()
 
     def build_silver(self) -> None:
         """Build silver from bronze with its tests, or go on from where a run had come."""

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from flows.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
-from lake.errors import C360Error, told
+from lake.errors import C360Error, InputError, QuarantinedError, told, visible
 
 if TYPE_CHECKING:
     from flows.progress import Progress
@@ -61,11 +61,25 @@ NoBrowserOption = Annotated[
 ]
 
 
+SourcesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--sources",
+        envvar="C360_SOURCES",
+        metavar="FILE",
+        help="File that declares how sources are to be read; by default ingest/sources.yml.",
+    ),
+]
+
+
 class Target(StrEnum):
     """Where the layers are built."""
 
     LOCAL = "local"
     AZURE = "azure"
+
+
+TargetOption = Annotated[Target, typer.Option("--target", help="Where the layers are built.")]
 
 
 class DemoData(StrEnum):
@@ -112,11 +126,16 @@ def run(
             help=f"Base URL of an API to pull as well; its token is read from {TOKEN_VARIABLE}.",
         ),
     ] = None,
-    target: Annotated[
-        Target, typer.Option("--target", help="Where the layers are built.")
-    ] = Target.LOCAL,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
     no_pii: NoPersonalDataOption = False,
+    accept_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rejected", help="Publish although most rows of what arrived cannot be used."
+        ),
+    ] = False,
 ) -> None:
     """Take what arrived to published answers: land, build, test, publish, report.
 
@@ -125,7 +144,8 @@ def run(
     """
     from flows.progress import Progress
 
-    _run(input, api, target, home, no_pii, Progress(Console()))
+    progress = Progress(Console())
+    _run(target, home, no_pii, progress, input, api, sources, accept_rejected)
 
 
 @app.command()
@@ -157,6 +177,7 @@ def demo(
     """Make sample data, run everything over it, and print the answers."""
     from flows.demo import demo_input
     from flows.progress import Progress
+    from ingest.declarations import SOURCES
 
     progress, place = Progress(Console()), Home.at(home)
     with (
@@ -171,7 +192,8 @@ def demo(
             progress=progress,
         ) as (folder, api),
     ):
-        _run(folder, api, Target.LOCAL, home, no_pii, progress)
+        # The demo's own sources, whatever others are declared in the environment.
+        _run(Target.LOCAL, home, no_pii, progress, folder, api, SOURCES)
 
 
 @app.command()
@@ -185,6 +207,118 @@ def load(home: HomeOption = DEFAULT_HOME) -> None:
     from flows.progress import Progress
 
     load_published(Home.at(home), Progress(Console()))
+
+
+@app.command()
+def batches(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
+    """List what arrived, batch by batch, and what became of it."""
+    from flows.batches import print_batches
+
+    print_batches(Console(), Home.at(home), target.value)
+
+
+@app.command()
+def retract(
+    batch: Annotated[
+        str, typer.Argument(metavar="BATCH", help="A batch's id, or the beginning of it.")
+    ],
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Take a batch back and publish the answers without it, as if it had never arrived.
+
+    Its files stay in the lake. What an API had sent in it is asked for again by the next run that
+    pulls the API; a file that is to arrive again has to be sent again.
+    """
+    from flows.batches import retract as retract_batch
+    from flows.progress import Progress
+
+    progress = Progress(Console())
+    with progress.step(f"Retract {batch}") as step:
+        retracted = retract_batch(Home.at(home), target.value, batch).batch_id
+        step.done = f"Retracted {retracted}"
+    with _noted(f"Batch {retracted} is retracted all the same: the next run publishes without it"):
+        _run(target, home, no_pii, progress, sources=sources)
+
+
+quarantine = typer.Typer(help="Show and settle the files that could not be read.")
+app.add_typer(quarantine, name="quarantine")
+
+IdsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID…", help="Files in quarantine, as the list names them."),
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All that are in quarantine.")]
+
+
+@quarantine.callback(invoke_without_command=True)
+def _quarantine(
+    context: typer.Context,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    if context.invoked_subcommand is None:
+        quarantine_list(target, home)
+
+
+@quarantine.command("list")
+def quarantine_list(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
+    """List the files in quarantine, with why they are there."""
+    from flows.batches import print_quarantine
+
+    print_quarantine(Console(), Home.at(home), target.value)
+
+
+@quarantine.command("release")
+def quarantine_release(
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Read files in quarantine again, after their declaration was mended, and publish.
+
+    A file that still cannot be read stays where it is.
+    """
+    from flows.batches import release
+    from flows.progress import Progress
+
+    progress = Progress(Console())
+    with progress.step("Read what is in quarantine again") as step:
+        released = release(Home.at(home), target.value, _chosen(ids, every), sources)
+        step.done = f"Released {len(released.records):,} of the files in quarantine"
+    for warning in released.warnings:
+        typer.echo(f"! {visible(warning)}")
+    if released.records:
+        with _noted("What was released has landed: the next run publishes it"):
+            _run(target, home, no_pii, progress, sources=sources)
+    if released.refused:
+        raise QuarantinedError(released.refused)
+
+
+@quarantine.command("drop")
+def quarantine_drop(
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Remove files from quarantine for good; their batch keeps a note that they were there."""
+    from flows.batches import drop
+
+    for held in drop(Home.at(home), target.value, _chosen(ids, every)):
+        typer.echo(f"Dropped {held.id}")
+
+
+def _chosen(ids: list[str] | None, every: bool) -> list[str] | None:
+    """Return the files that a command is about, None for all; raise when it names none or both."""
+    if bool(ids) == every:
+        raise InputError("Name the files (`c360 quarantine list` shows their ids), or give --all.")
+    return ids or None
 
 
 @app.command()
@@ -202,9 +336,7 @@ def customer(
 
 @app.command()
 def status(
-    target: Annotated[
-        Target, typer.Option("--target", help="Where the layers are built.")
-    ] = Target.LOCAL,
+    target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Show what is published: version, batches, rows, and where everything is."""
@@ -310,27 +442,46 @@ def powerbi_publish(
 
 
 def _run(
-    input_dir: Path | None,
-    api: str | None,
     target: Target,
     home: str,
     no_pii: bool,
     progress: "Progress",
+    input_dir: Path | None = None,
+    api: str | None = None,
+    sources: Path | None = None,
+    accept_rejected: bool = False,
 ) -> None:
     from flows.prefect_server import prefect_api
     from flows.progress import followed
-    from flows.run import checked_home
+    from flows.run import checked
 
-    folder = str(input_dir) if input_dir else None
-    checked_home(folder, target.value, home)  # before anything is started for nothing
+    folder, declared = (str(path) if path else None for path in (input_dir, sources))
+    # Before anything is started for nothing.
+    checked(folder, api, target.value, home, not no_pii, declared, accept_rejected)
     with _interruptible(), followed(progress), prefect_api(progress):
         from flows.flow import customer_360
         from flows.summary import print_summary
 
         summary = customer_360(
-            input=folder, api=api, target=target.value, home=home, pii=not no_pii
+            input=folder,
+            api=api,
+            target=target.value,
+            home=home,
+            pii=not no_pii,
+            sources=declared,
+            accept_rejected=accept_rejected,
         )
         print_summary(progress.console or Console(), summary)
+
+
+@contextmanager
+def _noted(note: str) -> Iterator[None]:
+    """Say with a failure what stays done."""
+    try:
+        yield
+    except C360Error as error:
+        error.add_note(note)
+        raise
 
 
 @contextmanager

@@ -33,7 +33,7 @@ VALUES_NAMED = 5
 UNLISTED_VALUES_TEST = "known_value"
 
 # The adapter of each target that is asked through dbt.
-_ADAPTERS = {"synapse": "synapse", "azure_sql": "sqlserver"}
+_ADAPTERS = {"local": "duckdb", "synapse": "synapse", "azure_sql": "sqlserver"}
 
 # What dbt calls a node that did what it should.
 _GOOD = frozenset({"success", "pass", "warn", "skipped", "no-op", "partial success"})

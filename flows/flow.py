@@ -26,7 +26,7 @@ from pydantic import Field
 from flows.azure_run import AzureRun
 from flows.run import Run, begun
 from flows.summary import Summary, answers_markdown, counts_table, node_table, page_links
-from ingest import api
+from ingest.declarations import ApiSource
 from lake.errors import C360Error, told
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ def land_files(run: Run) -> None:
     retry_condition_fn=_is_worth_a_retry,
     cache_policy=NO_CACHE,
 )
-def pull_api(run: Run, source: api.Source) -> None:
+def pull_api(run: Run, source: ApiSource) -> None:
     """Pull one endpoint's new records into the batch; one that is away gets another try."""
     run.pull_api(source)
 
@@ -203,6 +203,8 @@ def customer_360(
     target: Annotated[str, Field(json_schema_extra={"enum": ["local", "azure"]})] = "local",
     home: str | None = None,
     pii: bool | None = None,
+    sources: str | None = None,
+    accept_rejected: bool = False,
 ) -> Summary:
     """Take what arrived to published answers.
 
@@ -216,8 +218,14 @@ def customer_360(
             and the warehouse. C360_HOME, or .c360 in the project's folder, when none is given.
         pii: Whether the report shows names, e-mail and postal addresses. It does when nothing is
             given, unless C360_NO_PII of the worker is 1.
+        sources: File that declares how the sources are to be read. C360_SOURCES of the worker, or
+            the project's ingest/sources.yml, when none is given.
+        accept_rejected: Whether to publish although most rows of what arrived cannot be used.
     """
-    with _failure_told(), begun(input, api, target, home, pii) as run:
+    with (
+        _failure_told(),
+        begun(input, api, target, home, pii, sources, accept_rejected) as run,
+    ):
         recover(run)
         land_files(run)
         for source in run.api_sources:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 
@@ -11,10 +10,9 @@ from flows import publish as publishing
 from flows.dbt_run import DbtRun
 from flows.home import Home
 from flows.publish import WarehouseState, published_entities
-from flows.run import SILVER, Run
+from flows.run import SILVER, Asked, Run, move_old_layout
 from flows.summary import Summary, read_results
 from flows.warehouse import read_only
-from ingest import landing
 from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
@@ -26,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def opened(
-    home: Home, input_dir: Path | None, api_url: str | None, pii: bool
-) -> Iterator["LocalRun"]:
+def opened(home: Home, asked: Asked) -> Iterator["LocalRun"]:
     """Begin a run on this machine."""
-    yield LocalRun(home, LocalLake(home.lake), input_dir, api_url, pii)
+    lake = LocalLake(home.lake)
+    move_old_layout(lake)
+    yield LocalRun(home, lake, asked)
 
 
 class LocalRun(Run):
@@ -38,11 +36,9 @@ class LocalRun(Run):
 
     target = "local"
 
-    def __init__(
-        self, home: Home, lake: LocalLake, input_dir: Path | None, api_url: str | None, pii: bool
-    ) -> None:
+    def __init__(self, home: Home, lake: LocalLake, asked: Asked) -> None:
         """Begin the run; nothing changes yet."""
-        super().__init__(home, lake, input_dir, api_url, pii)
+        super().__init__(home, lake, asked)
         self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._copied: WarehouseState | None = None
 
@@ -54,17 +50,12 @@ class LocalRun(Run):
     def recover(self) -> None:
         """Put right what a killed run left."""
         with self.progress.step("Look for what an earlier run left") as step:
-            done = publishing.recover(self.home, self.lake)
-            leftovers = landing.remove_uncommitted(self.lake)
-            if leftovers:
-                logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
+            completed = publishing.recover(self.home, self.lake)
+            removed = self._recover_lake()
             self._copied = publishing.stage_warehouse(self.home)
             publishing.tidy(self.home, self.lake, before=self.id)
-            step.done = done or (
-                "Removed files of a run that was cut short"
-                if leftovers
-                else "Found the home in order"
-            )
+            step.done = completed or removed or "Found the home in order"
+        self._read_again()
 
     def build_silver(self) -> None:
         """Build silver from bronze, with its tests."""

@@ -9,23 +9,37 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from flows import progress
+from flows import progress, rejections
 from flows.dbt_run import DbtRun, Query
 from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
 from flows.summary import Results, Summary
-from ingest import api, landing
+from ingest import api, batches, landing, upgrade
+from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
+from ingest.declarations import ApiSource, Declaration, Declarations, load_declarations
 from lake import versions
 from lake.errors import C360Error, InputError
-from lake.manifest import committed_batches, new_batch_id, read_manifests
+from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
 from lake.store import Lake
 from report import content, page
 
 logger = logging.getLogger(__name__)
 
 SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is asked to do; with `pii` the report shows personal data."""
+
+    input_dir: Path | None
+    api_url: str | None
+    pii: bool
+    declarations: Declarations
+    accept_rejected: bool
 
 
 class Run(ABC):
@@ -36,29 +50,27 @@ class Run(ABC):
 
     target = ""
 
-    def __init__(
-        self, home: Home, lake: Lake, input_dir: Path | None, api_url: str | None, pii: bool
-    ) -> None:
+    def __init__(self, home: Home, lake: Lake, asked: Asked) -> None:
         """Begin a run; its id is that of the batch it lands and of the silver version it builds."""
         self.home = home
         self.lake = lake
-        self.input_dir = input_dir
-        self.api_url = api_url
-        self.pii = pii
+        self.asked = asked
+        self.input_dir = asked.input_dir
+        self.api_url = asked.api_url
         self.contract = load_contract(project_dir())
+        self.declarations = asked.declarations
         self.progress = progress.current()
         self.warnings: list[str] = []
         current = versions.published(lake)
-        before = [*committed_batches(lake), *([current.version] if current else [])]
-        self.id = new_batch_id(before)
-        self._batch: landing.Batch | None = None
-        self._nothing_new = False
+        before = [*committed_batches(lake), *retracted_batches(lake)]
+        self.id = new_batch_id([*before, *([current.version] if current else [])])
+        self._batch: Batch | None = None
         self._summary: Summary | None = None
 
     @property
-    def api_sources(self) -> list[api.Source]:
+    def api_sources(self) -> list[ApiSource]:
         """The API's endpoints to pull; none without an API."""
-        return list(api.load_sources().values()) if self.api_url else []
+        return list(self.declarations.apis) if self.api_url else []
 
     @property
     @abstractmethod
@@ -98,7 +110,7 @@ class Run(ABC):
         if self.input_dir is None:
             return
         with self.progress.step("Land files") as step:
-            total = sum(path.stat().st_size for path in _files(self.input_dir))
+            total = sum(_size(path) for path, _ in landing.list_input(self.input_dir))
             landed = landing.land_files(
                 self._open_batch(),
                 self.input_dir,
@@ -111,7 +123,7 @@ class Run(ABC):
                 f" ({_megabytes(sum(record.bytes for record in records))} MB){known}"
             )
 
-    def pull_api(self, source: api.Source) -> None:
+    def pull_api(self, source: ApiSource) -> None:
         """Pull one endpoint's new records into the batch."""
         assert self.api_url
         with self.progress.step(f"Pull {source.name}") as step:
@@ -126,10 +138,10 @@ class Run(ABC):
 
     def commit_batch(self) -> None:
         """Make the batch count; stop the run when something in it is in quarantine."""
-        result = landing.commit(self._open_batch())
+        result = commit(self._open_batch())
         self.warnings += result.warnings
         result.raise_for_quarantine()
-        if not committed_batches(self.lake):
+        if not committed_batches(self.lake) and not retracted_batches(self.lake):
             if self.input_dir is None:
                 raise InputError(
                     "There is nothing to build from. Give a folder of files with --input, an API "
@@ -139,17 +151,66 @@ class Run(ABC):
             raise InputError(f"{self.input_dir} has none of the files that are known: {names}.")
         if self.home.demo.exists() and self.input_dir != self.home.demo_input:
             self.warnings.append(f"{self.home.root} also holds the data of `c360 demo`.")
-        self._nothing_new = result.batch_id is None
 
-    def _open_batch(self) -> landing.Batch:
+    def _open_batch(self) -> Batch:
         if self._batch is None:
-            self._batch = landing.Batch(self.lake, self.contract, self.id)
+            self._batch = Batch(self.lake, self.contract, self.declarations, self.id)
         return self._batch
 
+    def _recover_lake(self) -> str | None:
+        """Put right what a killed run left in the lake; return what was done, for the log."""
+        leftovers = remove_uncommitted(self.lake)
+        if leftovers:
+            logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
+        batches.settle(self.lake)
+        current = versions.published(self.lake)
+        batches_left = committed_batches(self.lake) or retracted_batches(self.lake)
+        if current and current.batches and not batches_left:
+            raise C360Error(
+                f"{len(current.batches):,} batches are published, but the lake "
+                f"{self.lake.uri('')} has none of them any more, so nothing was changed. Restore "
+                f"its folder bronze from a backup; to begin anew, use another home or lake."
+            )
+        return "Removed files of a run that was cut short" if leftovers else None
+
+    def _read_again(self) -> None:
+        """Bring the rows in bronze up to date with how their sources are declared now."""
+        if not batches.has_outdated(self.lake, self.contract, self.declarations):
+            return
+        with self.progress.step("Read again what is declared otherwise now") as step:
+            done = batches.reread(
+                self.lake, self.contract, self.declarations, self.id, on_file=step.detail
+            )
+            self.warnings += done.warnings
+            why = (
+                f"the declaration of {', '.join(sorted(done.declared))} changed"
+                if done.declared
+                else "they were read by an earlier version"
+            )
+            step.done = f"Read again {_count(done.files, 'file')}: {why}"
+
     def _build_silver(self, dbt: DbtRun) -> None:
-        if self._nothing_new:
+        """Build silver; raise when most of what arrived cannot be used."""
+        current = versions.published(self.lake)
+        if current and current.batches == committed_batches(self.lake):
             self.warnings.append("Nothing new arrived; everything was built again from the lake.")
         self._build(dbt, "silver", "--select", SILVER)
+        problem = rejections.problem(
+            dbt.query,
+            self.lake,
+            self.contract,
+            self.declarations,
+            current,
+            rejections.most_rejected_share(project_dir()),
+        )
+        if not problem:
+            return
+        if not self.asked.accept_rejected:
+            raise InputError(
+                f"Nothing was published. {problem} To publish without these rows, run again with "
+                "--accept-rejected."
+            )
+        self.warnings.append(f"Published without most of what arrived, as asked. {problem}")
 
     def _build(self, dbt: DbtRun, what: str, *selection: str) -> None:
         with self.progress.step(f"Build {what}") as step:
@@ -166,7 +227,7 @@ class Run(ABC):
         with self.progress.step("Write the report") as step:
             page.write(
                 self.home.staged_report,
-                content.read(query, version=version, marts=marts, personal_data=self.pii),
+                content.read(query, version=version, marts=marts, personal_data=self.asked.pii),
             )
             step.done = "Wrote the report"
 
@@ -188,8 +249,18 @@ class Run(ABC):
         )
 
 
-def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
-    """Return the home to run in; raise when what is asked for cannot be."""
+def checked(
+    input_dir: str | None,
+    api_url: str | None,
+    target: str,
+    home: str | None,
+    pii: bool | None,
+    sources: str | None,
+    accept_rejected: bool,
+) -> tuple[Home, Asked]:
+    """Return the home to run in and what to do there; raise when what is asked for cannot be."""
+    if pii is None:
+        pii = personal_data_shown()
     if target == "azure":
         from flows.azure_run import check_settings
 
@@ -203,6 +274,12 @@ def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
             f"The input folder {input_dir} isn't there. Make {Path(input_dir).absolute()}, or give "
             "another one."
         )
+    if api_url:
+        api.check_url(api_url)
+    declarations = load_declarations(
+        Path(sources) if sources else None, load_contract(project_dir())
+    )
+    _refuse_unbuilt(declarations)
     place = Home.at(home or os.environ.get("C360_HOME") or DEFAULT_HOME)
     location = os.environ.get("C360_LAKE", "")
     if target == "local" and "://" in location:
@@ -211,22 +288,48 @@ def checked_home(input_dir: str | None, target: str, home: str | None) -> Home:
             "Run on the other one with --target azure, or unset C360_LAKE."
         )
     place.prepare()
-    return place
+    folder = Path(input_dir).resolve() if input_dir else None
+    return place, Asked(folder, api_url, pii, declarations, accept_rejected)
+
+
+def _refuse_unbuilt(declarations: Declarations) -> None:
+    """Raise for what can be declared but silver does not follow yet: its numbers would be wrong."""
+    entries: list[tuple[str, Declaration]] = [
+        *((f"files.{name}", each) for name, each in declarations.files.items()),
+        *((f"the API {each.name}", each.declaration) for each in declarations.apis),
+    ]
+    for place, each in entries:
+        declared = {
+            "rows: lines": each.rows == "lines",
+            "load: full": each.load == "full",
+            "keys: text": each.keys == "text",
+            "unknown_keys": bool(each.unknown_keys),
+            "currency": each.currency is not None,
+        }
+        if refused := [key for key, is_declared in declared.items() if is_declared]:
+            raise InputError(
+                f"{place} in {declarations.path} declares {', '.join(refused)}, which this version "
+                "does not build answers by yet, so nothing was landed. Take it out to run."
+            )
 
 
 @contextmanager
 def begun(
-    input_dir: str | None, api_url: str | None, target: str, home: str | None, pii: bool | None
+    input_dir: str | None,
+    api_url: str | None,
+    target: str,
+    home: str | None,
+    pii: bool | None,
+    sources: str | None = None,
+    accept_rejected: bool = False,
 ) -> Iterator[Run]:
     """Check what was asked for, take the home for one run, and give the run its log file.
 
-    With `pii` the report shows personal data; C360_NO_PII decides when it is None.
+    With `pii` the report shows personal data; C360_NO_PII decides when it is None. `sources` is the
+    sources file, for which C360_SOURCES or the project's own stands in.
     """
-    if pii is None:
-        pii = personal_data_shown()
-    place = checked_home(input_dir, target, home)
-    folder = Path(input_dir).resolve() if input_dir else None
-    with place.lock(), _opener(target)(place, folder, api_url, pii) as run:
+    place, asked = checked(input_dir, api_url, target, home, pii, sources, accept_rejected)
+    with place.lock(), _opener(target)(place, asked) as run:
         log_file = place.new_log_file(run.id)
         with progress.logged_to(log_file):
             try:
@@ -240,9 +343,14 @@ def begun(
                     dbt.close()
 
 
-def _opener(
-    target: str,
-) -> Callable[[Home, Path | None, str | None, bool], AbstractContextManager[Run]]:
+def move_old_layout(lake: Lake) -> None:
+    """Move a lake of the first version to today's layout; the caller holds the lake."""
+    if upgrade.is_needed(lake):
+        with progress.current().step("Move the lake to its new layout") as step:
+            step.done = upgrade.upgrade(lake) or ""
+
+
+def _opener(target: str) -> Callable[[Home, Asked], AbstractContextManager[Run]]:
     if target == "azure":
         from flows import azure_run
 
@@ -252,11 +360,11 @@ def _opener(
     return local_run.opened
 
 
-def _files(folder: Path) -> list[Path]:
+def _size(path: Path) -> int:
     try:
-        return [path for path in folder.iterdir() if path.is_file()]
-    except OSError:  # landing says what is wrong with the folder
-        return []
+        return path.stat().st_size
+    except OSError:  # landing says what is wrong with it
+        return 0
 
 
 def _megabytes(size: int) -> str:

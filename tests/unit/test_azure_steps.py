@@ -34,7 +34,7 @@ def test_the_lake_has_to_be_named(location: str | None, monkeypatch: pytest.Monk
 def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("C360_LAKE", LAKE)
     monkeypatch.setattr(azure_run, "find_spec", lambda name: None if "azure" in name else name)
-    with pytest.raises(C360Error, match=r"\(azure.storage.filedatalake\).*customer-360\[azure\]"):
+    with pytest.raises(C360Error, match=r"\(azure.storage.filedatalake\).*make setup"):
         check_settings()
 
 

@@ -69,7 +69,12 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
         ([], ["run", "demo", "load", "customer", "status", "docs", "report", "powerbi"]),
         ([], ["--version"]),
         (["run"], ["--input", "--api", "--target", "--home", "C360_HOME", "C360_API_TOKEN"]),
-        (["run"], ["--no-pii", "C360_NO_PII"]),
+        (["run"], ["--no-pii", "C360_NO_PII", "--sources", "C360_SOURCES", "--accept-rejected"]),
+        (["batches"], ["--target", "--home"]),
+        (["retract"], ["BATCH", "--sources", "--target", "--home", "--no-pii"]),
+        (["quarantine"], ["list", "release", "drop"]),
+        (["quarantine", "release"], ["ID", "--all", "--sources", "--target", "--home"]),
+        (["quarantine", "drop"], ["ID", "--all", "--target", "--home"]),
         (["demo"], ["--data", "--transactions", "--seed", "--dirt", "--home", "--keep"]),
         (["customer"], ["ID_OR_EMAIL", "--home"]),
         (["status"], ["--home"]),
@@ -111,6 +116,8 @@ def test_run_passes_on_what_it_was_asked(
             "target": "local",
             "home": str(home),
             "pii": True,
+            "sources": None,
+            "accept_rejected": False,
             "token": None,
         }
     ]
@@ -141,6 +148,8 @@ def test_the_home_may_come_from_the_environment(
         (["--input", __file__], "is a file; give its folder."),
         (["--target", "azure"], "Target azure needs the lake in C360_LAKE, as abfss://"),
         (["--home", f"{__file__}/home"], "cannot be written"),
+        (["--api", "https://ann:secret@shop.example.com"], "must hold no user name, password"),
+        (["--sources", "nowhere.yml"], "Cannot read the sources file nowhere.yml"),
     ],
 )
 def test_what_cannot_be_is_one_line_before_anything_starts(

@@ -1,0 +1,125 @@
+"""Batches and the quarantine, for whoever runs the product: behind `c360 batches` and its like."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from flows.home import Home, project_dir
+from flows.run import move_old_layout
+from flows.summary import print_table
+from flows.terminal import plain
+from ingest import batches, upgrade
+from ingest.batch import Batch
+from ingest.batches import BatchEntry, Quarantined, Released
+from ingest.contract import load_contract
+from ingest.declarations import load_declarations
+from lake.errors import InputError
+from lake.local import LocalLake
+from lake.manifest import Manifest
+from lake.opening import open_lake
+from lake.store import Lake
+
+NAMED = 3  # of a batch's files
+
+
+def print_batches(console: Console, home: Home, target: str) -> None:
+    """Print what arrived, batch by batch."""
+    entries = batches.list_batches(_lake_to_read(home, target))
+    if not entries:
+        console.print("Nothing has arrived yet.")
+        return
+    columns = ("Batch", "Arrived", "Outcome", "Rows", "Malformed", "Entities", "From")
+    print_table(console, "Batches", columns, [_batch_row(each) for each in entries])
+
+
+def print_quarantine(console: Console, home: Home, target: str) -> None:
+    """Print the files in quarantine, and why they are there."""
+    held = batches.quarantined(_lake_to_read(home, target))
+    if not held:
+        console.print("Nothing is in quarantine.")
+        return
+    for each in held:
+        console.print(plain(each.id, "bold"), soft_wrap=True)
+        record = each.record
+        console.print(
+            plain(
+                f"  {record.source}, {record.bytes:,} bytes, for {record.entity}, since "
+                f"{each.manifest.created_at}\n  {record.reason}"
+            ),
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(
+        "\n`c360 quarantine release ID` reads a file again, `c360 quarantine drop ID` removes it.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def retract(home: Home, target: str, batch: str) -> Manifest:
+    """Take a batch back; what is published changes with the next run."""
+    with _held(home, target) as lake:
+        return batches.retract(lake, batch)
+
+
+def release(home: Home, target: str, ids: Sequence[str] | None, sources: Path | None) -> Released:
+    """Read files in quarantine again, all for want of ids; the next run publishes them."""
+    contract = load_contract(project_dir())
+    declarations = load_declarations(sources, contract)
+    with _held(home, target) as lake:
+        batch = Batch(lake, contract, declarations)
+        return batches.release(lake, contract, declarations, ids, batch)
+
+
+def drop(home: Home, target: str, ids: Sequence[str] | None) -> list[Quarantined]:
+    """Remove files from quarantine, all for want of ids."""
+    with _held(home, target) as lake:
+        return batches.drop(lake, ids)
+
+
+def _lake_to_read(home: Home, target: str) -> Lake:
+    lake = _lake(home, target)
+    if upgrade.is_needed(lake):
+        raise InputError(
+            f"The lake {lake.uri('')} is as an earlier version left it. Run `c360 run` once, which "
+            "brings it up to date."
+        )
+    return lake
+
+
+@contextmanager
+def _held(home: Home, target: str) -> Iterator[Lake]:
+    """Take the lake as a run does, and finish what an earlier command may have left half done."""
+    home.prepare()
+    lake = _lake(home, target)
+    with home.lock(), lake.exclusive():
+        move_old_layout(lake)
+        batches.settle(lake)
+        yield lake
+
+
+def _lake(home: Home, target: str) -> Lake:
+    if target == "local":
+        return LocalLake(home.lake)
+    from flows.azure_run import LAKE_VARIABLE, check_settings
+
+    check_settings()
+    return open_lake(os.environ[LAKE_VARIABLE])
+
+
+def _batch_row(entry: BatchEntry) -> tuple[Any, ...]:
+    more = len(entry.sources) - NAMED
+    sources = [*entry.sources[:NAMED], *([f"and {more:,} more"] if more > 0 else [])]
+    return (
+        entry.batch_id,
+        entry.created_at,
+        entry.outcome,
+        entry.rows,
+        entry.malformed_rows,
+        ", ".join(entry.entities),
+        ", ".join(sources),
+    )

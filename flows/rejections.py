@@ -1,0 +1,196 @@
+"""Keeps a build from being published when most of what arrived could not be used.
+
+A few bad rows are rejected, and the summary tells of them. When nearly all are bad, it is rather
+that the file is written in a way that has to be declared, and answers without them would be wrong.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.dbt_run import Query
+from flows.summary import read_counts
+from ingest.contract import Entity
+from ingest.declarations import Declarations
+from lake.errors import C360Error, visible
+from lake.manifest import FileRecord, Manifest, read_manifests
+from lake.store import Lake
+from lake.versions import Published
+
+FEWEST = 20  # fewer rows than these say little about how a file is written
+EXAMPLES = 3
+LONGEST_VALUE = 40
+_LOOKED_AT = 100  # rejected rows, for examples that differ
+
+MALFORMED = "malformed_line"
+
+# The keys of a declaration that settle what is wrong with columns of a kind.
+_KEYS = "keys: text"
+_TIMES = "dates, datetime_formats or epoch"
+_NUMBERS = "decimal, thousands, currency_signs or negatives"
+_LINES = "delimiter"
+
+
+@dataclass
+class _Arrived:
+    """The rows of one entity that nobody has published yet."""
+
+    rows: int = 0
+    files: set[tuple[str, str]] = field(default_factory=set)
+    places: set[str] = field(default_factory=set)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+
+def most_rejected_share(project: Path) -> float:
+    """Return the share of rejected rows above which nothing is published, a variable of dbt's."""
+    place = project / "dbt_project.yml"
+    try:
+        return float(yaml.safe_load(place.read_text())["vars"]["most_rejected_share"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise C360Error(
+            f"The variable most_rejected_share in {place} must be a number, such as 0.5."
+        ) from error
+
+
+def problem(
+    query: Query,
+    lake: Lake,
+    contract: Mapping[str, Entity],
+    declarations: Declarations,
+    published: Published | None,
+    share: float,
+) -> str | None:
+    """Return what is wrong with the rows that arrived since the last publish, None when little is.
+
+    `query` asks the warehouse in which silver was just built. A row is looked at in every run until
+    it is published.
+    """
+    arrived = _arrived(lake, published)
+    if not arrived:
+        return None
+    for entity, reason, batch_id, file, rows in query(
+        """
+        select entity, reason, _batch_id, _source_file, count(*) as row_count
+        from silver.rejected_rows
+        group by entity, reason, _batch_id, _source_file
+        """
+    ):
+        if entity in arrived and (batch_id, file) in arrived[entity].files:
+            arrived[entity].rejected[reason] += rows
+    used = {each.entity: each.published for each in read_counts(query)}
+    told = [
+        _told(query, contract[name], new, declarations)
+        for name, new in arrived.items()
+        if (new.rows and not used.get(name))
+        or (new.rows >= FEWEST and new.rejected.total() > share * new.rows)
+    ]
+    return " ".join(told) or None
+
+
+def _arrived(lake: Lake, published: Published | None) -> dict[str, _Arrived]:
+    arrived: dict[str, _Arrived] = defaultdict(_Arrived)
+    for manifest in read_manifests(lake):
+        for record in manifest.landed:
+            if _is_new(manifest, record, published):
+                new = arrived[record.entity]
+                new.rows += record.rows + record.malformed_rows
+                new.files.add((manifest.batch_id, record.name))
+                api = record.source.startswith("api:")
+                new.places.add(f"the API {record.source[4:]}" if api else f"files.{record.entity}")
+    return arrived
+
+
+def _is_new(manifest: Manifest, record: FileRecord, published: Published | None) -> bool:
+    """Tell whether a file arrived, or was read as it is declared now, since the last publish."""
+    return (
+        published is None
+        or manifest.batch_id not in published.batches
+        or record.read_as.get("declared_in", "") > published.version
+    )
+
+
+def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declarations) -> str:
+    bad = new.rejected.total()
+    reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in new.rejected.most_common())
+    what = (
+        f"none of the {new.rows:,} new rows can be used"
+        if bad == new.rows
+        else f"{bad:,} of the {new.rows:,} new rows cannot be used"
+    )
+    examples = "; ".join(_examples(query, entity, new))
+    return (
+        f"{entity.name}: {what} ({reasons}){', such as ' if examples else ''}{examples}. If they "
+        f"are written so on purpose, declare {_remedies(entity, new.rejected)} under "
+        f"{' and '.join(sorted(new.places))} in {declarations.path}."
+    )
+
+
+def _examples(query: Query, entity: Entity, new: _Arrived) -> Iterator[str]:
+    """Yield values that made rows be rejected, for the most frequent reasons first."""
+    found = 0
+    for reason, _ in new.rejected.most_common():
+        rows = query(
+            f"""
+            select raw_row, _batch_id, _source_file
+            from silver.rejected_rows
+            where entity = '{entity.name}' and reason = '{reason}' and _batch_id >= '{_first(new)}'
+            order by _batch_id, _source_file
+            offset 0 rows fetch next {_LOOKED_AT} rows only
+            """
+        )
+        texts = (
+            _example(entity, reason, json.loads(raw))
+            for raw, batch_id, file in rows
+            if (batch_id, file) in new.files
+        )
+        for text in dict.fromkeys(texts):
+            yield text
+            found += 1
+            if found == EXAMPLES:
+                return
+
+
+def _first(new: _Arrived) -> str:
+    return min(batch_id for batch_id, _ in new.files)
+
+
+def _example(entity: Entity, reason: str, row: Mapping[str, Any]) -> str:
+    if reason == MALFORMED:  # its text is a whole row, which may name a person
+        return f"line {row['number']}: {row['error']}"
+    return ", ".join(f"{column} {_value(row.get(column))}" for column in _columns(entity, reason))
+
+
+def _columns(entity: Entity, reason: str) -> Collection[str]:
+    """Return the columns for which rows are rejected with a reason."""
+    by_reason = {
+        "invalid_key": entity.key,
+        "invalid_datetime": entity.times,
+        "invalid_amount": entity.numbers,
+    }
+    return by_reason.get(reason) or entity.key
+
+
+def _value(value: Any) -> str:
+    if value is None or not str(value).strip():
+        return "blank"
+    text = str(value)
+    cut = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return f"'{visible(cut)}'"
+
+
+def _remedies(entity: Entity, reasons: Collection[str]) -> str:
+    """Return the keys of a declaration that may settle what is wrong."""
+    keys: dict[str, None] = {}
+    for reason in reasons:
+        if reason == MALFORMED:
+            keys[_LINES] = None
+            continue
+        for column in _columns(entity, reason):
+            kinds = ((entity.times, _TIMES), (entity.numbers, _NUMBERS), (entity.key, _KEYS))
+            keys[next(remedy for columns, remedy in kinds if column in columns)] = None
+    return "; or ".join(keys)
