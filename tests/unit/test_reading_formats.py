@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import random
 import unicodedata
 import zipfile
@@ -24,6 +25,14 @@ from tests.support.reference_files import cleaned, csv_value
 from tests.support.xlsx import workbook
 
 HEADER = list(CONTRACT["customers"].columns)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hasty():
+    """Do not wait for the disk: nobody pulls the plug here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture
@@ -141,7 +150,7 @@ def tables(draw):
     return names, rows, text
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(table=tables(), encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
 @example(
     table=(
@@ -171,7 +180,8 @@ ORDER = list(CONTRACT["online_transactions"].columns)
 def test_json_lines_are_read_digit_by_digit(lake, tmp_path):
     lines = [
         '{"OrderID": 1001.0, "customer_id": 9223372036854775807, "Amount": 0.1234567890123456789}',
-        '{"OrderID": "0017", "CustomerID": null, "Amount": -12.50, "Status": true}',
+        '{"OrderID": "0017", "CustomerID": null, "Amount": -12.50, "Status": true, '
+        '"Payment Method": 2.0}',
         "",
         '{"ORDERID": 3, "ProductID": {"id": 5}, "DateTime": "2024-05-01T10:00:00Z", "Status": ""}',
         '{"OrderID": 4, "Status": "Jose\\u0301 \\ud83d\\ude00\\u200b", "Other": [1, 2]}',
@@ -183,21 +193,19 @@ def test_json_lines_are_read_digit_by_digit(lake, tmp_path):
     assert rows[0]["CustomerID"] == "9223372036854775807"
     assert [row["Amount"] for row in rows[:2]] == ["0.1234567890123456789", "-12.50"]
     assert rows[1]["CustomerID"] is None
-    assert rows[0]["PaymentMethod"] is None
+    assert [row["PaymentMethod"] for row in rows] == [None, "2", None, None]
     assert json.loads(rows[2]["ProductID"]) == {"id": 5}
     assert [row["Status"] for row in rows] == [None, "true", "", "José 😀"]
     assert rows[2]["DateTime"] == "2024-05-01T10:00:00Z"
 
 
-@pytest.mark.parametrize("line", ["{", "[1]", "17", '{"OrderID": 1} x'])
-def test_a_line_that_is_no_record_costs_itself_or_its_file(lake, tmp_path, line):
-    content = f'{{"OrderID": 1}}\n{line}\n{{"OrderID": 2}}\n'
-    delivery = deliver(lake, tmp_path / "in", {"online_transactions.jsonl": content})
-    if delivery.refused:
-        assert "2" in delivery.refused["online_transactions.jsonl"]
-    else:
-        assert delivery.column("online_transactions", "OrderID") == ["1", "2"]
-        assert "1 malformed line" in delivery.warnings
+@pytest.mark.parametrize("line", ["{", "[1]", "17", '{"CustomerID": 1} x'])
+def test_a_line_that_is_no_record_is_set_aside(lake, tmp_path, line):
+    record = '{{"CustomerID": {}, "Name": "", "Email": "", "Address": ""}}'
+    content = "\n".join([record.format(1), line, record.format(2)])
+    delivery = deliver(lake, tmp_path / "in", {"Customers.jsonl": content})
+    assert delivery.column("customers", "CustomerID") == ["1", "2"]
+    assert "1 malformed line" in delivery.warnings
 
 
 json_values = st.one_of(
@@ -208,7 +216,7 @@ json_values = st.one_of(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=st.lists(st.lists(json_values, min_size=4, max_size=4), min_size=1, max_size=5))
 def test_any_json_record_is_read_back_as_it_was_written(rows, tmp_path_factory):
     def text(value):
