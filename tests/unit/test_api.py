@@ -8,27 +8,32 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pyarrow.parquet as pq
 import pytest
 
-from ingest import api
-from ingest.api import Incremental, Pages, Source, land_api, load_sources
+from ingest import api, cursor
+from ingest.api import check_url, land_api, without_credentials
+from ingest.batch import Batch, commit, read_state, remove_uncommitted
 from ingest.contract import load_contract
-from ingest.landing import Batch, commit, land_files, read_state, remove_uncommitted
+from ingest.declarations import ApiSource, Declaration, Incremental, Pages
+from ingest.landing import land_files
 from lake import paths
-from lake.errors import ApiError, ConflictError, InputError
+from lake.errors import ApiError, ConflictError, InputError, UnreadableError
 from lake.local import LocalLake
 from lake.manifest import Manifest, committed_batches, read_manifest
 
 CONTRACT = load_contract(Path(__file__).parents[2])
-SOURCE = Source(
+SOURCE = ApiSource(
     name="orders",
     entity="stores",
     path="/orders",
+    declaration=Declaration(),
     data="data",
-    pages=Pages("next_cursor", "cursor", "limit", 2),
+    pages=Pages(cursor="next_cursor", cursor_param="cursor", limit_param="limit", limit=2),
     incremental=Incremental("UpdatedAt", "updated_since"),
     token_env="TEST_TOKEN",
     attempts=3,
@@ -38,6 +43,7 @@ SOURCE = Source(
     longest_wait=2,
     max_pages=50,
 )
+PLAIN = replace(SOURCE, incremental=None)
 TOKEN = "s3cret-t0ken"
 
 
@@ -54,7 +60,8 @@ def lake(tmp_path):
 class Server:
     """Serves what `answer(query, headers, number of the request)` returns.
 
-    That is (status, headers, body); a body that is no bytes is sent as JSON.
+    That is (status, headers, body); a body that is no bytes is sent as JSON. `{url}` in a header
+    or a body of text stands for the server's own URL.
     """
 
     def __init__(self, answer):
@@ -69,7 +76,7 @@ class Server:
                 outer.requests.append(query)
                 status, headers, body = answer(query, self.headers, len(outer.requests))
                 if not isinstance(body, bytes):
-                    body = json.dumps(body).encode()
+                    body = json.dumps(body).replace("{url}", outer.url).encode()
                     headers = {"Content-Type": "application/json", **headers}
                 self.send_response(status)
                 for name, value in {
@@ -77,7 +84,7 @@ class Server:
                     "Connection": "close",
                     **headers,
                 }.items():
-                    self.send_header(name, value)
+                    self.send_header(name, value.replace("{url}", outer.url))
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -119,12 +126,14 @@ def record(key, stamp="2026-01-01T00:00:00Z", **more):
     }
 
 
-def paged(records):
+def paged(records, newest_first=False):
     """An honest API over a list that may grow: filter, pages, cursor."""
 
     def answer(query, *_):
         since = query.get("updated_since", "")
         chosen = [r for r in records if str(r.get("UpdatedAt")) >= since]
+        if newest_first:
+            chosen.sort(key=lambda r: r["UpdatedAt"], reverse=True)
         start, limit = int(query.get("cursor", 0)), int(query["limit"])
         following = start + limit if start + limit < len(chosen) else None
         page = {"data": chosen[start : start + limit], "next_cursor": following and str(following)}
@@ -141,6 +150,10 @@ def pull(lake, url, source=SOURCE, token=None):
 
 def lines(lake, result):
     return [line for r in result.records for line in lake.read_bytes(r.path).splitlines()]
+
+
+def keys(lake, result):
+    return [json.loads(line)["StoreID"] for line in lines(lake, result)]
 
 
 def pull_refused(lake, answer, source=SOURCE, match=None, passing=False):
@@ -161,37 +174,40 @@ def pull_refused(lake, answer, source=SOURCE, match=None, passing=False):
     return message, server.requests
 
 
-def test_pages_land_in_order_as_they_were_sent(lake):
+# What lands
+
+
+def test_records_land_as_they_were_sent_and_are_read(lake):
     body = (
-        b'{"data": [{"StoreID": 1, "Location": "\\u0141\\u00f3d\\u017a", "Manager": null, '
-        b'"OpenHours": 12.50, "Big": 12345678901234567890.10, "Deep": {"b": [1, {}]}}], '
-        b'"next_cursor": null}'
+        b'{"data": [{"StoreID": 1001.0, "Location": "\\u0141\\u00f3d\\u017a", "Manager": null, '
+        b'"open hours": 12.50, "Big": 12345678901234567890.10, "Far": 1E5, '
+        b'"Deep": {"b": [1, {}]}}], "next_cursor": null}'
     )
     with serving(always(body=body, headers={"Content-Type": "application/json"})) as server:
-        result = pull(lake, server.url, replace(SOURCE, incremental=None))
+        result = pull(lake, server.url, PLAIN)
     assert lines(lake, result) == [
-        '{"StoreID":1,"Location":"Łódź","Manager":null,"OpenHours":12.50,'
-        '"Big":12345678901234567890.10,"Deep":{"b":[1,{}]}}'.encode()
+        '{"StoreID":1001.0,"Location":"Łódź","Manager":null,"open hours":12.50,'
+        '"Big":12345678901234567890.10,"Far":1E5,"Deep":{"b":[1,{}]}}'.encode()
     ]
     [landed] = read_manifest(lake, result.batch_id).files
     assert landed.path == f"bronze/stores/{result.batch_id}/orders-00001.jsonl"
     assert (landed.source, landed.format, landed.rows) == ("api:orders", "jsonl", 1)
-    assert landed.header == ["StoreID", "Location", "Manager", "OpenHours", "Big", "Deep"]
-    assert landed.extra_columns == ["Big", "Deep"]
+    assert landed.header == ["StoreID", "Location", "Manager", "open hours", "Big", "Far", "Deep"]
+    assert landed.extra_columns == ["Big", "Far", "Deep"]
+    [row] = rows(lake, landed)
+    assert list(row.items())[:4] == [
+        ("StoreID", "1001"),
+        ("Location", "Łódź"),
+        ("Manager", None),
+        ("OpenHours", "12.50"),
+    ]
+    assert (row["_row_number"], row["_source_file"]) == (1, "orders-00001.jsonl")
 
 
-def test_all_pages_are_read_with_the_token_and_the_page_size(lake):
-    seen = set()
-
-    def answer(query, headers, _):
-        seen.add((headers["Authorization"], query["limit"]))
-        return paged([record(i) for i in range(7)])(query)
-
-    with serving(answer) as server:
-        result = pull(lake, server.url)
-    assert [json.loads(line)["StoreID"] for line in lines(lake, result)] == list(range(7))
-    assert seen == {(f"Bearer {TOKEN}", "2")}
-    assert [q.get("cursor") for q in server.requests] == [None, "2", "4", "6"]
+def rows(lake, record):
+    batch_id = record.path.split("/")[2]
+    data = lake.read_bytes(paths.rows(record.entity, batch_id, record.name))
+    return pq.read_table(BytesIO(data)).to_pylist()
 
 
 def test_large_pulls_make_several_files(lake, monkeypatch):
@@ -202,23 +218,266 @@ def test_large_pulls_make_several_files(lake, monkeypatch):
         f"orders-0000{n}.jsonl" for n in range(1, len(result.records) + 1)
     ]
     assert len(result.records) > 2
-    assert len(lines(lake, result)) == 9
+    assert keys(lake, result) == list(range(9))
 
 
-def test_an_api_without_records_lands_nothing(lake):
-    with serving(always()) as server:
+def test_a_file_that_is_called_like_a_page_is_kept(lake, tmp_path):
+    (tmp_path / "Stores.jsonl").write_text(json.dumps(record(1)) + "\n")
+    source = replace(PLAIN, name="Stores")
+    (tmp_path / "Stores.jsonl").rename(tmp_path / "Stores-00001.jsonl")
+    batch = Batch(lake, CONTRACT)
+    land_files(batch, tmp_path)
+    with serving(paged([record(2)])) as server:
+        land_api(batch, source, server.url)
+    result = commit(batch)
+    assert [r.name for r in result.records] == ["Stores-00001.jsonl", "Stores-00002.jsonl"]
+    assert keys(lake, result) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, {"data": []}),
+        (200, {"data": None}),
+        (200, {"data": [], "next_cursor": ""}),
+        (204, b""),
+    ],
+)
+def test_an_api_without_records_lands_nothing(lake, status, body):
+    with serving(always(status, body=body)) as server:
         assert pull(lake, server.url).batch_id is None
     assert list(lake.list("")) == []
+    assert len(server.requests) == 1
 
 
-def test_empty_pages_do_not_end_a_pull(lake):
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/json",
+        "Text/JSON",
+        "application/hal+json; charset=utf-8",
+        "application/vnd.api+json",
+    ],
+)
+def test_json_of_any_name_is_welcome_packed_too(lake, kind):
+    headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+    body = gzip.compress(b"\xef\xbb\xbf" + json.dumps({"data": [record(1)]}).encode())
+    with serving(always(headers=headers, body=body)) as server:
+        assert keys(lake, pull(lake, server.url)) == [1]
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "utf-16-le"])
+def test_json_in_another_encoding_is_read(lake, charset):
+    page = json.dumps({"data": [record(1, Location="Málaga")]}, ensure_ascii=False)
+    headers = {"Content-Type": f"application/json; charset={charset}"}
+    with serving(always(headers=headers, body=page.encode(charset))) as server:
+        result = pull(lake, server.url)
+    assert json.loads(lines(lake, result)[0])["Location"] == "Málaga"
+
+
+# From page to page
+
+RECORDS = [record(i) for i in range(7)]
+
+
+def sliced(pages, page=lambda start, records, total: {}, headers=None, first=0):
+    """An API over RECORDS of pages of two, each with what `page` adds, found by its start."""
+
+    def answer(query, *_):
+        start = first
+        if "page" in query:
+            start = (int(query["page"]) - pages.first_page) * 2
+        elif "offset" in query:
+            start = int(query["offset"])
+        elif "at" in query:
+            start = int(query["at"])
+        chosen = RECORDS[start : start + 2]
+        more = headers(start) if headers else {}
+        return 200, more, {"data": chosen, **page(start, chosen, len(RECORDS))}
+
+    return answer
+
+
+def following(start, form):
+    return form.format(start + 2) if start + 2 < len(RECORDS) else None
+
+
+@pytest.mark.parametrize(
+    ("pages", "page", "requests"),
+    [
+        (
+            Pages(cursor="meta.next", cursor_param="at", limit=2),
+            lambda start, *_: {"meta": {"next": following(start, "{}")}},
+            4,
+        ),
+        (
+            Pages(next_url="links.next"),
+            lambda start, *_: {"links": {"next": following(start, "{{url}}/orders?at={}#x")}},
+            4,
+        ),
+        (
+            Pages(next_url="@odata.nextLink"),
+            lambda start, *_: {"@odata.nextLink": following(start, "?at={}")},
+            4,
+        ),
+        (
+            Pages(next_url="$['next'][0]", more="more"),
+            lambda start, *_: {"next": [f"/any/where?at={start + 2}"], "more": start < 6},
+            4,
+        ),
+        (Pages(page_param="page"), lambda *_: {}, 5),
+        (Pages(page_param="page", first_page=0, total_pages="n"), lambda *_: {"n": 4}, 4),
+        (Pages(page_param="page", more="has_more"), lambda start, *_: {"has_more": start < 6}, 4),
+        (Pages(page_param="page", more="flags.more"), lambda *_: {}, 5),
+        (Pages(offset_param="offset"), lambda *_: {}, 5),
+        (Pages(offset_param="offset", total="total"), lambda *rest: {"total": str(rest[2])}, 4),
+    ],
+    ids=lambda value: str(value)[:60] if isinstance(value, Pages) else None,
+)
+def test_pages_follow_one_another_as_declared(lake, pages, page, requests):
+    with serving(sliced(pages, page)) as server:
+        result = pull(lake, server.url, replace(PLAIN, pages=pages))
+    assert keys(lake, result) == list(range(7))
+    assert len(server.requests) == requests
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '<{url}/orders?at=0>; rel="first", <{url}/orders?at=AT>; rel="next"',
+        '<{url}/orders;v=1,2?at=AT>; title="a, b; c"; REL="last NEXT"',
+        "<?at=AT>;rel=next",
+    ],
+)
+def test_a_link_header_leads_to_the_next_page(lake, form):
+    def headers(start):
+        at = following(start, "{}")
+        return {"Link": form.replace("AT", at) if at else '<?at=0>; rel="first next-page"'}
+
+    pages = Pages(link_header=True)
+    with serving(sliced(pages, headers=headers)) as server:
+        result = pull(lake, server.url, replace(PLAIN, pages=pages))
+    assert keys(lake, result) == list(range(7))
+
+
+@pytest.mark.parametrize(
+    ("data", "body"),
+    [
+        ("$", [record(1), record(2)]),
+        ("$.result.items", {"result": {"items": [record(1), record(2)]}}),
+        ("items", {"items": [record(1), record(2)]}),
+    ],
+)
+def test_one_list_can_be_all(lake, data, body):
+    with serving(always(body=body)) as server:
+        result = pull(lake, server.url, replace(PLAIN, data=data, pages=Pages()))
+    assert keys(lake, result) == [1, 2]
+
+
+def test_every_request_has_the_token_and_what_is_declared(lake):
+    seen = set()
+
+    def answer(query, headers, _):
+        seen.add((headers["Authorization"], query["limit"], query["status"], query["all"]))
+        return paged([record(i) for i in range(7)])(query)
+
+    source = replace(SOURCE, params={"status": "any", "all": True})
+    with serving(answer) as server:
+        result = pull(lake, server.url, source)
+    assert keys(lake, result) == list(range(7))
+    assert seen == {(f"Bearer {TOKEN}", "2", "any", "true")}
+    assert [q.get("cursor") for q in server.requests] == [None, "2", "4", "6"]
+
+
+def test_empty_pages_that_lead_on_do_not_end_a_pull(lake):
     def answer(query, *_):
         page = int(query.get("cursor", 0))
         data = [record(1)] if page == 3 else []
         return 200, {}, {"data": data, "next_cursor": page + 1 if page < 3 else None}
 
     with serving(answer) as server:
-        assert len(lines(lake, pull(lake, server.url))) == 1
+        assert keys(lake, pull(lake, server.url)) == [1]
+
+
+@pytest.mark.parametrize("cursor", ["the same", None])
+def test_a_cursor_that_leads_to_nothing_any_more_ends_a_pull(lake, cursor):
+    def answer(_, __, number):
+        data = [record(1)] if number == 1 else []
+        return 200, {}, {"data": data, "next_cursor": cursor or f"another {number}"}
+
+    with serving(answer) as server:
+        assert keys(lake, pull(lake, server.url)) == [1]
+    assert len(server.requests) <= 12
+
+
+def test_an_end_flag_ends_a_pull_that_has_a_cursor_still(lake):
+    pages = replace(SOURCE.pages, more="more")
+    page = {"data": [record(1)], "next_cursor": "x", "more": False}
+    with serving(always(body=page)) as server:
+        assert keys(lake, pull(lake, server.url, replace(SOURCE, pages=pages))) == [1]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("pages", "body", "headers", "problem"),
+    [
+        (
+            replace(SOURCE.pages, more="more"),
+            {"data": [record(1)], "more": True},
+            {},
+            "there are more records, but not how to get them",
+        ),
+        (
+            Pages(next_url="next", more="more"),
+            {"data": [record(1)], "more": "true", "next": ""},
+            {},
+            "there are more records, but not how to get them",
+        ),
+        (Pages(more="more"), {"data": [], "more": 1}, {}, "there are more records, but not how"),
+        (Pages(limit_param="limit", limit=2), {"data": RECORDS[:2]}, {}, "a full page of 2"),
+        (Pages(), {"data": RECORDS[:1]}, {"Link": '<?p=2>; rel="next"'}, "Link header leads to"),
+        (Pages(more="more"), {"data": [], "more": "maybe"}, {}, "neither true nor false"),
+        (
+            Pages(offset_param="offset", total="total"),
+            {"data": [record(1)], "total": "many"},
+            {},
+            "'total' that is no number",
+        ),
+        (Pages(next_url="next"), {"data": [], "next": 5}, {}, "'next' that is no URL"),
+        (SOURCE.pages, {"data": [], "next_cursor": {"x": 1}}, {}, "that is no cursor"),
+        (SOURCE.pages, {"data": [], "next_cursor": True}, {}, "that is no cursor"),
+    ],
+)
+def test_a_page_that_gives_no_way_on_is_an_error(lake, pages, body, headers, problem):
+    source = replace(PLAIN, pages=pages)
+    pull_refused(lake, always(headers=headers, body=body), source, match=problem)
+
+
+@pytest.mark.parametrize(
+    ("pages", "count"),
+    [
+        (SOURCE.pages, 3),
+        (Pages(next_url="next_url"), 3),
+        (Pages(page_param="page"), 2),
+        (Pages(offset_param="offset"), 2),
+    ],
+)
+def test_pages_that_go_round_in_a_circle_are_an_error(lake, pages, count):
+    def answer(query, *_):
+        following = {"a": "b", "b": "a"}.get(query.get("cursor"), "a")
+        page = {"data": [record(1)], "next_cursor": following, "next_url": f"?cursor={following}"}
+        return 200, {}, page
+
+    _, requests = pull_refused(lake, answer, replace(SOURCE, pages=pages), match="circle")
+    assert len(requests) == count
+
+
+def test_pages_without_an_end_are_an_error(lake):
+    def answer(_, __, number):
+        return 200, {}, {"data": [record(number)], "next_cursor": f"c{number}"}
+
+    _, requests = pull_refused(lake, answer, match="more than 50 pages")
+    assert len(requests) == 50
 
 
 # Increments
@@ -251,6 +510,112 @@ def test_a_changed_record_with_the_same_stamp_lands(lake):
     assert [json.loads(line)["Location"] for line in lines(lake, result)] == ["Oslo"]
 
 
+def test_newest_first_pages_do_not_land_twice(lake):
+    records = [record(i, f"2026-01-0{i}T00:00:00Z") for i in range(1, 6)]
+    records.append(record(6, "2026-01-05T00:00:00Z"))
+    with serving(paged(records, newest_first=True)) as server:
+        assert len(lines(lake, pull(lake, server.url))) == 6
+        assert read_state(lake, "orders")["cursor"] == "2026-01-05T00:00:00Z"
+        assert pull(lake, server.url).batch_id is None
+        records += [record(i, f"2026-01-0{i}T00:00:00Z") for i in range(7, 10)]
+        assert keys(lake, pull(lake, server.url)) == [9, 8, 7]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "lag", "asked"),
+    [
+        (["2026-01-01T23:50:00Z", "2026-01-02T00:00:00Z"], 600, "2026-01-01T23:50:00Z"),
+        (
+            ["2026-01-02 00:00:05.123 +0200", "2026-01-01 22:00:05.000Z"],
+            9.5,
+            "2026-01-01 23:59:55.123 +0200",
+        ),
+        (["2026-03-01"], 86400, "2026-02-28"),
+        (["2026-03-01T10:00+01:00"], 30, "2026-03-01T09:59+01:00"),
+        ([1000, 1300], 300, "1000"),
+        (["1300"], 300, "1000"),
+    ],
+)
+def test_a_lag_asks_again_for_the_last_while(lake, stamps, lag, asked):
+    source = replace(SOURCE, incremental=Incremental("UpdatedAt", "updated_since", lag))
+    records = [record(i, stamp) for i, stamp in enumerate(stamps)]
+    with serving(lambda *_: (200, {}, {"data": records})) as server:
+        assert len(lines(lake, pull(lake, server.url, source))) == len(stamps)
+        assert pull(lake, server.url, source).batch_id is None
+        assert server.requests[1]["updated_since"] == asked
+        records.insert(0, record("late", stamps[0]))
+        assert keys(lake, pull(lake, server.url, source)) == ["late"]
+
+
+def test_a_lag_counts_in_the_unit_of_the_times(lake):
+    source = replace(
+        SOURCE,
+        declaration=Declaration(epoch="milliseconds"),
+        incremental=Incremental("UpdatedAt", "updated_since", 60),
+    )
+    with serving(always(body={"data": [record(1, 1_767_225_600_000)]})) as server:
+        pull(lake, server.url, source)
+        pull(lake, server.url, source)
+    assert server.requests[1]["updated_since"] == "1767225540000"
+
+
+def test_a_lag_of_neither_times_nor_numbers_is_told(lake):
+    source = replace(SOURCE, incremental=Incremental("UpdatedAt", "updated_since", 60))
+    page = {"data": [record(1, "yesterday")]}
+    with (
+        serving(always(body=page)) as server,
+        pytest.raises(InputError, match="UpdatedAt is neither a time"),
+    ):
+        pull(lake, server.url, source)
+    assert list(lake.list("")) == []
+
+
+def test_marks_are_bounded_and_what_has_none_lands_again(lake, monkeypatch):
+    monkeypatch.setattr(cursor, "MOST_MARKS", 3)
+    records = [record(i, "2026-01-01T00:00:00Z") for i in range(3)]
+    with serving(paged(records)) as server:
+        assert pull(lake, server.url).warnings == []
+        assert pull(lake, server.url).batch_id is None
+        records += [record(i, "2026-01-02T00:00:00Z") for i in range(5)]
+        second = pull(lake, server.url)
+        assert "more than 3 records have a UpdatedAt that the next pull" in second.warnings[0]
+        assert len(read_state(lake, "orders")["seen"]) == 3
+        assert len(lines(lake, pull(lake, server.url))) == 2
+        records.append(record(9, "2026-01-03T00:00:00Z"))
+        last = pull(lake, server.url)
+        assert 9 in keys(lake, last)
+        assert last.warnings == []
+        assert len(read_state(lake, "orders")["seen"]) == 1
+        assert pull(lake, server.url).batch_id is None
+
+
+@pytest.mark.parametrize("field", ["updatedat", "Updated At", "updated-at", "meta.updated_at"])
+def test_the_incremental_field_is_found_in_any_spelling(lake, field):
+    source = replace(SOURCE, incremental=Incremental(field, "updated_since"))
+    records = [record(1, meta={"Updated_At": "2026-01-01T00:00:00Z"})]
+    with serving(lambda *_: (200, {}, {"data": records})) as server:
+        pull(lake, server.url, source)
+        assert pull(lake, server.url, source).batch_id is None
+    assert server.requests[1]["updated_since"] == "2026-01-01T00:00:00Z"
+
+
+def test_a_field_that_no_record_has_is_told(lake):
+    source = replace(SOURCE, incremental=Incremental("Changed", "updated_since"))
+    with serving(paged([record(1)])) as server:
+        assert "no record has a Changed" in pull(lake, server.url, source).warnings[0]
+
+
+def test_a_new_line_of_an_order_lands_with_the_lines_known_already(lake):
+    source = replace(SOURCE, declaration=Declaration(rows="lines"))
+    records = [record(7, Location="first"), record(7, Location="second")]
+    with serving(paged(records)) as server:
+        pull(lake, server.url, source)
+        assert pull(lake, server.url, source).batch_id is None
+        records.insert(1, record(7, Location="between"))
+        landed = lines(lake, pull(lake, server.url, source))
+    assert [json.loads(line)["Location"] for line in landed] == ["first", "between", "second"]
+
+
 @pytest.mark.parametrize(
     ("stamps", "cursor"),
     [
@@ -258,6 +623,7 @@ def test_a_changed_record_with_the_same_stamp_lands(lake):
         (["2026-01-01T23:00:00-02:00", "2026-01-01T23:30:00Z"], "2026-01-01T23:00:00-02:00"),
         ([9, 10, 7], 10),
         (["a9", "a10"], "a9"),
+        (["9", "10", "7.5"], "10"),
         ([None, "2026-01-01", {"x": 1}, True], "2026-01-01"),
     ],
 )
@@ -360,15 +726,6 @@ def test_a_commit_can_be_repeated(lake):
     assert committed_batches(lake) == [batch.batch_id]
 
 
-def test_without_an_incremental_field_equal_files_land_once(lake):
-    source = replace(SOURCE, incremental=None)
-    with serving(paged([record(1), record(2)])) as server:
-        first = pull(lake, server.url, source)
-        again = pull(lake, server.url, source)
-    assert again.batch_id is None
-    assert [d.batch_id for d in again.duplicates] == [first.batch_id]
-
-
 def test_a_damaged_cursor_file_is_named(lake):
     lake.write_bytes(paths.state("orders"), b"{")
     with serving(always()) as server, pytest.raises(InputError, match=r"orders\.json is damaged"):
@@ -422,6 +779,32 @@ def test_a_column_that_some_record_has_is_no_breach(lake):
     assert [r.outcome for r in result.records] == ["landed"]
 
 
+def test_a_pull_is_refused_as_a_whole_and_its_cursor_stays(lake, monkeypatch):
+    monkeypatch.setattr(api, "_FILE_BYTES", 1)
+    records = [record(1), record(2), record(3)]
+    monkeypatch.setattr(
+        api.reading, "read_landed", refusing("orders-00002.jsonl", api.reading.read_landed)
+    )
+    with serving(paged(records)) as server:
+        result = pull(lake, server.url)
+        again = pull(lake, server.url)
+    assert result.quarantined == {"api:orders": "it has no sense"}
+    assert {r.outcome for r in result.records} == {"quarantined"}
+    assert len(result.records) == 3
+    assert again.batch_id is None
+    assert not list(lake.list("bronze/rows"))
+    assert read_state(lake, "orders") is None
+
+
+def refusing(name, read):
+    def read_landed(lake, entity, declaration, record, *rest):
+        if record.name == name:
+            raise UnreadableError("it has no sense")
+        return read(lake, entity, declaration, record, *rest)
+
+    return read_landed
+
+
 def test_text_that_is_no_unicode_lands_replaced_with_a_warning(lake):
     body = json.dumps({"data": [record(1, Location="a\ud800b")]}).encode()
     with serving(always(body=body, headers={"Content-Type": "application/json"})) as server:
@@ -462,6 +845,31 @@ def test_other_refusals_are_told_at_once(lake, status):
     message, requests = pull_refused(lake, always(status))
     assert f"status {status}." in message
     assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ({"error": {"code": 7, "message": "unknown field ‘x’."}}, 'saying "unknown field ‘x’".'),
+        ({"error": "invalid_scope", "error_description": "No orders."}, 'saying "No orders".'),
+        ({"Errors": [{"detail": "since is\n no time"}]}, 'saying "since is no time".'),
+        ({"detail": [{"loc": ["q"], "msg": "Field required"}]}, 'saying "Field required".'),
+        ({"message": f"bad {TOKEN} at https://x/y?key=1"}, 'saying "bad … at https://x/y…".'),
+        ({"message": "Bearer eyJhbGciOiJIUzI1NiJ9 api_key=abc"}, 'saying "Bearer … api_key=…".'),
+        ({"message": "a" * 3 + "b1" * 20}, 'saying "…".'),
+        ({"message": "no " * 100}, 'no no no n…".'),
+        ({"message": "\x1b[31mred"}, r'saying "\x1b[31mred".'),
+        (b"plain words\nTraceback", 'saying "plain words".'),
+        (b"<html><title>Oops", "status 400."),
+        (b"\xff\xfe\xff", "status 400."),
+        ({"status": 7, "error": None}, "status 400."),
+        (b"[" * 100_000, "status 400."),
+    ],
+)
+def test_the_own_words_of_an_api_are_told_without_what_is_secret(lake, body, shown):
+    message, _ = pull_refused(lake, always(400, body=body))
+    assert message.endswith(shown)
+    assert len(message) < 300
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -513,39 +921,15 @@ def test_a_wait_that_is_too_long_is_told_at_once(lake, wait):
         ({"Content-Type": "application/json"}, b"", "isn't valid JSON"),
         ({}, {"items": []}, "without a list of records in 'data'"),
         ({}, {"data": {"a": 1}}, "without a list of records in 'data'"),
-        ({}, {"data": None}, "without a list of records in 'data'"),
+        ({}, {"items": [], "name": "x"}, "it has lists in items: declare `data`"),
         ({}, ["data"], "without a list of records in 'data'"),
         ({}, "data", "without a list of records in 'data'"),
         ({}, {"data": [1]}, "isn't a record"),
-        ({}, {"data": [], "next_cursor": {"x": 1}}, "that is no cursor"),
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"no gzip", "could not"),
     ],
 )
 def test_a_page_that_is_no_page_is_a_clear_error(lake, headers, body, problem):
     pull_refused(lake, always(headers=headers, body=body), match=problem)
-
-
-def test_json_of_another_name_and_packed_is_welcome(lake):
-    headers = {"Content-Type": "application/hal+json; charset=utf-8", "Content-Encoding": "gzip"}
-    body = gzip.compress(b"\xef\xbb\xbf" + json.dumps({"data": [record(1)]}).encode())
-    with serving(always(headers=headers, body=body)) as server:
-        assert len(pull(lake, server.url).records) == 1
-
-
-def test_pages_that_go_round_in_a_circle_are_an_error(lake):
-    def answer(query, *_):
-        following = {"a": "b", "b": "a"}.get(query.get("cursor"), "a")
-        return 200, {}, {"data": [record(1)], "next_cursor": following}
-
-    _, requests = pull_refused(lake, answer, match="circle")
-    assert len(requests) == 3
-
-
-def test_pages_without_an_end_are_an_error(lake):
-    def answer(_, __, number):
-        return 200, {}, {"data": [record(number)], "next_cursor": f"c{number}"}
-
-    pull_refused(lake, answer, match="more than 50 pages")
 
 
 def test_a_failure_in_the_middle_keeps_nothing_of_the_pull(lake, monkeypatch):
@@ -581,11 +965,115 @@ def test_a_pull_that_is_run_again_replaces_what_it_brought(lake, monkeypatch):
     assert len([path for path in lake.list("") if path.endswith(".jsonl")]) == 1
 
 
+# Where the token goes
+
+
 def test_a_redirect_is_told_and_gets_no_token(lake):
     with serving(always()) as other:
         away = always(302, {"Location": f"{other.url}/orders"})
         pull_refused(lake, away, match="status 302; give the URL that it leads to")
     assert other.requests == []
+
+
+@pytest.mark.parametrize("where", ["body", "header"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{other}/orders",
+        "//{place}/orders",
+        "https://{own}/x",
+        "http://me:pw@{own}/x",
+        "http://{own}1/x",
+        "http://[/",
+    ],
+)
+def test_a_next_page_elsewhere_is_not_asked_for(lake, where, form):
+    with serving(always()) as other:
+
+        def answer(_, headers, __):
+            link = form.format(
+                other=other.url, place=urlsplit(other.url).netloc, own=headers["Host"]
+            )
+            page = {"data": [record(1)], "next": link}
+            return 200, {"Link": f"<{link}>; rel=next"}, page
+
+        pages = Pages(next_url="next") if where == "body" else Pages(link_header=True)
+        message, requests = pull_refused(
+            lake, answer, replace(PLAIN, pages=pages), match="which is not below http://127.0.0.1:"
+        )
+    assert other.requests == []
+    assert len(requests) == 1
+    assert "pw" not in message
+
+
+def test_a_token_goes_over_http_only_where_it_is_allowed(lake, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    seen = []
+
+    def answer(_, headers, __):
+        seen.append(headers["Authorization"])
+        return 200, {}, {"data": []}
+
+    with serving(answer) as server:
+        url = server.url.replace("127.0.0.1", "0.0.0.0")  # this machine, but not by its loopback
+        with pytest.raises(ApiError, match="over http, where anyone") as error:
+            pull(lake, url)
+        assert TOKEN not in str(error.value)
+        assert server.requests == []
+        pull(lake, url, replace(SOURCE, token_over_http=True))
+        pull(lake, url, replace(SOURCE, token_env=None))
+    assert seen == [f"Bearer {TOKEN}", None]
+
+
+def test_no_name_of_the_netrc_is_sent(lake, tmp_path, monkeypatch):
+    (tmp_path / "netrc").write_text("machine 0.0.0.0 login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("NO_PROXY", "*")
+    seen = []
+
+    def answer(_, headers, __):
+        seen.append(headers["Authorization"])
+        return 200, {}, {"data": []}
+
+    with serving(answer) as server:
+        pull(lake, server.url.replace("127.0.0.1", "0.0.0.0"), replace(SOURCE, token_env=None))
+    assert seen == [None]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:s3cret@shop.example/v1",
+        "https://s3cret@shop.example",
+        "https://shop.example/v1?token=s3cret",
+        "https://shop.example/v1#s3cret",
+        "s3cret.shop.example/v1",
+        "ftp://s3cret/x",
+        "http://",
+        "http://s3cret:port/",
+        "",
+    ],
+)
+def test_a_url_that_is_none_or_holds_credentials_is_refused_unseen(lake, url):
+    for ask in (check_url, lambda url: pull(lake, url)):
+        with pytest.raises(InputError, match="The URL of the API must") as error:
+            ask(url)
+        assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "https://me:s3cret@shop.example:8443/v1?token=s3cret#s3cret",
+            "https://shop.example:8443/v1",
+        ),
+        ("me:s3cret@shop.example/v1", "shop.example/v1"),
+        ("https://me:s3/cret@shop.example", "the URL"),
+    ],
+)
+def test_a_url_is_shown_without_credentials(url, shown):
+    assert without_credentials(url) == shown
 
 
 def test_an_api_that_is_not_there_fails_soon(lake):
@@ -625,18 +1113,6 @@ def test_a_connection_that_breaks_off_is_tried_again(lake):
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "ftp://host/x", "http://"])
-def test_a_url_that_is_none_is_told(lake, url):
-    with pytest.raises(ApiError, match="the URL must be like"):
-        pull(lake, url)
-
-
-def test_a_user_name_in_the_url_is_not_shown(lake):
-    with serving(always(500)) as server, pytest.raises(ApiError) as error:
-        pull(lake, server.url.replace("http://", "http://me:s3cret@"))
-    assert "s3cret" not in str(error.value)
-
-
 def test_logs_hold_neither_tokens_nor_records(lake, caplog):
     caplog.set_level(logging.DEBUG)
     with serving(paged([record(1, Location="Baker Street")])) as server:
@@ -645,47 +1121,3 @@ def test_logs_hold_neither_tokens_nor_records(lake, caplog):
     assert "1 records received" in text
     assert TOKEN not in text
     assert "Baker" not in text
-
-
-# The declaration
-
-
-def test_the_declared_sources_are_those_of_the_design():
-    sources = load_sources()
-    assert set(sources) == {"online_transactions", "customer_service_interactions"}
-    orders = sources["online_transactions"]
-    assert orders.entity in CONTRACT
-    assert orders.path == "/online-transactions"
-    assert orders.token_env == "C360_API_TOKEN"
-    assert orders.incremental == Incremental("UpdatedAt", "updated_since")
-    waits = sum(orders.backoff * 2**n for n in range(orders.attempts - 1))
-    assert waits + orders.attempts * orders.read_timeout < 60
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "sources: 5",
-        "sources: [{name: x}]",
-        "sources: [{name: ../x, entity: e, path: /, data: d, pages: {cursor: c, cursor_param: c}}]",
-        "sources: [{name: x, colour: red}]",
-        "a: [",
-    ],
-)
-def test_a_wrong_declaration_is_a_clear_error(tmp_path, text):
-    path = tmp_path / "sources.yml"
-    path.write_text(text)
-    with pytest.raises(InputError, match="declared wrongly"):
-        load_sources(path)
-
-
-def test_defaults_apply_and_a_source_may_differ(tmp_path):
-    path = tmp_path / "sources.yml"
-    path.write_text(
-        "defaults: {attempts: 7, backoff: 3}\n"
-        "sources: [{name: x, entity: e, path: /x, data: d, backoff: 1, "
-        "pages: {cursor: c, cursor_param: p}}]\n"
-    )
-    source = load_sources(path)["x"]
-    assert (source.attempts, source.backoff, source.incremental) == (7, 1, None)
