@@ -23,34 +23,35 @@ DBT = Path(sys.executable).with_name("dbt")
 Node = dict[str, Any]
 
 FILE_AND_BATCH = {"_source_file": "varchar(255)", "_batch_id": "varchar(255)"}
+LINEAGE = {"_as_of": "timestamp(6)", **FILE_AND_BATCH}
 SILVER = {
     "customers": {
         "customer_id": "bigint",
         "customer_name": "varchar(100)",
         "email": "varchar(100)",
         "address": "varchar(255)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "products": {
         "product_id": "bigint",
         "product_name": "varchar(100)",
         "category": "varchar(50)",
         "price": "decimal(10,2)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "stores": {
         "store_id": "bigint",
         "location": "varchar(100)",
         "manager": "varchar(100)",
         "open_hours": "varchar(50)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "agents": {
         "agent_id": "bigint",
         "agent_name": "varchar(100)",
         "department": "varchar(50)",
         "shift": "varchar(50)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "online_transactions": {
         "order_id": "bigint",
@@ -60,7 +61,7 @@ SILVER = {
         "payment_method": "varchar(50)",
         "amount": "decimal(10,2)",
         "status": "varchar(20)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "in_store_transactions": {
         "transaction_id": "bigint",
@@ -69,7 +70,7 @@ SILVER = {
         "purchased_at": "timestamp",
         "amount": "decimal(10,2)",
         "payment_method": "varchar(50)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "customer_service_interactions": {
         "interaction_id": "bigint",
@@ -78,7 +79,7 @@ SILVER = {
         "agent_id": "bigint",
         "issue_type": "varchar(50)",
         "resolution_status": "varchar(50)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "loyalty_accounts": {
         "loyalty_id": "bigint",
@@ -86,14 +87,14 @@ SILVER = {
         "points_earned": "bigint",
         "tier_level": "varchar(20)",
         "join_date": "date",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "loyalty_transactions": {
         "loyalty_id": "bigint",
         "transacted_at": "timestamp",
         "points_change": "bigint",
         "reason": "varchar(100)",
-        **FILE_AND_BATCH,
+        **LINEAGE,
     },
     "rejected_rows": {
         "entity": "varchar(50)",
@@ -365,7 +366,7 @@ def test_gold_has_silver_s_columns(manifest: Node) -> None:
     gold = nodes(manifest, "model", "gold")
     assert gold.keys() == GOLD.keys()
     for name, entity in GOLD_OF_SILVER.items():
-        silver = {n: t for n, t in SILVER[entity].items() if n not in FILE_AND_BATCH}
+        silver = {n: t for n, t in SILVER[entity].items() if n not in LINEAGE}
         built = types(gold[name])
         assert silver.items() <= built.items(), name
         added = built.keys() - silver.keys() - {"date_key", "counts_as_revenue", "is_resolved"}
@@ -446,18 +447,19 @@ def test_sources_have_the_columns_that_bronze_has(
         built = catalog[relation(source)]
         assert source["columns"].keys() <= built.keys(), source["name"]
         if source["source_name"] == "bronze":
-            assert list(built) == [*source["columns"], *FILE_AND_BATCH]
-            assert set(built.values()) == {"VARCHAR"}
+            texts = dict.fromkeys([*source["columns"], *FILE_AND_BATCH], "VARCHAR")
+            assert built == {**texts, "_row_number": "BIGINT", "_as_of": "TIMESTAMP"}
+            assert list(built) == [*source["columns"], "_row_number", *LINEAGE]
 
 
 def test_what_is_built_has_the_types_of_the_contract(
     manifest: Node, catalog: dict[str, dict[str, str]]
 ) -> None:
-    # DuckDB keeps no length of a text.
+    # DuckDB keeps no length of a text, and a time's fraction always.
     for folder in ("silver", "gold"):
         for node in nodes(manifest, "model", folder).values():
             wanted = {
-                name: re.sub(r"VARCHAR\(\d+\)", "VARCHAR", data_type.upper())
+                name: re.sub(r"(VARCHAR|TIMESTAMP)\(\d+\)", r"\1", data_type.upper())
                 for name, data_type in types(node).items()
             }
             assert catalog[relation(node)] == wanted, node["name"]

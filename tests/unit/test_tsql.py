@@ -429,6 +429,7 @@ def test_days_after_the_last_one_are_no_error() -> None:
         ("varchar(100)", "nvarchar(200)"),
         ("varchar(8000)", "nvarchar(max)"),
         ("timestamp", "datetime2(0)"),
+        ("timestamp(6)", "datetime2(6)"),
         ("boolean", "bit"),
         ("integer", "int"),
         ("bigint", "bigint"),
