@@ -91,18 +91,18 @@ def standard_number(declaration: Declaration, text: str) -> str:
         (r"(\()?", r"(\))?") if "parentheses" in declaration.negatives else ("(x)?", "(x)?")
     )
     form = (
-        rf"^{_B}*'?{opened}{_B}*([-+\x{{2212}}])?{_B}*{currency}([-+\x{{2212}}])?{_B}*"
+        rf"^{_B}*'?{currency}{opened}{_B}*([-+\x{{2212}}])?{_B}*{currency}([-+\x{{2212}}])?{_B}*"
         rf"({whole})?(?:{point}(\d*))?{after}{_B}*{trailing}{after}{_B}*{closed}{_B}*$"
     )
     names = ["opened", "sign", "inner", "whole", "cents", "trailing", "closed"]
-    signs = "g.opened || g.sign || g.inner || g.trailing"
+    signs = "g__.opened || g__.sign || g__.inner || g__.trailing"
     minus = f"case when regexp_matches({signs}, {_literal(_MINUS)}) then '-' else '' end"
-    digits = r"case when g.whole = '' then '0' else regexp_replace(g.whole, '\D', '', 'g') end"
-    cents = "case when g.cents = '' then '' else '.' || g.cents end"
+    digits = r"case when g__.whole = '' then '0' else regexp_replace(g__.whole, '\D', '', 'g') end"
+    cents = "case when g__.cents = '' then '' else '.' || g__.cents end"
     formed = _let(
-        "g",
+        "g__",
         f"regexp_extract({text}, {_literal(form)}, {names!r})",
-        f"case when g.whole || g.cents <> '' and (g.opened = '') = (g.closed = '') "
+        f"case when g__.whole || g__.cents <> '' and (g__.opened = '') = (g__.closed = '') "
         f"and length({signs}) <= 1 then {minus} || {digits} || {cents} end",
     )
     return f"coalesce({formed}, {text})"
@@ -195,41 +195,39 @@ def _declared_date(order: str) -> tuple[str, str]:
 
 def _from_parts(declaration: Declaration, names: str, form: str, text: str) -> str:
     """Return SQL of the time whose parts a pattern finds, null where it finds none."""
-    year = (
-        "case when length(g.y) = 4 then g.y when g.y >= '70' then '19' || g.y else '20' || g.y end"
-    )
-    day = f"{year} || '-' || lpad(g.m, 2, '0') || '-' || lpad(g.d, 2, '0')"
-    hour = "cast(g.H as integer)"
+    century = "case when length(g__.y) = 4 then '' when g__.y >= '70' then '19' else '20' end"
+    day = f"{century} || g__.y || '-' || lpad(g__.m, 2, '0') || '-' || lpad(g__.d, 2, '0')"
+    hour = "cast(g__.H as integer)"
     is_hour = f"{hour} < 24"
     if "p" in names:
-        is_hour = f"case when g.p = '' then {hour} < 24 else {hour} between 1 and 12 end"
-        twelve = f"{hour} % 12 + case when lower(g.p) = 'p' then 12 else 0 end"
-        hour = f"case when g.p = '' then {hour} else {twelve} end"
-    seconds = "case when g.S = '' then '00' else g.S end"
-    time = f"try_cast(d || ' ' || ({hour}) || ':' || g.M2 || ':' || {seconds} as timestamp)"
-    fraction = "case when g.f = '' then '' else '.' || g.f end"
+        is_hour = f"case when g__.p = '' then {hour} < 24 else {hour} between 1 and 12 end"
+        twelve = f"{hour} % 12 + case when lower(g__.p) = 'p' then 12 else 0 end"
+        hour = f"case when g__.p = '' then {hour} else {twelve} end"
+    seconds = "case when g__.S = '' then '00' else g__.S end"
+    time = f"try_cast(d__ || ' ' || ({hour}) || ':' || g__.M2 || ':' || {seconds} as timestamp)"
+    fraction = "case when g__.f = '' then '' else '.' || g__.f end"
     local = _local(declaration, time, fraction)
     if "o" in names:
         offset = (
-            "case when regexp_matches(g.o, '^[A-Za-z]') then '+00:00' "
-            "when length(g.o) = 3 then g.o || ':00' "
-            "when length(g.o) = 5 then g.o[:3] || ':' || g.o[4:] else g.o end"
+            "case when regexp_matches(g__.o, '^[A-Za-z]') then '+00:00' "
+            "when length(g__.o) = 3 then g__.o || ':00' "
+            "when length(g__.o) = 5 then g__.o[:3] || ':' || g__.o[4:] else g__.o end"
         )
         local = (
-            f"case when g.o = '' then {local} else {_written(time)} || {fraction} || {offset} end"
+            f"case when g__.o = '' then {local} else {_written(time)} || {fraction} || {offset} end"
         )
     # Field names are told apart regardless of case.
     fields = [{"M": "M2", "m": "m"}.get(one, one) for one in names]
     dated = _let(
-        "d",
+        "d__",
         day,
-        f"case when try_cast(d as date) is null then null when g.H = '' then d "
+        f"case when try_cast(d__ as date) is null then null when g__.H = '' then d__ "
         f"when {is_hour} then {local} end",
     )
     return _let(
-        "g",
+        "g__",
         f"regexp_extract({text}, {_literal(f'^{_B}*{form}{_B}*$')}, {fields!r})",
-        f"case when g.y <> '' then {dated} end",
+        f"case when g__.y <> '' then {dated} end",
     )
 
 
@@ -248,14 +246,14 @@ def _from_epoch(unit: str, text: str) -> str:
     digits = f"try_cast(regexp_replace({text}, '{_B}', '', 'g') as decimal(30, 9))"
     seconds = digits if unit == "seconds" else f"{digits} * cast(0.001 as decimal(4, 3))"
     fraction = (
-        "case when n = floor(n) then '' "
-        "else rtrim(substr(cast(n - floor(n) as varchar), 2), '0') end"
+        "case when n__ = floor(n__) then '' "
+        "else rtrim(substr(cast(n__ - floor(n__) as varchar), 2), '0') end"
     )
-    time = "make_timestamp(cast(floor(n) as bigint) * 1000000)"
+    time = "make_timestamp(cast(floor(n__) as bigint) * 1000000)"
     value = _let(
-        "n",
+        "n__",
         seconds,
-        f"case when n between {_EARLIEST} and {_LATEST} "
+        f"case when n__ between {_EARLIEST} and {_LATEST} "
         f"then {_written(time)} || {fraction} || '+00:00' end",
     )
     form = _literal(rf"{_B}*-?\d+(\.\d{{0,9}})?{_B}*")
@@ -270,26 +268,26 @@ def _local(declaration: Declaration, time: str, fraction: str) -> str:
     if not declaration.timezone:
         return f"{_written(time)} || {fraction}"
     zone = _literal(declaration.timezone)
-    day_before = "(l - interval 1 day)"
+    day_before = "(l__ - interval 1 day)"
     # Both rules say: by the offset from before the change.
-    before = f"l - (timezone({zone}, timezone('UTC', {day_before})) - {day_before})"
-    after = f"timezone('UTC', timezone({zone}, l))"
+    before = f"l__ - (timezone({zone}, timezone('UTC', {day_before})) - {day_before})"
+    after = f"timezone('UTC', timezone({zone}, l__))"
 
     def at(utc: str) -> str:
         return f"timezone({zone}, timezone('UTC', {utc}))"
 
-    chosen = f"case when {at('b')} = l then b when {at(after)} = l then {after} else b end"
-    seconds = f"date_diff('second', u, {at('u')})"
+    chosen = f"case when {at('b__')} <> l__ and {at(after)} = l__ then {after} else b__ end"
+    seconds = f"date_diff('second', u__, {at('u__')})"
     offset = (
         f"printf('%s%02d:%02d', case when {seconds} < 0 then '-' else '+' end, "
         f"abs({seconds}) // 3600, abs({seconds}) // 60 % 60)"
     )
     # Before time zones a place's offset had seconds, which no ISO offset can say.
     text = (
-        f"case when {seconds} % 60 = 0 then {_written(at('u'))} || {fraction} || {offset} "
-        f"else {_written('u')} || {fraction} || '+00:00' end"
+        f"case when {seconds} % 60 = 0 then {_written(at('u__'))} || {fraction} || {offset} "
+        f"else {_written('u__')} || {fraction} || '+00:00' end"
     )
-    return _let("l", time, _let("b", before, _let("u", chosen, text)))
+    return _let("l__", time, _let("b__", before, _let("u__", chosen, text)))
 
 
 def _written(timestamp: str) -> str:
@@ -297,7 +295,10 @@ def _written(timestamp: str) -> str:
 
 
 def _let(name: str, value: str, body: str) -> str:
-    """Return SQL that computes a value once and uses it by its name."""
+    """Return SQL that computes a value once and uses it by its name.
+
+    DuckDB takes a column of that name first, so it is one that no file has.
+    """
     return f"list_transform([{value}], lambda {name}: {body})[1]"
 
 
