@@ -7,10 +7,12 @@ A value that does not have the declared form is left as it came: silver judges i
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ingest.contract import Entity
 from ingest.declarations import Declaration
-from ingest.expressions import Reference, number, quoted, references, rewrite
+from ingest.expressions import Reference, number, quoted, rewrite
+from ingest.headers import find_header
 from lake.errors import InputError
 
 _B = r"[\s\x{a0}\x{2007}\x{202f}]"  # any kind of blank
@@ -42,25 +44,6 @@ def select_list(
     ]
 
 
-def needed_headers(entity: Entity, declaration: Declaration) -> dict[str, tuple[str, ...]]:
-    """Return the headers of a file that each column of the contract is made of."""
-    return {
-        column: tuple(dict.fromkeys(one.column for one in references(expression)))
-        if (expression := declaration.expressions.get(column))
-        else declaration.columns.get(column, (column,))
-        for column in entity.columns
-    }
-
-
-def match_header(name: str, header: Sequence[str]) -> str | None:
-    """Return how a file writes a header: case, blanks, `_` and `-` are no difference."""
-    for spelling in (str, str.lower, _loose):
-        for own in header:
-            if spelling(own) == spelling(name):
-                return own
-    return None
-
-
 def standard_time(declaration: Declaration, text: str) -> str:
     """Return SQL that brings the time in `text`, itself SQL, into the standard form."""
     forms = [_from_format(declaration, form, text) for form in declaration.datetime_formats]
@@ -71,6 +54,18 @@ def standard_time(declaration: Declaration, text: str) -> str:
     if declaration.timezone:
         forms += [_from_parts(declaration, names, form, text) for names, form in _STANDARD_TIMES]
     return f"coalesce({', '.join([*forms, text])})" if forms else text
+
+
+def moment(declaration: Declaration, text: str) -> str:
+    """Return SQL of the time in `text`, itself SQL, as a timestamp in UTC; null where it is none.
+
+    A local time is in the declared zone, else in UTC.
+    """
+    in_zone = replace(declaration, timezone=declaration.timezone or "UTC")
+    standard = standard_time(in_zone, text)
+    iso = f"coalesce({_from_parts(in_zone, *_declared_date('ymd'), standard)}, {standard})"
+    timed = "t__ || case when length(t__) = 10 then ' 00:00:00+00:00' else '' end"
+    return _let("t__", iso, f"timezone('UTC', try_cast({timed} as timestamptz))")
 
 
 def standard_number(declaration: Declaration, text: str) -> str:
@@ -134,7 +129,7 @@ def _column(entity: Entity, declaration: Declaration, header: Sequence[str], nam
     if name in declaration.expressions:
         return _computed(entity, declaration, header, name)
     declared = declaration.columns.get(name, (name,))
-    found = [own for one in declared if (own := match_header(one, header)) is not None]
+    found = [header[place] for one in declared if (place := find_header(header, one)) is not None]
     parts = [_value(declaration, own) for own in found]
     if not parts:
         return "cast(null as varchar)"
@@ -148,13 +143,13 @@ def _column(entity: Entity, declaration: Declaration, header: Sequence[str], nam
 
 def _computed(entity: Entity, declaration: Declaration, header: Sequence[str], name: str) -> str:
     def column(found: Reference) -> str:
-        own = match_header(found.column, header)
-        if own is None:
+        place = find_header(header, found.column)
+        if place is None:
             raise InputError(
                 f"The expression for {name} of {entity.name} names the column {found.column}, "
                 f"which is not there (found: {', '.join(header)})."
             )
-        text = _value(declaration, own)
+        text = _value(declaration, header[place])
         return number(standard_number(declaration, text)) if found.is_number else text
 
     # No row may fail the file that it is in: what can't be computed is null.
@@ -300,10 +295,6 @@ def _let(name: str, value: str, body: str) -> str:
     DuckDB takes a column of that name first, so it is one that no file has.
     """
     return f"list_transform([{value}], lambda {name}: {body})[1]"
-
-
-def _loose(name: str) -> str:
-    return re.sub(r"[\s_-]", "", name).lower()
 
 
 def _literal(text: str) -> str:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ingest.contract import load_contract
 from ingest.declarations import Declaration
-from ingest.forms import match_header, needed_headers, select_list
+from ingest.forms import moment, select_list
 from lake.errors import InputError
 
 CONTRACT = load_contract(Path(__file__).parents[2])
@@ -87,26 +87,6 @@ def test_null_words_are_null_only_when_they_are_the_whole_value():
     assert formed([" - ", "<null>", "-5", "a-b", ""], "Status", **words) == [
         None, None, "-5", "a-b", ""
     ]  # fmt: skip
-
-
-def test_a_header_is_found_by_its_spelling_first():
-    assert match_header("Order ID", ["orderid", "ORDER ID", "Order ID"]) == "Order ID"
-    assert match_header("Order ID", ["orderid", "ORDER ID"]) == "ORDER ID"
-    assert match_header("Order ID", ["x", "order_id"]) == "order_id"
-    assert match_header("Order ID", ["Order"]) is None
-
-
-def test_the_headers_that_a_declaration_needs():
-    needed = needed_headers(
-        ORDERS,
-        Declaration(
-            columns={"DateTime": ("Date", "Time")},
-            expressions={"Amount": '"Unit price" * Quantity + 0 * Quantity'},
-        ),
-    )
-    assert needed["DateTime"] == ("Date", "Time")
-    assert needed["Amount"] == ("Unit price", "Quantity")
-    assert needed["OrderID"] == ("OrderID",)
 
 
 # Expressions -----------------------------------------------------------------------------------
@@ -367,6 +347,30 @@ def test_only_the_columns_of_a_kind_have_its_forms():
     assert row["Amount"] == "1.5"
     (row,) = read(Declaration(thousands="."), [{"PointsChange": "1.000"}], POINTS)
     assert row["PointsChange"] == "1000"
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "expected"),
+    [
+        ({}, "2024-05-01 10:00:00", "2024-05-01 10:00:00"),
+        ({}, "2024-05-01T10:00:00.123Z", "2024-05-01 10:00:00.123"),
+        ({}, "2024-05-01 10:00 -0500", "2024-05-01 15:00:00"),
+        ({}, "2024/5/1 10:00 UTC", "2024-05-01 10:00:00"),
+        ({}, "05/01/2024 10:00", "2024-05-01 10:00:00"),
+        ({}, "2024-05-01", "2024-05-01 00:00:00"),
+        ({}, "17", None),
+        ({}, None, None),
+        ({"timezone": "Europe/Berlin"}, "2024-05-01 10:00", "2024-05-01 08:00:00"),
+        ({"dates": "dmy"}, "01.05.2024 10:00", "2024-05-01 10:00:00"),
+        ({"epoch": "seconds"}, "1714557600", "2024-05-01 10:00:00"),
+    ],
+)
+def test_the_moment_that_orders_rows(declared, text, expected):
+    sql = moment(Declaration(**declared), "x")
+    found = CONNECTION.execute(
+        f"select cast({sql} as varchar) from (select $1::varchar as x)", [text]
+    ).fetchone()
+    assert found == (expected,)
 
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]
