@@ -82,9 +82,10 @@ class _Pull:
         self._records: list[FileRecord] = []
         self._lines: list[bytes] = []
         self._size = 0
-        # Where rows are lines of orders, those that are known wait here: when anything is new they
+        # Where records are lines of orders, the known ones wait here: once anything is new they
         # land with it, since all lines of an order must come from one pull.
-        self._held: list[bytes] | None = [] if source.declaration.rows == "lines" else None
+        self._by_lines = source.declaration.rows == "lines"
+        self._held: list[bytes] = []
         self._header: dict[str, None] = {}  # an ordered set
         self._taken = {record.name for other in batch.steps.values() for record in other.records}
         self._replaced = 0
@@ -99,12 +100,13 @@ class _Pull:
             line = self._encode(record)
             if self._cursor.is_new(record, line):
                 self.kept += 1
-                for held in self._held or ():
+                for held in self._held:
                     self._keep(held)
-                if self._held is not None:
-                    self._held = []
+                self._held = []
                 self._keep(line)
-            elif self._held is not None:
+            elif self._by_lines and self.kept:
+                self._keep(line)
+            elif self._by_lines:
                 self._held.append(line)
 
     def flush(self) -> None:
@@ -187,11 +189,12 @@ class _Pull:
 
     def _refuse(self, record: FileRecord, reason: str, step: Step) -> None:
         batch, name = self._batch, record.name
+        assert record.path
         refused = replace(record, outcome="quarantined", reason=reason)
         if batch.refused_before(record.entity, record.sha256):
             step.still_quarantined.append(replace(refused, path=None))
         else:
-            step.records.append(quarantine(batch, refused, name))
+            step.records.append(quarantine(batch, record.path, refused, name))
         batch.remove(record.entity, name)  # with the rows of those that were read before
 
     def _encode(self, record: dict[str, Any]) -> bytes:

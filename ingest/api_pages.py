@@ -74,9 +74,8 @@ def without_credentials(url: str) -> str:
     >>> without_credentials("https://me:secret@shop.example/v1?token=secret")
     'https://shop.example/v1'
     """
-    try:
-        parts = parse_url(url)
-    except LocationParseError:
+    parts = _parsed(url)
+    if parts is None:
         return "the URL"
     return Url(parts.scheme, host=parts.host, port=parts.port, path=parts.path).url
 

@@ -144,7 +144,7 @@ class Cursor:
             factor = 1000 if self._source.declaration.epoch == "milliseconds" else 1
             earlier = self._rank[1] - math.ceil(lag * factor)
             return str(earlier) if isinstance(self._value, str) else earlier
-        if self._rank and self._rank[0] == _TIMES:
+        if isinstance(self._value, str) and self._rank and self._rank[0] == _TIMES:
             return _time_before(self._value, math.ceil(lag))
         raise InputError(
             f"API {self._source.name}: a lag is declared, but its {self._incremental.field} is "
