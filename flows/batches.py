@@ -4,17 +4,15 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from flows.home import Home, project_dir
 from flows.run import move_old_layout
-from flows.summary import print_table
 from flows.terminal import plain
 from ingest import batches, upgrade
 from ingest.batch import Batch
-from ingest.batches import BatchEntry, Quarantined, Released
+from ingest.batches import Quarantined, Released
 from ingest.contract import load_contract
 from ingest.declarations import load_declarations
 from lake.errors import InputError
@@ -32,8 +30,15 @@ def print_batches(console: Console, home: Home, target: str) -> None:
     if not entries:
         console.print("Nothing has arrived yet.")
         return
-    columns = ("Batch", "Arrived", "Outcome", "Rows", "Malformed", "Entities", "From")
-    print_table(console, "Batches", columns, [_batch_row(each) for each in entries])
+    for each in entries:
+        malformed = f" (and {each.malformed_rows:,} malformed)" if each.malformed_rows else ""
+        _print_entry(
+            console,
+            each.batch_id,
+            f"{each.outcome}; arrived {each.created_at}",
+            f"{each.rows:,} row{'' if each.rows == 1 else 's'}{malformed} of {', '.join(each.entities)}",
+            f"from {_listed(each.sources)}",
+        )
 
 
 def print_quarantine(console: Console, home: Home, target: str) -> None:
@@ -43,15 +48,13 @@ def print_quarantine(console: Console, home: Home, target: str) -> None:
         console.print("Nothing is in quarantine.")
         return
     for each in held:
-        console.print(plain(each.id, "bold"), soft_wrap=True)
         record = each.record
-        console.print(
-            plain(
-                f"  {record.source}, {record.bytes:,} bytes, for {record.entity}, since "
-                f"{each.manifest.created_at}\n  {record.reason}"
-            ),
-            highlight=False,
-            soft_wrap=True,
+        _print_entry(
+            console,
+            each.id,
+            f"{record.source}, {record.bytes:,} bytes, of {record.entity}; since "
+            f"{each.manifest.created_at}",
+            record.reason or "",
         )
     console.print(
         "\n`c360 quarantine release ID` reads a file again, `c360 quarantine drop ID` removes it.",
@@ -111,15 +114,12 @@ def _lake(home: Home, target: str) -> Lake:
     return open_lake(os.environ[LAKE_VARIABLE])
 
 
-def _batch_row(entry: BatchEntry) -> tuple[Any, ...]:
-    more = len(entry.sources) - NAMED
-    sources = [*entry.sources[:NAMED], *([f"and {more:,} more"] if more > 0 else [])]
-    return (
-        entry.batch_id,
-        entry.created_at,
-        entry.outcome,
-        entry.rows,
-        entry.malformed_rows,
-        ", ".join(entry.entities),
-        ", ".join(sources),
-    )
+def _print_entry(console: Console, title: str, *lines: str) -> None:
+    console.print(plain(title, "bold"), highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(plain(f"  {line}"), highlight=False, soft_wrap=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join([*names[:NAMED], *([f"{more:,} more"] if more > 0 else [])])

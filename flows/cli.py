@@ -235,12 +235,10 @@ def retract(
     from flows.batches import retract as retract_batch
     from flows.progress import Progress
 
-    progress = Progress(Console())
-    with progress.step(f"Retract {batch}") as step:
-        retracted = retract_batch(Home.at(home), target.value, batch).batch_id
-        step.done = f"Retracted {retracted}"
+    retracted = retract_batch(Home.at(home), target.value, batch).batch_id
+    typer.echo(f"Retracted {retracted}")
     with _noted(f"Batch {retracted} is retracted all the same: the next run publishes without it"):
-        _run(target, home, no_pii, progress, sources=sources)
+        _run(target, home, no_pii, Progress(Console()), sources=sources)
 
 
 quarantine = typer.Typer(help="Show and settle the files that could not be read.")
@@ -287,15 +285,14 @@ def quarantine_release(
     from flows.batches import release
     from flows.progress import Progress
 
-    progress = Progress(Console())
-    with progress.step("Read what is in quarantine again") as step:
-        released = release(Home.at(home), target.value, _chosen(ids, every), sources)
-        step.done = f"Released {len(released.records):,} of the files in quarantine"
+    released = release(Home.at(home), target.value, _chosen(ids, every), sources)
+    for record in released.records:
+        typer.echo(f"Released {visible(record.source)}")
     for warning in released.warnings:
         typer.echo(f"! {visible(warning)}")
     if released.records:
         with _noted("What was released has landed: the next run publishes it"):
-            _run(target, home, no_pii, progress, sources=sources)
+            _run(target, home, no_pii, Progress(Console()), sources=sources)
     if released.refused:
         raise QuarantinedError(released.refused)
 

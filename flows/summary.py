@@ -230,7 +230,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     """Print the whole summary."""
     print_counts(console, summary.results.entities, summary.absent)
     if summary.results.rejected:
-        print_table(
+        _print_table(
             console, "Rejected rows", ("Entity", "Reason", "Rows"), summary.results.rejected
         )
     for warning in summary.warnings:
@@ -238,10 +238,10 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     for answer in summary.results.answers:
         if answer.rows:
-            print_table(console, answer.title, answer.columns, answer.rows)
+            _print_table(console, answer.title, answer.columns, answer.rows)
         else:
             console.print(f"\n[bold]{answer.title}[/]: {NO_DATA}", highlight=False)
-    print_table(
+    _print_table(
         console,
         "Time",
         ("Step", "Seconds"),
@@ -259,7 +259,7 @@ def print_counts(console: Console, entities: list[EntityCounts], absent: list[st
         else (each.entity, each.bronze, each.rejected, each.superseded, each.published)
         for each in entities
     ]
-    print_table(console, "Rows", ("Entity", "In", "Rejected", "Superseded", "Published"), rows)
+    _print_table(console, "Rows", ("Entity", "In", "Rejected", "Superseded", "Published"), rows)
 
 
 def places_of(home: Home) -> dict[str, object]:
@@ -372,10 +372,9 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def print_table(
+def _print_table(
     console: Console, title: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
 ) -> None:
-    """Print a small table with its title; numbers stand at the right."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(columns):
         numeric = _is_numeric(rows, number)
