@@ -52,6 +52,7 @@ class Declaration:
     files: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expressions: Mapping[str, str] = field(default_factory=dict)
+    fill_down: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rows: Literal["one", "lines"] | None = None
     load: Literal["changes", "full"] = "changes"
     order_by: str | None = None
@@ -211,6 +212,8 @@ def _declaration(said: Mapping[str, Any]) -> Declaration:
             column: (headers,) if isinstance(headers, str) else tuple(headers)
             for column, headers in taken["columns"].items()
         }
+    if "fill_down" in taken:
+        taken["fill_down"] = {group: tuple(names) for group, names in taken["fill_down"].items()}
     if "currency" in taken:
         currency = taken["currency"]
         taken["currency"] = (

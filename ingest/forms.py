@@ -9,6 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from ingest.contract import Entity
 from ingest.declarations import Declaration
 from ingest.expressions import Reference, number, quoted, rewrite
@@ -42,6 +45,45 @@ def select_list(
     return [
         f"{_column(entity, declaration, header, name)} as {quoted(name)}" for name in entity.columns
     ]
+
+
+class FillDown:
+    """Repeats on the rows of a group what only its first row says, as `fill_down` declares it.
+
+    Tables are given to `fill` in the order of the file: a group may go on in the next one.
+    """
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._groups = declaration.fill_down
+        self._last: dict[str, str | None] = {}
+
+    def fill(self, table: pa.Table) -> pa.Table:
+        """Return a table, whose columns are those of the file, with its blanks filled."""
+        for group, names in self._groups.items():
+            own = find_header(table.column_names, group)
+            if own is None or not table.num_rows:
+                continue
+            keys = table.column(own).combine_chunks()
+            before = pa.concat_arrays([self._scalar(group), keys[:-1]])
+            goes_on = pc.fill_null(pc.equal(keys, before), False)
+            self._last[group] = keys[-1].as_py()
+            for name in names:
+                place = find_header(table.column_names, name)
+                if place is not None:
+                    filled = self._filled(name, table.column(place).combine_chunks(), goes_on)
+                    table = table.set_column(place, table.column_names[place], filled)
+        return table
+
+    def _filled(self, name: str, values: pa.Array, goes_on: pa.Array) -> pa.Array:
+        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(values), ""), True)
+        # What is blank in a first row is so in all: nothing goes over from the group before.
+        said = pc.if_else(blank, pc.if_else(goes_on, pa.scalar(None, pa.string()), ""), values)
+        filled = pc.fill_null_forward(pa.concat_arrays([self._scalar(name), said]))[1:]
+        self._last[name] = filled[-1].as_py()
+        return filled
+
+    def _scalar(self, name: str) -> pa.Array:
+        return pa.array([self._last.get(name)], pa.string())
 
 
 def standard_time(declaration: Declaration, text: str) -> str:
@@ -136,7 +178,8 @@ def _column(entity: Entity, declaration: Declaration, header: Sequence[str], nam
     if len(parts) == 1:
         return _formed(entity, declaration, name, parts[0])
     # concat_ws passes over nulls, and makes an empty text of nothing else.
-    joined = f"concat_ws(' ', {', '.join(parts)})"
+    filled = ", ".join(f"nullif({part}, '')" for part in parts)
+    joined = f"concat_ws(' ', {filled})"
     text = f"case when coalesce({', '.join(parts)}) is not null then {joined} end"
     return _formed(entity, declaration, name, text)
 
