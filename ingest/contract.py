@@ -1,5 +1,6 @@
 """The column contract of bronze, read from dbt's sources so that it stands in one place."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,17 @@ import yaml
 from lake.errors import InputError
 
 SOURCES = Path("models/silver/_bronze__sources.yml")
+
+READABLE = re.compile(
+    r"\.(?:(?:csv|tsv|txt|jsonl)(?:\.(?:gz|zip))?|zip|parquet|xlsx)\Z", re.IGNORECASE
+)
+"""How the names of files end that can be read."""
+
+LEFT_ALONE = {
+    *("deleted", "removed", "erased", "unsubscribed", "archive", "backup", "old"),
+    *("test", "sample", "template"),
+}
+"""Words in a file's name that say that its rows are not to be taken for what they begin like."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +80,31 @@ def _entity(table: Mapping[str, Any]) -> Entity:
 
 
 def entity_for_file(contract: Mapping[str, Entity], name: str) -> Entity | None:
-    """Return the entity that a file belongs to by its name: the longest matching prefix."""
-    lower = name.lower()
-    if not lower.endswith((".csv", ".csv.gz")):
+    """Return the entity that a file belongs to by its name, None for a file to leave alone.
+
+    >>> contract = {"customers": Entity("customers", "Customers", ())}
+    >>> entity_for_file(contract, "customers (1).CSV.gz").name
+    'customers'
+    >>> entity_for_file(contract, "CustomerSegments.csv")
+    >>> entity_for_file(contract, "Customers_deleted.csv")
+    """
+    ending = READABLE.search(name)
+    if not ending:
         return None
-    matching = [e for e in contract.values() if lower.startswith(e.file_prefix.lower())]
-    return max(matching, key=lambda entity: len(entity.file_prefix), default=None)
+    stem = name[: ending.start()].casefold()
+    if LEFT_ALONE.intersection(re.findall(r"[^\W\d_]+", stem)):
+        return None
+    spelled = re.sub(r"[ -]", "_", stem)
+    matching = [
+        (len(prefix), entity)
+        for entity in contract.values()
+        for beginning, prefix in (
+            (stem, entity.file_prefix.casefold()),
+            (spelled, entity.name.casefold()),
+        )
+        if beginning.startswith(prefix) and not beginning[len(prefix) : len(prefix) + 1].isalpha()
+    ]
+    return max(matching, key=lambda match: match[0])[1] if matching else None
 
 
 def check_header(entity: Entity, names: Sequence[str]) -> HeaderCheck:

@@ -1,31 +1,32 @@
 """The structural check of a CSV file: one pass, in blocks, whatever the size of the file.
 
-CSV here is RFC 4180 in UTF-8 with commas and double quotes. A file is checked in three gears:
+CSV here is RFC 4180 in UTF-8, with any one byte between the fields and double quotes around them. A
+file is checked in three gears:
 
 1. `_Checker._proven`: numpy over a whole block. Where every quote stands beside a separator (or
-   beside its twin), the parity of quotes tells which commas and line ends separate; when they
+   beside its twin), the parity of quotes tells which separators and line ends count; when they
    come in the header's rhythm, the block is clean.
 2. `_Checker._sort_out`: the quotes are in order, but some record has a wrong number of fields, a
    blank line or another line end. Still numpy, record by record only for what is set aside.
 3. `_Checker._read_slowly`: a regular expression, one record at a time, where a quote is out of
-   place.
+   place, or a NUL byte.
 
-A clean file needs nothing else. From the first deviation on, a second copy is written that every
-engine reads the same way: malformed lines are left out, and so are blank lines; line ends are
-made those of the header; and a field with quotes that readers disagree about (`5" pipe`,
-`"x" ,`) is quoted properly, its value unchanged.
+What goes on to be parsed reads the same for every parser: malformed lines are left out, and so are
+blank lines; and a field with quotes that parsers disagree about (`5" pipe`, `"x" ,`) is quoted
+properly, its value unchanged.
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lake.errors import UnreadableError
+
 MAX_RECORD = 1 << 20
-"""Longest record in bytes, its line end included; engines have a limit too."""
+"""Longest record in bytes, its line end included."""
 
 _WINDOW = 1 << 18  # No larger than MAX_RECORD: so no record that fits in it can be too long.
 BLOCK = _WINDOW - (1 << 14)
@@ -33,18 +34,36 @@ BLOCK = _WINDOW - (1 << 14)
 
 _SMALL_WINDOW = 1 << 15
 _MAX_TEXT = 1 << 16
-_COMMA, _QUOTE, _LF, _CR = b',"\n\r'
-_BOM = b"\xef\xbb\xbf"
+_QUOTE, _LF, _CR = b'"\n\r'
+_PEEK = 50  # records that tell whether every row ends with surplus separators
 
-_QUOTED = rb'"(?:[^"]++|"")*+"'
-_FIELD = rb'(?:%b *+|[^",\r\n][^,\r\n]*+|)' % _QUOTED
-_STRICT_FIELD = rb'(?:%b|[^",\r\n]*+)' % _QUOTED
-_HEADER = re.compile(rb"(?:%b,)*+%b" % (_FIELD, _FIELD))
-_SPLIT = re.compile(rb"(%b)," % _FIELD)
-_MISLEADING = re.compile(rb'[,\r\n]|""')
-_QUOTED_VALUE = re.compile(_QUOTED + rb" *+")
-_PLAIN_VALUE = re.compile(rb"[^,\r\n]*+")
+_QUOTED = rb'"(?:[^"\0]++|"")*+"'
 _LINE_END = re.compile(rb"\r?\n")
+_QUOTED_VALUE = re.compile(_QUOTED + rb" *+")
+
+
+class _Grammar:
+    """The regular expressions of one separator."""
+
+    def __init__(self, separator: bytes) -> None:
+        s = re.escape(separator)
+        self.field = rb'(?:%b *+|[^"%b\r\n\0][^%b\r\n\0]*+|)' % (_QUOTED, s, s)
+        self.strict_field = rb'(?:%b|[^"%b\r\n\0]*+)' % (_QUOTED, s)
+        self.record = re.compile(rb"(?:%b%b)*+%b" % (self.field, s, self.field))
+        self._split = re.compile(rb"(%b)%b" % (self.field, s))
+        self.plain_value = re.compile(rb"[^%b\r\n]*+" % s)
+        self.separator, self._escaped = separator, s
+
+    def records(self, width: int) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
+        """Return what a record of so many fields looks like: as files have them, and strictly."""
+        repeat = b"{%d}" % (width - 1)
+        any_record = rb"(?:%b%b)%b%b" % (self.field, self._escaped, repeat, self.field)
+        strict = rb"(?:%b%b)%b%b" % (self.strict_field, self._escaped, repeat, self.strict_field)
+        return re.compile(any_record), re.compile(strict + rb"(?:\r?\n)?")
+
+    def split(self, record: bytes) -> list[bytes]:
+        """Return the fields of a well-formed record as they are written."""
+        return self._split.findall(record + self.separator)
 
 
 class Malformed(NamedTuple):
@@ -55,97 +74,77 @@ class Malformed(NamedTuple):
     error: str
 
 
-class NotCsvError(Exception):
-    """The file as a whole can't be read; `str()` says why, for its user."""
-
-
 class Sink(Protocol):
     """What the check tells about a file while it reads it."""
 
-    def header(self, names: list[str]) -> None:
-        """Take the column names; an exception from here ends the check."""
+    def header(self, names: list[str], width: int) -> None:
+        """Take the column names, and how many fields a record has: surplus ones are at its end.
 
-    def rewrite(self, length: int) -> BinaryIO:
-        """Start the second copy: write the content's first `length` bytes and hand it over."""
+        An exception from here ends the check.
+        """
+
+    def records(self, data: bytes | memoryview) -> None:
+        """Take whole well-formed records, each with its line end (the last one perhaps without)."""
 
     def malformed(self, line: Malformed) -> None:
         """Take a line that was set aside."""
 
 
-@dataclass
-class Structure:
-    """What the check found."""
+def check_csv(
+    blocks: Iterable[bytes], sink: Sink, separator: bytes = b",", first_line: int = 1
+) -> bool:
+    """Check a CSV file in UTF-8 that arrives in blocks of bytes.
 
-    header: list[str] = field(default_factory=list)
-    rows: int = 0
-    malformed_rows: int = 0
-    longest_record: int = 0
-    rewritten: bool = False
-    parallel_safe: bool = True
-
-
-def check_csv(blocks: Iterable[bytes], sink: Sink) -> Structure:
-    """Check a CSV file that arrives in blocks of bytes.
-
-    Raises NotCsvError when the file is no CSV file at all, whatever its lines.
+    `first_line` is the number of the first line in them. Returns whether its last line lacks the
+    line end that the others have: it may be cut off. Raises UnreadableError when the file is no CSV
+    file at all, whatever its lines.
     """
-    checker, text, rest = _Checker(sink), _TextCheck(), b""
+    checker, rest = _Checker(sink, separator, first_line), b""
     for block in blocks:
-        text.feed(block)
         rest += block
         rest = rest[checker.feed(rest, final=False) :]
-    text.finish()
     checker.feed(rest, final=True)
-    return checker.result
+    return checker.cut_off
 
 
-class _TextCheck:
-    """Refuses what isn't UTF-8 text, and says where."""
+def checked_utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield blocks of UTF-8 text as they are; raise UnreadableError where they are none."""
+    offset, line, rest = 0, 1, b""
 
-    def __init__(self) -> None:
-        self._offset = 0
-        self._line = 1
-        self._rest = b""
+    def refusal(what: str, at: int, block: bytes) -> UnreadableError:
+        number = line + block.count(b"\n", 0, at)
+        return UnreadableError(f"{what} (line {number}, byte {offset + at})")
 
-    def feed(self, block: bytes) -> None:
-        if self._offset == 0 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise NotCsvError("it is UTF-16 text; save it as UTF-8")
-        if 0 in block:
-            raise self._refusal("it holds a NUL byte, so it isn't text", block.index(0), block)
-        if self._rest or not block.isascii():
-            data = self._rest + block
+    for block in blocks:
+        if rest or not block.isascii():
+            data = rest + block
             try:
                 data.decode()
-                self._rest = b""
+                rest = b""
             except UnicodeDecodeError as error:
                 if error.reason != "unexpected end of data":
-                    at = max(error.start - len(self._rest), 0)
-                    raise self._refusal("it isn't UTF-8 text", at, block) from None
-                self._rest = data[error.start :]
-        self._offset += len(block)
-        self._line += block.count(b"\n")
-
-    def finish(self) -> None:
-        if self._offset == 0:
-            raise NotCsvError("it is empty (zero bytes), not even a header line")
-        if self._rest:
-            raise self._refusal("it isn't UTF-8 text: it ends inside a character", 0, b"")
-
-    def _refusal(self, what: str, at: int, block: bytes) -> NotCsvError:
-        line = self._line + block.count(b"\n", 0, at)
-        return NotCsvError(f"{what} (line {line}, byte {self._offset + at}); save it as UTF-8")
+                    at = max(error.start - len(rest), 0)
+                    raise refusal("it isn't UTF-8 text", at, block) from None
+                rest = data[error.start :]
+        offset += len(block)
+        line += block.count(b"\n")
+        yield block
+    if rest:
+        raise refusal("it isn't UTF-8 text: it ends inside a character", 0, b"")
 
 
 class _Checker:
     """Reads the blocks; its position is always the start of a record."""
 
-    def __init__(self, sink: Sink) -> None:
-        self.result = Structure()
+    def __init__(self, sink: Sink, separator: bytes, first_line: int) -> None:
+        self.cut_off = False
         self._sink = sink
-        self._second_copy: BinaryIO | None = None
-        self._offset = 0  # of the buffer's first byte in the content
-        self._line = 1  # physical line number of the position
+        self._grammar = _Grammar(separator)
+        self._separator = separator[0]
+        self._first_line = first_line
+        self._line = first_line  # physical line number of the position
         self._width = 0  # fields of a record, known from the header on
+        self._surplus = 0  # how many of them, at its end, are empty in every row
         self._crlf = False  # the header's line end
         self._skipping: tuple[bytes, str] | None = None  # a line too long to be held, its problem
         self._window = _WINDOW
@@ -163,7 +162,8 @@ class _Checker:
             position = following
         if final and self._skipping:
             self._set_aside(self._line, *self._skipping)
-        self._offset += position
+        if final and self._line > self._first_line and position == len(buffer) > 0:
+            self.cut_off = buffer[-1] not in (_LF, _CR)
         return position
 
     def _step(self, buffer: bytes, position: int, final: bool) -> int | None:
@@ -194,40 +194,63 @@ class _Checker:
     # The header
 
     def _read_header(self, buffer: bytes, final: bool) -> int:
-        position = len(_BOM) if self._offset == 0 and buffer.startswith(_BOM) else 0
+        position = 0
         while blank := _LINE_END.match(buffer, position):
-            self._deviate(position)
             position = blank.end()
             self._line += 1
         if not final and len(buffer) - position <= MAX_RECORD:
             return position
-        match = _HEADER.match(buffer, position, position + MAX_RECORD)
+        match = self._grammar.record.match(buffer, position, position + MAX_RECORD)
         assert match  # it matches an empty header too
         if not match[0]:
-            raise NotCsvError("it has no header line")
+            raise UnreadableError("it has no header line")
         line_end = _LINE_END.match(buffer, match.end())
         if not line_end and match.end() < len(buffer):
-            raise NotCsvError(
+            raise UnreadableError(
                 f"its header can't be read: {self._diagnose(buffer, position, final)}"
             )
         self._crlf = bool(line_end and line_end[0] == b"\r\n")
-        fields = _split(match[0])
-        self._width = len(fields)
-        self.result.header = [
-            _value(raw).decode().strip() or f"unnamed_{number}"
-            for number, raw in enumerate(fields, 1)
-        ]
-        self._sink.header(self.result.header)
-        repeat = b"{%d}" % (self._width - 1)
-        strict = rb"(?:%b,)%b%b" % (_STRICT_FIELD, repeat, _STRICT_FIELD)
-        record = rb"(?:%b,)%b%b" % (_FIELD, repeat, _FIELD)
-        self._strict = re.compile(strict + (rb"(?:\r\n)?" if self._crlf else rb"\n?"))
-        self._record = re.compile(record + rb"\r?\n")
-        self._last_record = re.compile(record + rb"\Z")
         end = line_end.end() if line_end else len(buffer)
-        self._keep_or_repair(buffer, position, end)
+        names = [_value(raw).decode().strip() for raw in self._grammar.split(match[0])]
         self._line += buffer.count(b"\n", position, end)
+        names = self._settle_width(names, buffer, end)
+        names = [name or f"unnamed_{number}" for number, name in enumerate(names, 1)]
+        self._sink.header(names, self._width)
         return end
+
+    def _settle_width(self, names: list[str], buffer: bytes, position: int) -> list[str]:
+        """Decide how many fields a record has: the first ones tell whether all end with surplus.
+
+        Returns the names without those that no record has a field for.
+        """
+        named = len(names)
+        while named and not names[named - 1]:
+            named -= 1
+        widths, surplus_empty = set(), True
+        for _ in range(_PEEK):
+            match = self._grammar.record.match(buffer, position, position + MAX_RECORD)
+            assert match
+            line_end = _LINE_END.match(buffer, match.end())
+            if not line_end:
+                break
+            if match[0].strip():
+                fields = self._grammar.split(match[0])
+                widths.add(len(fields))
+                surplus_empty = surplus_empty and all(
+                    raw in (b"", b'""') for raw in fields[len(names) :]
+                )
+            position = line_end.end()
+        self._width = len(names)
+        if len(widths) == 1:
+            width = widths.pop()
+            if named <= width < len(names):
+                names = names[:width]
+                self._width = width
+            elif width > len(names) and surplus_empty:
+                self._width, self._surplus = width, width - len(names)
+        self._record, self._strict = self._grammar.records(self._width)
+        self._short_record = self._grammar.records(self._width - self._surplus)[0]
+        return names
 
     # First gear: whole blocks
 
@@ -239,7 +262,7 @@ class _Checker:
         """
         window = np.frombuffer(buffer, np.uint8, end - start, start)
         is_special = window == _LF
-        is_special |= window == _COMMA
+        is_special |= window == self._separator
         quoted = buffer.find(b'"', start, end) >= 0
         if quoted:
             is_special |= window == _QUOTE
@@ -247,6 +270,7 @@ class _Checker:
         kind = window[at]
         separators, kinds = at, kind
         limit, quotes = len(window), at[:0]
+        nul = buffer.find(b"\0", start, end)
         if quoted:
             is_quote = kind == _QUOTE
             places = np.flatnonzero(is_quote)
@@ -260,6 +284,8 @@ class _Checker:
                 outside &= np.cumsum(is_quote, dtype=np.uint8) & 1 == 0
             outside = np.flatnonzero(outside)
             separators, kinds = at[outside], kind[outside]
+        if nul >= 0:
+            limit = min(limit, nul - start)
         is_end = kinds == _LF
         ends = np.flatnonzero(is_end)
         if limit < len(window):
@@ -269,20 +295,17 @@ class _Checker:
             return 0, defect
         last = int(ends[-1])
         used = int(separators[last]) + 1
-        if quoted and self.result.parallel_safe:
-            # A separator inside of quotes, or an escaped quote.
-            inner = int(np.searchsorted(at, used)) - (last + 1)
-            before_use = quotes[: np.searchsorted(quotes, used)]
-            self.result.parallel_safe = inner == len(before_use) and not _has_twins(before_use)
         in_rhythm = (
             self._width > 1
             and len(ends) * self._width == last + 1
             and bool(is_end[self._width - 1 : last + 1 : self._width].all())
         )
-        if in_rhythm and self._line_ends_agree(buffer, start, window, separators[ends], used):
-            self.result.rows += len(ends)
-            self._measure(int(np.diff(separators[ends], prepend=-1).max()))
-            self._keep(memoryview(buffer)[start : start + used])
+        if (
+            in_rhythm
+            and self._line_ends_agree(buffer, start, window, separators[ends], used)
+            and (not self._surplus or self._ends_empty(window, separators[ends]).all())
+        ):
+            self._sink.records(memoryview(buffer)[start : start + used])
             if quoted:
                 self._line += int(np.count_nonzero(kind[: np.searchsorted(at, used)] == _LF))
             else:
@@ -292,21 +315,28 @@ class _Checker:
         lines = at[kind == _LF] if quoted else separators[ends]
         return self._sort_out(buffer, start, separators[ends], commas, quotes, lines, defect)
 
-    @staticmethod
-    def _first_defect(window: NDArray[np.uint8], quotes: NDArray[np.intp]) -> int:
+    def _ends_empty(self, window: NDArray[np.uint8], ends: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Tell of each record whether its last fields, the surplus ones, are empty."""
+        last = ends - 1 - (window[ends - 1] == _CR)
+        empty = np.ones(len(ends), bool)
+        for back in range(self._surplus):
+            empty &= window[last - back] == self._separator
+        return empty
+
+    def _first_defect(self, window: NDArray[np.uint8], quotes: NDArray[np.intp]) -> int:
         """Return where the first quote stands that is neither beside a separator nor a twin."""
         limit = len(window)
         opening, closing = quotes[0::2], quotes[1::2]
         before = window[opening - 1]
         if opening[0] == 0:
             before[0] = _LF
-        bad = (before != _COMMA) & (before != _LF) & (before != _QUOTE)
+        bad = (before != self._separator) & (before != _LF) & (before != _QUOTE)
         if bad.any():
             limit = int(opening[bad.argmax()])
         # What follows the window's last bytes is in the next one, and so is their record's end.
         closing = closing[: np.searchsorted(closing, len(window) - 2)]
         after = window[closing + 1]
-        bad = (after != _COMMA) & (after != _LF) & (after != _QUOTE)
+        bad = (after != self._separator) & (after != _LF) & (after != _QUOTE)
         if bad.any():
             suspects = closing[bad]
             bad = (window[suspects + 1] != _CR) | (window[suspects + 2] != _LF)
@@ -348,54 +378,39 @@ class _Checker:
         returns = np.flatnonzero(window == _CR)
         returns = returns[window[returns + 1] != _LF]
         in_quotes = (np.searchsorted(quotes, returns) & 1).astype(bool)
-        if in_quotes.any():
-            self.result.parallel_safe = False
         bare_cr = np.zeros(len(ends), bool)
         bare_cr[np.searchsorted(ends, returns[~in_quotes])] = True
         bad = ~blank & (bare_cr | (commas != self._width - 1))
         first_lines = np.searchsorted(lines, starts)
-        # Of a malformed record only the first line is set aside: a longer one is read slowly.
-        spread = np.flatnonzero(bad & (np.searchsorted(lines, ends) > first_lines))
+        # Of a malformed record only the first line is set aside: a longer one is read slowly. So is
+        # one without the surplus fields that the others have, or with something in them.
+        slow = bad & (np.searchsorted(lines, ends) > first_lines)
+        if self._surplus:
+            full = ~blank & (commas == self._width - 1)
+            slow |= ~blank & (commas == self._width - self._surplus - 1)
+            slow[full] |= ~self._ends_empty(window, ends[full])
+        spread = np.flatnonzero(slow)
         if len(spread):
             count = int(spread[0])
             if not count:
                 return 0, True
             defect, used = True, int(starts[count])
             starts, ends, blank, bad = starts[:count], ends[:count], blank[:count], bad[:count]
-            after_cr = after_cr[:count]
         dropped = blank | bad
-        as_header = after_cr if self._crlf else ~after_cr
-        self.result.rows += int(np.count_nonzero(~dropped))
-        self._measure(int((ends - starts)[~dropped].max(initial=0)) + 2)  # with the longer line end
-        if (as_header & ~dropped).all():
-            self._keep(memoryview(buffer)[start : start + used])
+        if dropped.any():
+            kept = np.ones(used, bool)
+            for index in np.flatnonzero(dropped):
+                kept[starts[index] : ends[index] + 1] = False
+            self._sink.records(window[:used][kept].data)
         else:
-            self._deviate(start)
-            self._keep(self._repaired(window[:used], starts, ends, dropped, after_cr).data)
+            self._sink.records(memoryview(buffer)[start : start + used])
         for index in np.flatnonzero(bad):
             first, last = start + int(starts[index]), start + int(ends[index])
-            number = self._line + int(first_lines[index])
-            self._set_aside(number, buffer[first:last], self._diagnose(buffer, first, False))
+            if buffer[first:last].strip():  # else a blank line, of spaces
+                number = self._line + int(first_lines[index])
+                self._set_aside(number, buffer[first:last], self._diagnose(buffer, first, False))
         self._line += int(np.searchsorted(lines, used))
         return used, defect
-
-    def _repaired(
-        self,
-        window: NDArray[np.uint8],
-        starts: NDArray[np.intp],
-        ends: NDArray[np.intp],
-        dropped: NDArray[np.bool_],
-        after_cr: NDArray[np.bool_],
-    ) -> NDArray[np.uint8]:
-        """Return the window without its dropped records, each line end as the header's."""
-        kept = np.ones(len(window), bool)
-        for index in np.flatnonzero(dropped):
-            kept[starts[index] : ends[index] + 1] = False
-        if not self._crlf:
-            kept[ends[after_cr] - 1] = False
-            return window[kept]
-        lone = ends[~after_cr & ~dropped]
-        return np.insert(window, lone, _CR)[np.insert(kept, lone, True)]
 
     # Third gear: one record
 
@@ -406,19 +421,20 @@ class _Checker:
         """
         blank = _LINE_END.match(buffer, position)
         if blank or (buffer[position] == _CR and position + 1 == len(buffer)):
-            self._deviate(position)
             self._line += 1
             return blank.end() if blank else len(buffer)
-        limit = position + MAX_RECORD
-        match = self._record.match(buffer, position, limit)
-        if not match and final and len(buffer) <= limit:
-            match = self._last_record.match(buffer, position)
-        if match:
-            self._keep_or_repair(buffer, position, match.end())
-            self.result.rows += 1
-            self._line += match[0].count(b"\n")
-            return match.end()
-        self._deviate(position)
+        limit = min(position + MAX_RECORD, len(buffer))
+        for pattern in (self._record, self._short_record):
+            match = pattern.match(buffer, position, limit)
+            if not match:
+                continue
+            line_end = _LINE_END.match(buffer, match.end(), limit)
+            end = line_end.end() if line_end else match.end()
+            at_end = final and end == len(buffer)
+            if (line_end or at_end) and self._surplus_is_empty(match[0]):
+                self._keep_or_repair(match[0])
+                self._line += buffer.count(b"\n", position, end)
+                return end
         problem = self._diagnose(buffer, position, final)
         end = buffer.find(b"\n", position)
         if end < 0 and not final:
@@ -426,9 +442,16 @@ class _Checker:
             return position
         if end < 0:
             end = len(buffer)
-        self._set_aside(self._line, buffer[position:end], problem)
+        if buffer[position:end].strip():
+            self._set_aside(self._line, buffer[position:end], problem)
         self._line += 1
         return min(end + 1, len(buffer))
+
+    def _surplus_is_empty(self, record: bytes) -> bool:
+        wanted = self._width - self._surplus
+        return not self._surplus or all(
+            raw in (b"", b'""') for raw in self._grammar.split(record)[wanted:]
+        )
 
     def _skip_line(self, buffer: bytes, position: int) -> int:
         """Go to the end of a line that is too long to be held."""
@@ -444,6 +467,9 @@ class _Checker:
     def _diagnose(self, buffer: bytes, position: int, final: bool) -> str:
         """Say what is wrong with the record at a position."""
         limit = position + MAX_RECORD
+        line_end = buffer.find(b"\n", position, limit)
+        if buffer.find(b"\0", position, line_end if line_end >= 0 else limit) >= 0:
+            return "it holds a NUL byte"
         count = 0
         while True:
             count += 1
@@ -453,10 +479,15 @@ class _Checker:
                     return f"the quote that opens field {count} isn't closed within 1 MiB"
                 if not value:
                     return f"the quote that opens field {count} is never closed"
-                if buffer[value.end() : value.end() + 1] not in (b",", b"\r", b"\n", b""):
+                if buffer[value.end() : value.end() + 1] not in (
+                    self._grammar.separator,
+                    b"\r",
+                    b"\n",
+                    b"",
+                ):
                     return f"text after the closing quote of field {count}"
             else:
-                value = _PLAIN_VALUE.match(buffer, position, limit)
+                value = self._grammar.plain_value.match(buffer, position, limit)
                 assert value
             position = value.end()
             if position >= limit:
@@ -464,65 +495,32 @@ class _Checker:
             stop = buffer[position : position + 2]
             if stop[:1] == b"\r" and stop != b"\r\n":
                 return "a carriage return without a line feed, outside of quotes"
-            if stop[:1] != b",":
+            if stop[:1] != self._grammar.separator:
                 break
             position += 1
-        if count != self._width:
+        wanted = self._width - self._surplus
+        if count != wanted:
             fields = "1 field" if count == 1 else f"{count} fields"
-            return f"{fields} where the header has {self._width}"
+            return f"{fields} where the header has {wanted}"
         return "longer than 1 MiB"
 
     # What goes out
 
-    def _keep_or_repair(self, buffer: bytes, start: int, end: int) -> None:
-        """Keep a record as it is, or write its fields in a way that no reader can misread."""
-        record = buffer[start:end]
-        content = record.removesuffix(b"\n").removesuffix(b"\r")
+    def _keep_or_repair(self, record: bytes) -> None:
+        """Pass a record on as it is, or with its fields written so that no parser misreads them."""
         if not self._strict.fullmatch(record):
-            self._deviate(start)
-            content = b",".join(
-                _properly_quoted(raw) if b'"' in raw else raw for raw in _split(content)
+            fields = self._grammar.split(record)
+            fields += [b""] * (self._width - len(fields))
+            record = self._grammar.separator.join(
+                _properly_quoted(raw) if b'"' in raw else raw for raw in fields
             )
-            line_end = b"\r\n" if self._crlf else b"\n"
-            record = content + (line_end if record.endswith(b"\n") else b"")
-        self._keep(record)
-        self._measure(len(record))
-        if self.result.parallel_safe and b'"' in content:
-            self.result.parallel_safe = not any(
-                _MISLEADING.search(raw, 1, len(raw) - 1)
-                for raw in _split(content)
-                if raw.startswith(b'"')
-            )
-
-    def _measure(self, size: int) -> None:
-        self.result.longest_record = max(self.result.longest_record, size)
-
-    def _keep(self, data: bytes | memoryview) -> None:
-        if self._second_copy:
-            self._second_copy.write(data)
-
-    def _deviate(self, position: int) -> None:
-        """From here on, what is kept isn't what arrived."""
-        if not self._second_copy:
-            self.result.rewritten = True
-            self._second_copy = self._sink.rewrite(self._offset + position)
+        self._sink.records(record + b"\n")
 
     def _set_aside(self, number: int, line: bytes, problem: str) -> None:
-        self.result.malformed_rows += 1
         if len(line) > _MAX_TEXT:
             line, problem = line[:_MAX_TEXT], f"{problem} (only the line's first 64 KiB are shown)"
         text = line.removesuffix(b"\r").decode(errors="ignore")
         self._sink.malformed(Malformed(number, text, problem))
-
-
-def _has_twins(quotes: NDArray[np.intp]) -> bool:
-    """Tell whether a closing quote is at once followed by an opening one: an escaped quote."""
-    return bool((quotes[1:-1:2] + 1 == quotes[2::2]).any())
-
-
-def _split(record: bytes) -> list[bytes]:
-    """Return the fields of a well-formed record as they are written."""
-    return _SPLIT.findall(record + b",")
 
 
 def _value(raw: bytes) -> bytes:

@@ -1,0 +1,349 @@
+"""What a file is, by its bytes: its container, its encoding, its separator, where its header is.
+
+Nothing here is guessed from values: a mark, a `sep=` line, and the names that the contract needs
+decide. What stays unclear is refused with the key of the declaration that settles it.
+"""
+
+import codecs
+import csv
+import gzip
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, cast
+
+from ingest.contract import Entity
+from ingest.declarations import Declaration
+from ingest.headers import HeaderMatch, match_header
+from ingest.structure import BLOCK, checked_utf8
+from lake.errors import UnreadableError
+
+SEPARATORS = (",", ";", "\t", "|")
+
+_HEAD = 1 << 20  # bytes in which the header, with whatever is above it, has to be
+_TITLE_LINES = 50  # how far down a header is looked for to tell where it is
+_PACKING_ERRORS = (
+    gzip.BadGzipFile,
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    NotImplementedError,  # a way of packing that Python does not know
+    RuntimeError,  # it wants a password
+)
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_SEP_LINE = re.compile(rb'"?sep=([^"\r\n]|\\t)"?[^\S\r\n]*(?=[\r\n]|\Z)', re.I)
+_ANY_LINE_END = re.compile(rb"\r\n?|\n")
+_TEXT_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written. `skipped` lines stand above the header."""
+
+    encoding: str
+    separator: str
+    line_end: str
+    skipped: int
+
+
+# Containers
+
+
+def format_of(name: str) -> str:
+    """Return the format of a file by its name: csv, jsonl, parquet or xlsx."""
+    ending = re.sub(r"\.(gz|zip)$", "", name.lower()).rpartition(".")[2]
+    return ending if ending in ("jsonl", "parquet", "xlsx") else "csv"
+
+
+@contextmanager
+def unpacked(name: str, raw: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    """Open what is in a .gz or .zip file by its name, and name it; other files as they are.
+
+    Raises UnreadableError when it isn't what its name says, or breaks off.
+    """
+    lower = name.lower()
+    kind = "ZIP" if lower.endswith(".zip") else "gzip"
+    try:
+        if kind == "ZIP":
+            with zipfile.ZipFile(raw) as archive:
+                member = _only_member(archive)
+                with archive.open(member) as stream:
+                    yield member.filename, cast(BinaryIO, stream)
+        elif lower.endswith(".gz"):
+            yield name, cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
+        else:
+            yield name, raw
+    except _PACKING_ERRORS as error:
+        if not lower.endswith((".gz", ".zip")):
+            raise
+        raise UnreadableError(
+            f"it isn't a readable {kind} file ({error}). Pack it or download it again"
+        ) from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [
+        each
+        for each in archive.infolist()
+        if not each.is_dir() and not re.search(r"(^|/)(__MACOSX/|\._|\.DS_Store)", each.filename)
+    ]
+    if len(members) != 1:
+        names = ", ".join(each.filename for each in members[:5])
+        raise UnreadableError(
+            f"the ZIP file holds {len(members)} files ({names}). Unpack it, or send a ZIP file "
+            "with one file in it"
+        )
+    return members[0]
+
+
+@contextmanager
+def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """Return a stream that can be read from any place: itself, or a copy of what it holds."""
+    if stream.seekable() and not isinstance(stream, gzip.GzipFile | zipfile.ZipExtFile):
+        yield stream
+        return
+    with tempfile.TemporaryFile() as copy:
+        while block := stream.read(BLOCK):
+            copy.write(block)
+        copy.seek(0)
+        yield cast(BinaryIO, copy)
+
+
+def check_content(head: bytes, name: str) -> None:
+    """Raise UnreadableError when a file's first bytes are those of another kind of file."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
+    if head.startswith(b"PK\x03\x04"):
+        raise UnreadableError(
+            "it is an Excel workbook or a ZIP file under another name. Save it as CSV, or name it "
+            ".xlsx if it is a workbook, .zip if it is a ZIP file"
+        )
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise UnreadableError(
+            "it is an Excel workbook of the old kind (.xls). Save it as .xlsx or as CSV"
+        )
+    if head.startswith(b"\x1f\x8b"):
+        raise UnreadableError("it is a gzip file under another name. Name it .csv.gz, or unpack it")
+    if head.startswith(b"PAR1"):
+        raise UnreadableError("it is a Parquet file under another name. Name it .parquet")
+    if head.startswith(b"%PDF"):
+        raise UnreadableError("it is a PDF document. Export the table as CSV")
+    if re.match(rb"<(!doctype|html|head|body|table|\?xml|div|script|meta)\b", start):
+        raise UnreadableError(
+            "it is a web page (or XML), not a table: the download may have needed a sign-in. Open "
+            "it to see what it says, and download the file again"
+        )
+
+
+# Text
+
+
+def decoded(
+    stream: BinaryIO, name: str, declaration: Declaration
+) -> tuple[str, bytes, Iterator[bytes]]:
+    """Return a text file's encoding, its first MiB in UTF-8, and all of it in blocks of UTF-8.
+
+    A mark at the file's beginning decides on the encoding, else the declaration, else it is UTF-8.
+    """
+    head = stream.read(BLOCK)
+    check_content(head, name)
+    mark, encoding = next(
+        ((mark, encoding) for mark, encoding in _MARKS if head.startswith(mark)),
+        (b"", declaration.encoding or "utf-8"),
+    )
+    if not mark and not declaration.encoding and head[:2048].count(0) > len(head[:2048]) // 4:
+        order = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        raise UnreadableError(
+            "it looks like UTF-16 text without the mark that says so. Save it as UTF-8, or "
+            f"declare `encoding: {order}`"
+        )
+    blocks = _chained(head[len(mark) :], stream)
+    if codecs.lookup(encoding).name in ("utf-8", "ascii"):
+        text = _utf8(blocks, declared=bool(declaration.encoding))
+    else:
+        text = _transcoded(blocks, encoding)
+    begin = b""
+    for block in text:
+        begin += block
+        if len(begin) >= _HEAD:
+            break
+    return encoding, begin, _after(begin, text)
+
+
+def _chained(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
+    if head:
+        yield head
+    while block := stream.read(BLOCK):
+        yield block
+
+
+def _after(begin: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+    yield begin
+    yield from rest
+
+
+def _utf8(blocks: Iterable[bytes], declared: bool) -> Iterator[bytes]:
+    try:
+        yield from checked_utf8(blocks)
+    except UnreadableError as error:
+        hint = (
+            ""
+            if declared
+            else (
+                ". Save it as UTF-8 (in Excel: CSV UTF-8), or declare its `encoding`, such as "
+                "windows-1252"
+            )
+        )
+        raise UnreadableError(f"{error}{hint}") from None
+
+
+def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    try:
+        for block in blocks:
+            text = decoder.decode(block)
+            line += text.count("\n")
+            yield text.encode()
+        yield decoder.decode(b"", final=True).encode()
+    except UnicodeError as error:
+        raise UnreadableError(
+            f"it isn't {encoding} text (after line {line}: {error.args[-1]}). Declare the right "
+            "`encoding`"
+        ) from error
+
+
+# CSV
+
+
+def csv_dialect(
+    entity: Entity, declaration: Declaration, encoding: str, begin: bytes
+) -> tuple[Dialect, int]:
+    """Return how a CSV file is written, and the place of its header in its first MiB of UTF-8.
+
+    Raises UnreadableError when no header with the columns that are needed is at the beginning.
+    """
+    if not begin.strip(b"\0 \t\r\n"):
+        raise UnreadableError(
+            "it is empty, not even a header line" if begin else "it is empty (zero bytes)"
+        )
+    position, skipped = _skip_lines(begin, declaration.skip_lines or 0)
+    declared = declaration.delimiter
+    if sep_line := _SEP_LINE.match(begin, position):
+        declared = declared or sep_line[1].decode().replace("\\t", "\t")
+        end = _ANY_LINE_END.match(begin, sep_line.end())
+        position = end.end() if end else len(begin)
+        skipped += 1
+    separators = (declared,) if declared else SEPARATORS
+    separator, match = _best(entity, declaration, begin, position, separators)
+    if match.problem:
+        _look_below(entity, declaration, begin, position, skipped, separators)
+        if begin[position:].lstrip()[:1] in (b"{", b"["):
+            raise UnreadableError("it is JSON. Save it with one record a line, named .jsonl")
+        raise UnreadableError(match.problem)
+    return Dialect(encoding, separator, _line_end(begin, position), skipped), position
+
+
+def _skip_lines(begin: bytes, count: int) -> tuple[int, int]:
+    position = 0
+    for _ in range(count):
+        end = _ANY_LINE_END.search(begin, position)
+        if not end:
+            raise UnreadableError(f"it has no more than the {count} lines that `skip_lines` skips")
+        position = end.end()
+    return position, count
+
+
+def _best(
+    entity: Entity,
+    declaration: Declaration,
+    begin: bytes,
+    position: int,
+    separators: Iterable[str],
+) -> tuple[str, HeaderMatch]:
+    """Return the separator with which the header has most of the needed columns."""
+    found = [
+        (separator, match_header(entity, declaration, _first_record(begin, position, separator)))
+        for separator in separators
+    ]
+    return max(found, key=lambda each: (each[1].problem is None, len(each[1].places)))
+
+
+def _first_record(begin: bytes, position: int, separator: str) -> list[str]:
+    text = begin[position:].decode(errors="ignore").replace("\0", "")
+    lines = (match[0] for match in _TEXT_LINE.finditer(text))
+    try:
+        return next((row for row in csv.reader(lines, delimiter=separator) if row), [])
+    except csv.Error:
+        return []
+
+
+def _look_below(
+    entity: Entity,
+    declaration: Declaration,
+    begin: bytes,
+    position: int,
+    skipped: int,
+    separators: Iterable[str],
+) -> None:
+    """Raise UnreadableError when the header stands further below, with title lines above it."""
+    for line in range(1, _TITLE_LINES):
+        end = _ANY_LINE_END.search(begin, position)
+        if not end:
+            return
+        position = end.end()
+        if _ANY_LINE_END.match(begin, position):
+            continue
+        _, match = _best(entity, declaration, begin, position, separators)
+        if match.problem is None:
+            above = skipped + line
+            raise UnreadableError(
+                f"its header is in line {above + 1}, below {above} "
+                f"{'line' if above == 1 else 'lines'} of title. Remove what is above it, or "
+                f"declare `skip_lines: {above}` under files.{entity.name}"
+            )
+
+
+def _line_end(begin: bytes, position: int) -> str:
+    """Return the line end of the header: LF, CRLF, CR, or CRCRLF as some programs write it."""
+    quoted = False
+    while blank := _ANY_LINE_END.match(begin, position):
+        position = blank.end()
+    for match in re.finditer(rb'"|\r\r\n|\r\n|\r|\n', begin[position:]):
+        if match[0] == b'"':
+            quoted = not quoted
+        elif not quoted:
+            return {b"\n": "LF", b"\r\n": "CRLF", b"\r": "CR", b"\r\r\n": "CRCRLF"}[match[0]]
+    return "LF"
+
+
+_SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
+
+
+def with_line_feeds(blocks: Iterable[bytes], line_end: str) -> Iterator[bytes]:
+    """Yield blocks whose records end with LF or CRLF.
+
+    In a CR file both characters change their places, in quoted values too: `readers` puts these
+    right.
+    """
+    if line_end == "CR":
+        yield from (block.translate(_SWAPPED) for block in blocks)
+    elif line_end == "CRCRLF":
+        rest = b""
+        for block in blocks:
+            data = (rest + block).replace(b"\r\r\n", b"\r\n")
+            kept = len(data.rstrip(b"\r"))
+            rest = data[kept:]
+            yield data[:kept]
+        yield rest
+    else:
+        yield from blocks

@@ -1,0 +1,143 @@
+"""What a file's values give away: reasons to refuse it, or to warn, where nothing is declared.
+
+A guard looks at the rows while they pass, and says at the end what it found. It speaks only where
+being read as it stands would give wrong numbers without a sign of it.
+"""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contract import Entity
+from ingest.declarations import Declaration
+from lake.errors import UnreadableError
+
+_DAY_MONTH_YEAR = r"^\s*(?P<first>\d{1,2})[/.-](?P<second>\d{1,2})[/.-]\d{2}(?:\d\d)?(?:[T ,]|$)"
+_DECIMAL_COMMA = r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+\s*$"
+_DECIMAL_POINT = r"^\s*[+-]?\d+\.\d+\s*$"
+
+
+class Guards:
+    """All guards of one file."""
+
+    def __init__(self, entity: Entity, declaration: Declaration) -> None:
+        self._entity, self._declaration = entity, declaration
+        self._place = f"under files.{entity.name}"
+        says_dates = declaration.dates or declaration.datetime_formats
+        self._dates = {column: _Dates() for column in ([] if says_dates else entity.times)}
+        self._commas: dict[str, str] = {}
+        self._numbers = [] if declaration.decimal else list(entity.numbers)
+        self._currencies: set[str] = set()
+        self.separator: str | None = None  # of a CSV file
+
+    def look(self, table: pa.Table) -> None:
+        """Look at rows of the contract's columns."""
+        for column, dates in self._dates.items():
+            dates.look(table[column])
+        for column in list(self._numbers) if self.separator == ";" else []:
+            self._look_at_numbers(column, table[column])
+
+    def look_at_currency(self, column: pa.ChunkedArray) -> None:
+        """Look at a file's own column of currencies, which nothing is declared about."""
+        values = pc.utf8_upper(pc.utf8_trim_whitespace(pc.drop_null(pc.unique(column))))
+        self._currencies.update(filter(None, values.to_pylist()))
+
+    def conclude(self) -> list[str]:
+        """Return warnings; raise UnreadableError for a file that would be misread."""
+        for column, dates in self._dates.items():
+            if dates.are_day_first():
+                raise UnreadableError(
+                    f"{column} has dates with the day first, such as {min(dates.day_first)}, "
+                    "which would be read as month first or not at all. Declare `dates: dmy` "
+                    f"{self._place}"
+                )
+        if len(self._currencies) > 1 and "Amount" in self._entity.columns:
+            named = ", ".join(sorted(self._currencies)[:5])
+            raise UnreadableError(
+                f"its column Currency has more than one currency ({named}), and amounts of "
+                f"different ones can't be added up. Declare `currency: {{column: Currency}}` "
+                f"{self._place}, with rates in the seed exchange_rates"
+            )
+        warnings = []
+        for column, example in self._commas.items():
+            said = f"{column} has decimal commas, such as {example}"
+            if column in _JUDGED:
+                raise UnreadableError(f'{said}. Declare `decimal: ","` {self._place}')
+            warnings.append(
+                f"{said}, which stay unread (null) unless the declaration says so: "
+                f'`decimal: ","` {self._place}.'
+            )
+        return warnings
+
+    def _look_at_numbers(self, column: str, values: pa.ChunkedArray) -> None:
+        if pc.any(pc.match_substring_regex(values, _DECIMAL_POINT)).as_py():
+            self._numbers.remove(column)  # it has decimal points: the others are no decimals
+            self._commas.pop(column, None)
+            return
+        if column not in self._commas:
+            at = pc.index(pc.match_substring_regex(values, _DECIMAL_COMMA), True).as_py()
+            if at >= 0:
+                self._commas[column] = values[at].as_py().strip()
+
+
+class _Dates:
+    """What the dates of one column show of the order of day and month."""
+
+    def __init__(self) -> None:
+        self._values = self._slashed = 0
+        self._month_first = False
+        self.day_first: set[str] = set()
+
+    def look(self, values: pa.ChunkedArray) -> None:
+        self._values += len(values)
+        if self._month_first:
+            return
+        candidates = values.filter(_has_early_separator(values))
+        if not len(candidates):
+            return
+        parts = pc.extract_regex(candidates, _DAY_MONTH_YEAR)
+        candidates = candidates.filter(pc.is_valid(parts))
+        parts = parts.drop_null().combine_chunks()
+        self._slashed += len(parts)
+        first = pc.cast(parts.field("first"), pa.int8())
+        self._month_first = bool(
+            pc.any(pc.greater(pc.cast(parts.field("second"), pa.int8()), 12)).as_py()
+        )
+        if len(self.day_first) < 2:
+            proofs = pc.unique(candidates.filter(pc.greater(first, 12)))
+            self.day_first.update(text.strip() for text in proofs[:2].to_pylist())
+
+    def are_day_first(self) -> bool:
+        """Tell whether it is how dates are written here, and no single slip in a file of others."""
+        if self._month_first or not self.day_first:
+            return False
+        return len(self.day_first) > 1 or self._slashed * 2 > self._values
+
+
+_JUDGED = ("Amount", "PointsChange")  # a row whose number can't be read is lost
+
+
+def _has_early_separator(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tell which texts have a slash, point or hyphen in the second or third place.
+
+    All others are no dates of one or two digits for the day and the month, and these are rare in
+    files that are in order: it spares them the regular expression.
+    """
+    masks = []
+    for chunk in values.chunks:
+        _, offsets_buffer, data_buffer = chunk.buffers()
+        offsets = np.frombuffer(offsets_buffer, np.int32)[
+            chunk.offset : chunk.offset + len(chunk) + 1
+        ]
+        data = np.frombuffer(data_buffer or b"", np.uint8)
+        starts, ends = offsets[:-1], offsets[1:]
+        mask = np.zeros(len(chunk), bool)
+        if len(data):
+            for place in (1, 2, 3):  # the last for a blank before it
+                at = np.minimum(starts + place, len(data) - 1)
+                letters = data[at]
+                mask |= (starts + place < ends) & (
+                    (letters == 0x2F) | (letters == 0x2E) | (letters == 0x2D)
+                )
+        masks.append(pa.array(mask))
+    return pa.chunked_array(masks, pa.bool_())

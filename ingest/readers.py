@@ -1,0 +1,406 @@
+"""Reads each format as tables of text, in bounded memory: what stands in the file and no more.
+
+A reader tells its consumer the header where the format has one, then hands over tables whose
+columns are named as the file names them (`headers.unique_names`), all of type text.
+"""
+
+import datetime
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, BinaryIO, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import simplejson
+
+from ingest import dialect
+from ingest.contract import Entity
+from ingest.declarations import Declaration
+from ingest.headers import match_header, normalised, unique_names
+from ingest.structure import Malformed, check_csv
+from lake.errors import UnreadableError
+
+_PARSED_BYTES = 4 << 20  # of CSV at a time
+_JSON_BYTES = 8 << 20  # of records at a time
+_LONGEST_LINE = 64 << 20  # of JSON
+_BATCH_ROWS = 16_384
+_TITLE_ROWS = 50  # how far down a header is looked for to tell where it is
+_MAX_TEXT = 1 << 16  # of a line that is set aside
+
+
+class Consumer(Protocol):
+    """What a reader tells."""
+
+    def header(self, names: Sequence[str], separator: str | None = None) -> None:
+        """Take all column names, before the first rows; raises UnreadableError to end it.
+
+        `separator` is that of a CSV file.
+        """
+
+    def needs(self, name: str) -> bool:
+        """Tell whether anybody looks at the values of a column."""
+
+    def rows(self, table: pa.Table) -> None:
+        """Take rows, with at least the columns that are needed."""
+
+    def malformed(self, line: Malformed) -> None:
+        """Take a line that no reader can place."""
+
+
+def read(
+    name: str, raw: BinaryIO, entity: Entity, declaration: Declaration, consumer: Consumer
+) -> dict[str, Any]:
+    """Read a file of any format, by its name; return how it was read.
+
+    Raises UnreadableError when the file as a whole can't be read.
+    """
+    with dialect.unpacked(name, raw) as (inner, stream):
+        kind = dialect.format_of(inner)
+        if kind == "jsonl":
+            how = _read_jsonl(stream, name, declaration, consumer)
+        elif kind == "parquet":
+            how = _read_parquet(stream, consumer)
+        elif kind == "xlsx":
+            how = _read_xlsx(stream, entity, declaration, consumer)
+        else:
+            how = _read_csv(stream, name, entity, declaration, consumer)
+    return {"format": kind, **how}
+
+
+# CSV
+
+
+class _CsvSink:
+    """Parses what the structural check lets through."""
+
+    def __init__(self, consumer: Consumer, written: dialect.Dialect) -> None:
+        self._consumer, self._written = consumer, written
+        self._names: list[str] = []
+        self._pending: list[bytes | memoryview] = []
+        self._size = 0
+        self._width = 0
+
+    def header(self, names: list[str], width: int) -> None:
+        self._names = unique_names(names)
+        self._width = width
+        self._consumer.header(names, self._written.separator)
+
+    def records(self, data: bytes | memoryview) -> None:
+        self._pending.append(data)
+        self._size += len(data)
+        if self._size >= _PARSED_BYTES:
+            self.flush()
+
+    def malformed(self, line: Malformed) -> None:
+        self._consumer.malformed(line)
+
+    def flush(self) -> None:
+        data = b"".join(self._pending)
+        self._pending, self._size = [], 0
+        if not data:
+            return
+        quoted = b'"' in data
+        needed = [name for name in self._names if self._consumer.needs(name)]
+        surplus = [f"\0{number}" for number in range(self._width - len(self._names))]
+        table = pacsv.read_csv(
+            pa.BufferReader(data),
+            pacsv.ReadOptions(
+                column_names=self._names + surplus,
+                block_size=len(data) + 1 if quoted else 1 << 20,
+            ),
+            pacsv.ParseOptions(delimiter=self._written.separator, newlines_in_values=quoted),
+            pacsv.ConvertOptions(
+                check_utf8=False,
+                column_types=dict.fromkeys(needed, pa.string()),
+                include_columns=needed,
+                strings_can_be_null=False,
+            ),
+        )
+        if self._written.line_end == "CR" and quoted:
+            table = _map_columns(table, _line_ends_back)
+        if b'="' in data or b'=""' in data:  # how Excel keeps a number from being taken for one
+            table = _map_columns(
+                table, lambda column: pc.replace_substring_regex(column, r'(?s)^="(.*)"$', r"\1")
+            )
+        self._consumer.rows(table)
+
+
+def _read_csv(
+    stream: BinaryIO, name: str, entity: Entity, declaration: Declaration, consumer: Consumer
+) -> dict[str, Any]:
+    encoding, begin, blocks = dialect.decoded(stream, name, declaration)
+    written, position = dialect.csv_dialect(entity, declaration, encoding, begin)
+    sink = _CsvSink(consumer, written)
+    cut_off = check_csv(
+        dialect.with_line_feeds(_without_beginning(blocks, position), written.line_end),
+        sink,
+        written.separator.encode(),
+        first_line=written.skipped + 1,
+    )
+    sink.flush()
+    return {
+        "encoding": written.encoding,
+        "delimiter": written.separator,
+        "line_end": written.line_end,
+        "skipped_lines": written.skipped,
+        "cut_off": cut_off,
+    }
+
+
+def _without_beginning(blocks: Iterator[bytes], size: int) -> Iterator[bytes]:
+    yield next(blocks)[size:]
+    yield from blocks
+
+
+def _line_ends_back(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Exchange CR and LF again, which were exchanged to read a file whose lines end with CR."""
+    if not pc.any(pc.match_substring_regex(column, r"[\r\n]")).as_py():
+        return column
+    swapped = str.maketrans("\r\n", "\n\r")
+    values = [value and value.translate(swapped) for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(values, pa.string())])
+
+
+# JSON lines
+
+
+class _Number(str):
+    """A number as it was written."""
+
+
+def _fraction(text: str) -> str:
+    """Return a number with a fraction of zeros only as the whole number that it is."""
+    return _Number(re.sub(r"\.0+\Z", "", text))
+
+
+_parse_json = json.JSONDecoder(parse_float=_fraction, parse_int=_Number, parse_constant=str).decode
+
+
+def _read_jsonl(
+    stream: BinaryIO, name: str, declaration: Declaration, consumer: Consumer
+) -> dict[str, Any]:
+    encoding, _, blocks = dialect.decoded(stream, name, declaration)
+    paths = {
+        header: header.split(".")
+        for headers in declaration.columns.values()
+        for header in headers
+        if "." in header
+    }
+    records: list[dict[str, Any]] = []
+    size, any_record = 0, False
+    for number, line in enumerate(_lines(blocks), 1):
+        if not line.strip():
+            continue
+        try:
+            record = _parse_json(line.decode())
+            problem = "" if isinstance(record, dict) else "it isn't a JSON object"
+        except (ValueError, RecursionError) as error:
+            problem = f"it isn't valid JSON ({error})"
+        if problem:
+            if not any_record and line.lstrip()[:1] != b"{":
+                raise UnreadableError(
+                    "it isn't JSON lines, which have one record between braces in each line"
+                )
+            text = line[:_MAX_TEXT].decode(errors="ignore").rstrip("\r\n")
+            consumer.malformed(Malformed(number, text, problem))
+            continue
+        any_record = True
+        records.append(_flat(record, paths))
+        size += len(line)
+        if size >= _JSON_BYTES:
+            consumer.rows(_json_table(records, consumer))
+            records, size = [], 0
+    if records:
+        consumer.rows(_json_table(records, consumer))
+    return {"encoding": encoding}
+
+
+def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines without their ends; raise UnreadableError for one that is too long to hold."""
+    parts: list[bytes] = []
+    size = 0
+    for block in blocks:
+        *whole, rest = block.split(b"\n")
+        for line in whole:
+            yield b"".join([*parts, line])
+            parts, size = [], 0
+        parts.append(rest)
+        size += len(rest)
+        if size > _LONGEST_LINE:
+            raise UnreadableError(f"it has a line of more than {_LONGEST_LINE >> 20} MiB")
+    if size:
+        yield b"".join(parts)
+
+
+def _flat(record: dict[str, Any], paths: dict[str, list[str]]) -> dict[str, Any]:
+    for header, steps in paths.items():
+        value: Any = record
+        for step in steps:
+            value = value.get(step) if isinstance(value, dict) else None
+        record.setdefault(header, value)
+    return record
+
+
+def _json_table(records: list[dict[str, Any]], consumer: Consumer) -> pa.Table:
+    """Return records as a table; fields that differ in their spelling only are one column."""
+    names = dict.fromkeys(name for record in records for name in record)
+    spellings: dict[str, list[str]] = {}
+    for name in names:
+        if consumer.needs(name):
+            spellings.setdefault(normalised(name), []).append(name)
+    columns = {}
+    for name, *others in spellings.values():
+        values = [record.get(name) for record in records]
+        for other in others:
+            values = [
+                record.get(other) if value is None else value
+                for value, record in zip(values, records, strict=True)
+            ]
+        columns[name] = pa.array(map(_json_text, values), pa.string())
+    return pa.table(columns or {"": pa.nulls(len(records), pa.string())})
+
+
+def _json_text(value: Any) -> str | None:
+    if value is None or type(value) is _Number:
+        return value
+    if isinstance(value, str):
+        return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return _LONE_SURROGATE.sub("\ufffd", simplejson.dumps(_as_sent(value), ensure_ascii=False))
+
+
+def _as_sent(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_sent(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_sent(inner) for inner in value]
+    return simplejson.RawJSON(value) if type(value) is _Number else value
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+# Parquet
+
+
+def _read_parquet(stream: BinaryIO, consumer: Consumer) -> dict[str, Any]:
+    with dialect.seekable(stream) as file:
+        try:
+            parquet = pq.ParquetFile(file)
+            names = parquet.schema_arrow.names
+            consumer.header(names)
+            unique = unique_names(names)
+            needed = [place for place, name in enumerate(unique) if consumer.needs(name)]
+            for batch in parquet.iter_batches(_BATCH_ROWS):
+                columns = {unique[place]: _as_text(batch.column(place)) for place in needed}
+                consumer.rows(pa.table(columns or {"": pa.nulls(batch.num_rows, pa.string())}))
+        except (pa.ArrowException, OSError) as error:
+            raise UnreadableError(f"it isn't a readable Parquet file ({error})") from error
+    return {}
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _as_text(column.dictionary_decode())
+    if pa.types.is_floating(kind) or pa.types.is_nested(kind):
+        return pa.array([_value_text(value) for value in column.to_pylist()], pa.string())
+    if pa.types.is_timestamp(kind) and kind.tz:
+        moments = column.cast(pa.timestamp(kind.unit)).cast(pa.string())
+        return pc.binary_join_element_wise(moments, "Z", "")
+    return column.cast(pa.string())
+
+
+def _value_text(value: Any) -> str | None:
+    """Return a value of a typed format as text: numbers without exponent, times as ISO 8601."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if value != value:
+            return None
+        return format(Decimal(repr(value)), "f").removesuffix(".0")
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+# Excel
+
+
+def _read_xlsx(
+    stream: BinaryIO, entity: Entity, declaration: Declaration, consumer: Consumer
+) -> dict[str, Any]:
+    from python_calamine import CalamineError, CalamineWorkbook, ZipError
+
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(stream.read()))
+        sheets = {name: workbook.get_sheet_by_name(name) for name in workbook.sheet_names}
+    except (CalamineError, ZipError, ValueError) as error:
+        raise UnreadableError(f"it isn't a readable Excel workbook ({error})") from error
+    best = None
+    for sheet_name, sheet in sheets.items():
+        rows = _sheet_rows(sheet, declaration.skip_lines or 0)
+        names = _names(next(rows, (0, []))[1])
+        match = match_header(entity, declaration, names)
+        if best is None or (match.problem is None and best[0].problem):
+            best = match, names, rows, sheet_name
+    if best is None:
+        raise UnreadableError("the workbook has no sheet with cells")
+    match, names, rows, sheet_name = best
+    if match.problem:
+        for number, row in itertools.islice(rows, _TITLE_ROWS):
+            if match_header(entity, declaration, _names(row)).problem is None:
+                raise UnreadableError(
+                    f"its header is in row {number + 1} of the sheet {sheet_name}, below other "
+                    "rows. Remove what is above it, or declare "
+                    f"`skip_lines: {number}` under files.{entity.name}"
+                )
+        raise UnreadableError(match.problem)
+    while names and not names[-1]:
+        names.pop()
+    names = [name or f"unnamed_{place}" for place, name in enumerate(names, 1)]
+    consumer.header(names)
+    unique = unique_names(names)
+    needed = [place for place, name in enumerate(unique) if consumer.needs(name)]
+    while some := [row for _, row in itertools.islice(rows, _BATCH_ROWS)]:
+        consumer.rows(_sheet_table(some, unique, needed))
+    return {"sheet": sheet_name, "skipped_lines": declaration.skip_lines or 0}
+
+
+def _names(row: list[Any]) -> list[str]:
+    return [_value_text(value) or "" for value in row]
+
+
+def _sheet_rows(sheet: Any, skipped: int) -> Iterator[tuple[int, list[Any]]]:
+    """Yield the rows of a sheet that have something in them, and how many are above each."""
+    for number, row in enumerate(sheet.iter_rows()):
+        if number >= skipped and any(value != "" for value in row):
+            yield number, row
+
+
+def _sheet_table(rows: list[list[Any]], names: list[str], needed: list[int]) -> pa.Table:
+    return pa.table(
+        {
+            names[place]: pa.array(
+                [_value_text(row[place]) if place < len(row) else None for row in rows],
+                pa.string(),
+            )
+            for place in needed
+        }
+    )
+
+
+def _map_columns(table: pa.Table, change: Any) -> pa.Table:
+    columns = [change(column) for column in table.columns]
+    return pa.table(columns, names=table.column_names)

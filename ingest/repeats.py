@@ -1,0 +1,156 @@
+"""Keys that come again in one file with other content: corrections, or lines of orders.
+
+Which of the two only a declaration can tell. Many are refused where nothing is declared, since
+keeping one row a key would lose most of what the file says; a few are told of with their amount.
+"""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import BinaryIO, NamedTuple, cast
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ingest.contract import Entity
+from ingest.expressions import quoted
+from lake.errors import UnreadableError
+
+SHARE = 0.05  # of the keys
+KEYS = 10  # at least
+
+_AT_ONCE = 1 << 24  # rows whose keys are compared at a time: 128 MiB
+_BLOCK = 1 << 22  # rows of which more is made than their keys
+
+
+class _Found(NamedTuple):
+    """What repeats: how many keys there are, how many repeat, and the rows (from 0) of each."""
+
+    keys: int
+    repeated: int
+    example: NDArray[np.intp]
+    set_aside: NDArray[np.intp]
+
+
+class RepeatedKeys:
+    """Looks at all rows of a file while they pass; 16 bytes a row are kept on the disk."""
+
+    def __init__(self, entity: Entity) -> None:
+        self._entity = entity
+        (self._key,) = entity.key
+        self._others = [column for column in entity.columns if column != self._key]
+        self._open = ExitStack()
+        self._keys, self._contents = (
+            self._open.enter_context(cast(BinaryIO, tempfile.TemporaryFile()))  # noqa: SIM115
+            for _ in range(2)
+        )
+        self._connection = self._open.enter_context(duckdb.connect())
+        self._hashes = (
+            f"select hash(trim(coalesce({quoted(self._key)}, ''))) as key, "
+            f"hash({', '.join(map(quoted, self._others))}) as content from passing"
+        )
+        ((self._blank,),) = self._connection.execute("select hash('')").fetchall()
+
+    def close(self) -> None:
+        """Let go of what was kept."""
+        self._open.close()
+
+    def look(self, table: pa.Table) -> None:
+        """Look at the next rows, of the contract's columns."""
+        self._connection.register("passing", table)
+        found = self._connection.execute(self._hashes).fetchnumpy()
+        for file, name in ((self._keys, "key"), (self._contents, "content")):
+            file.write(np.asarray(found[name], np.uint64).data)
+
+    def conclude(self, open_rows: Callable[[], pq.ParquetFile]) -> str | None:
+        """Return a warning of what is set aside, None when nothing is.
+
+        Raises UnreadableError when so many keys repeat that the rows may be lines of orders.
+        `open_rows` opens the file of the rows that were looked at.
+        """
+        found = self._find()
+        if not found.repeated:
+            return None
+        rows = _take(open_rows(), [self._key, *self._others], found.example)
+        columns = [name for name in self._others if pc.count_distinct(rows[name]).as_py() > 1]
+        said = (
+            f"{found.repeated:,} of {found.keys:,} {self._key}{'s' if found.keys > 1 else ''} came "
+            f"in several rows with other content, such as {rows[self._key][0].as_py().strip()} in "
+            f"{rows.num_rows} rows with several {' and '.join(columns)}"
+        )
+        place = f"under files.{self._entity.name}"
+        if found.repeated >= KEYS and found.repeated > found.keys * SHARE:
+            raise UnreadableError(
+                f"{said}. If each row is one line of an order, declare `rows: lines` {place}; if a "
+                "later row corrects an earlier one, declare `rows: one`"
+            )
+        worth = ""
+        if "Amount" in self._others:
+            amounts = _take(open_rows(), ["Amount"], found.set_aside)
+            self._connection.register("passing", amounts)
+            ((total,),) = self._connection.execute(
+                'select sum(try_cast("Amount" as decimal(18, 2))) from passing'
+            ).fetchall()
+            worth = f" ({total or 0:,.2f} in all)"
+        return (
+            f"{said}. One row of each counts, the others are set aside{worth}. If each row is one "
+            f"line of an order, declare `rows: lines` {place}."
+        )
+
+    def _find(self) -> _Found:
+        keys, contents = _whole(self._keys), _whole(self._contents)
+        blocks = [slice(at, at + _BLOCK) for at in range(0, len(keys), _BLOCK)]
+        parts = np.uint64(-(-len(keys) // _AT_ONCE) or 1)
+        count = 0
+        places = [np.empty(0, np.intp)]
+        for part in range(int(parts)):
+            of_part = [keys[block][keys[block] % parts == part] for block in blocks]
+            ordered = np.sort(np.concatenate(of_part or [keys]))
+            ordered = ordered[ordered != self._blank]
+            again = ordered[1:] == ordered[:-1]
+            count += len(ordered) - int(np.count_nonzero(again))
+            doubled = np.unique(ordered[1:][again])
+            for block in blocks if len(doubled) else []:
+                nearest = np.minimum(np.searchsorted(doubled, keys[block]), len(doubled) - 1)
+                places.append(np.flatnonzero(doubled[nearest] == keys[block]) + block.start)
+        rows = np.concatenate(places)
+        rows = rows[np.lexsort((rows, keys[rows]))]
+        starts = np.flatnonzero(np.diff(keys[rows], prepend=~keys[rows[:1]]))
+        if not len(starts):
+            return _Found(count, 0, rows, rows)
+        lengths = np.diff(starts, append=len(rows))
+        differs = np.minimum.reduceat(contents[rows], starts) != np.maximum.reduceat(
+            contents[rows], starts
+        )
+        last = np.zeros(len(rows), bool)
+        last[starts + lengths - 1] = True
+        set_aside = rows[np.repeat(differs, lengths) & ~last]
+        if not differs.any():
+            return _Found(count, 0, rows[:0], set_aside)
+        starts, lengths = starts[differs], lengths[differs]
+        first = int(np.argmin(rows[starts]))
+        example = rows[starts[first] : starts[first] + lengths[first]]
+        return _Found(count, len(starts), example, set_aside)
+
+
+def _whole(file: BinaryIO) -> NDArray[np.uint64]:
+    file.flush()
+    if not file.tell():
+        return np.empty(0, np.uint64)
+    return np.memmap(file, np.uint64, "r")
+
+
+def _take(file: pq.ParquetFile, columns: list[str], places: NDArray[np.intp]) -> pa.Table:
+    """Return some rows of a file, by their places; only what they stand in is read."""
+    places, first, found = np.sort(places), 0, []
+    for group in range(file.num_row_groups):
+        last = first + file.metadata.row_group(group).num_rows
+        here = places[np.searchsorted(places, first) : np.searchsorted(places, last)]
+        if len(here):
+            found.append(file.read_row_group(group, columns).take(here - first))
+        first = last
+    return pa.concat_tables(found)
