@@ -513,7 +513,7 @@ def _check_timezone(name: str) -> str | None:
 def _check_encoding(name: str) -> str | None:
     try:
         codecs.lookup(name)
-        b"".decode(name)
+        b" ".decode(name, "replace")
     except LookupError:
         return (
             f"there is no encoding {name}; usual ones are utf-8, utf-16, cp1252 (Windows in "

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ingest.contract import load_contract
 from ingest.declarations import Declaration
-from ingest.forms import moment, select_list
+from ingest.forms import FillDown, moment, select_list
 from lake.errors import InputError
 
 CONTRACT = load_contract(Path(__file__).parents[2])
@@ -76,10 +76,10 @@ def test_every_column_of_the_contract_comes_in_its_order():
 def test_several_columns_are_joined_by_a_blank_and_null_when_all_are():
     rows = [
         {"Date": d, "Time": t}
-        for d, t in [("2024-05-01", "10:00"), ("2024-05-01", None), (None, None)]
+        for d, t in [("2024-05-01", "10:00"), ("2024-05-01", ""), ("", None), (None, None)]
     ]
     read_rows = read(Declaration(columns={"DateTime": ("Date", "Time")}), rows)
-    assert [row["DateTime"] for row in read_rows] == ["2024-05-01 10:00", "2024-05-01", None]
+    assert [row["DateTime"] for row in read_rows] == ["2024-05-01 10:00", "2024-05-01", "", None]
 
 
 def test_null_words_are_null_only_when_they_are_the_whole_value():
@@ -87,6 +87,27 @@ def test_null_words_are_null_only_when_they_are_the_whole_value():
     assert formed([" - ", "<null>", "-5", "a-b", ""], "Status", **words) == [
         None, None, "-5", "a-b", ""
     ]  # fmt: skip
+
+
+# Groups ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", range(8))
+def test_what_a_group_says_first_holds_for_its_rows_wherever_a_table_ends(cut):
+    table = pa.table(
+        {
+            "no": ["1", "1", "1", "2", "2", "3", "3", "1"],
+            "Status": ["paid", " ", "refunded", None, "", "paid", None, ""],
+            "Sku": ["a", "", None, "b", "c", "", "d", ""],
+        }
+    )
+    fill_down = FillDown(Declaration(fill_down={"No": ("status", "Way")}))
+    parts = [fill_down.fill(table[:cut]), fill_down.fill(table[cut:])]
+    filled = pa.concat_tables(parts)
+    assert filled["Status"].to_pylist() == [
+        "paid", "paid", "refunded", "", "", "paid", "paid", ""
+    ]  # fmt: skip
+    assert filled.drop(["Status"]).equals(table.drop(["Status"]))
 
 
 # Expressions -----------------------------------------------------------------------------------
