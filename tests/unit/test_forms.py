@@ -390,8 +390,8 @@ def test_the_moment_that_orders_rows(declared, text, expected):
     sql = moment(Declaration(**declared), "x")
     found = CONNECTION.execute(
         f"select cast({sql} as varchar) from (select $1::varchar as x)", [text]
-    ).fetchone()
-    assert found == (expected,)
+    ).fetchall()
+    assert found == [(expected,)]
 
 
 ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]
