@@ -31,12 +31,13 @@ def print_batches(console: Console, home: Home, target: str) -> None:
         console.print("Nothing has arrived yet.")
         return
     for each in entries:
+        rows = "1 row" if each.rows == 1 else f"{each.rows:,} rows"
         malformed = f" (and {each.malformed_rows:,} malformed)" if each.malformed_rows else ""
         _print_entry(
             console,
             each.batch_id,
             f"{each.outcome}; arrived {each.created_at}",
-            f"{each.rows:,} row{'' if each.rows == 1 else 's'}{malformed} of {', '.join(each.entities)}",
+            f"{rows}{malformed} of {', '.join(each.entities)}",
             f"from {_listed(each.sources)}",
         )
 
