@@ -404,6 +404,42 @@ def report(
         typer.echo(f"The report is at {place.report / 'index.html'}")
 
 
+sources = typer.Typer(
+    no_args_is_help=True, help="Show how files would be read, and begin a sources file."
+)
+app.add_typer(sources, name="sources")
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the files.")]
+
+
+@sources.command("check")
+def sources_check(folder: FolderArgument, sources: SourcesOption = None) -> None:
+    """Show what each file below a folder would be read as, and what to declare where unclear.
+
+    Files are read whole, and nothing is written. The exit status is 1 when a file would be refused.
+    """
+    from flows.sources import print_check
+
+    if not print_check(Console(), folder, sources):
+        raise typer.Exit(1)
+
+
+@sources.command("init")
+def sources_init(
+    folder: FolderArgument,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FILE", help="File to write; it must not be there yet.")
+    ] = Path("sources.yml"),
+) -> None:
+    """Write a sources file to begin with, for the files below a folder.
+
+    It declares what `c360 sources check` suggests; what only you can know stands there as comments.
+    """
+    from flows.sources import write_sources
+
+    write_sources(Console(), folder, to)
+
+
 powerbi = typer.Typer(no_args_is_help=True, help="Work with the Power BI project.")
 app.add_typer(powerbi, name="powerbi")
 
