@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.support.render import PROJECT
+from tests.support.render import PROJECT, Renderer
 
 DBT = Path(sys.executable).with_name("dbt")
 Node = dict[str, Any]
@@ -414,6 +414,20 @@ def test_marts_have_the_contract_s_columns(manifest: Node) -> None:
     assert wanted <= marts["customer_360"]["columns"].keys()
     assert {node["config"]["materialized"] for node in marts.values()} == {"view"}
     assert {node["schema"] for node in marts.values()} == {"marts"}
+
+
+def test_a_null_and_a_value_outside_its_range_break_what_holds_for_every_row() -> None:
+    test = Renderer("duckdb").macro(
+        "test_holds_for_every_row", "t", ["name"], {"score": [1, 5], "part": [0, "whole"]}
+    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table t as from (values ('good', 1, 0, 0), ('no score', null, 2, 2),"
+            " (null, 3, 0, 0), ('low', 0, 0, 0), ('high', 6, 0, 0), ('more', 5, 3, 2))"
+            " as t(name, score, part, whole)"
+        )
+        found = connection.execute(f"select name from ({test}) order by all").fetchall()
+    assert found == [("high",), ("low",), ("more",), (None,)]
 
 
 # --- What the YAML says is what the SQL makes ---------------------------------------------------
