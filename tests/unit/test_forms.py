@@ -366,7 +366,7 @@ def test_only_the_columns_of_a_kind_have_its_forms():
     )
     assert (row["OrderID"], row["Status"], row["CustomerID"]) == ("1,5", "01.05.2024", "1714557600")
     assert row["Amount"] == "1.5"
-    (row,) = read(Declaration(thousands="."), [{"PointsChange": "1.000"}], POINTS)
+    (row,) = read(Declaration(decimal=",", thousands="."), [{"PointsChange": "1.000"}], POINTS)
     assert row["PointsChange"] == "1000"
 
 
