@@ -4,6 +4,7 @@
 -#}
 {% macro synapse__create_bronze_relations() %}
     {% do synapse_check_lake(target.database) %}
+    {% do synapse_check_set_up(target.database) %}
     {% set landed = run_query(synapse_if_found(
         synapse_landed_files_sql(['bronze/manifests/*.json']) ~ '\norder by landed_file.path'
     )).rows %}

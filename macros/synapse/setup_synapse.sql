@@ -55,7 +55,7 @@
         'create external file format c360_parquet with '
         ~ "(format_type = parquet, data_compression = 'org.apache.hadoop.io.compress.SnappyCodec')"
     ) %}
-    {#- Parser 2.0 reads no compressed file; those that people look at here are plain CSV. -#}
+    {#- Of bronze_raw's external tables, which name files that are not compressed: all that parser 2.0 reads. -#}
     {% do synapse_ensure(
         'file format c360_csv',
         "select name from sys.external_file_formats where name = N'c360_csv'",
@@ -91,6 +91,17 @@
         {{ exceptions.raise_compiler_error(
             'The database ' ~ database ~ ' was set up for the lake ' ~ found[0][0] ~ ', but C360_LAKE is ' ~ lake_url()
             ~ '. A database belongs to one lake: name another one in C360_SYNAPSE_DATABASE and run setup_synapse for it.'
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Raises when the database was set up by a version that made less. -#}
+{% macro synapse_check_set_up(database) %}
+    {% if not run_query("select name from sys.schemas where name = N'bronze_raw'").rows %}
+        {{ exceptions.raise_compiler_error(
+            'The database ' ~ database ~ ' was set up by an earlier version: run `dbt run-operation setup_synapse --target '
+            ~ 'synapse` again, which adds what is missing.'
         ) }}
     {% endif %}
 {% endmacro %}
