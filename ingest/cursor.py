@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from heapq import heappop, heappush
 from typing import Any
 
@@ -182,6 +183,7 @@ def _rank(value: Any) -> _Rank | None:
     return (_TEXTS, value) if time is None else (_TIMES, time)
 
 
+@lru_cache(maxsize=10_000)  # many records have the time of the one before
 def _time(value: str) -> datetime | None:
     if not (match := _TIME.fullmatch(value)):
         return None

@@ -46,8 +46,8 @@ class Consumer(Protocol):
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""
 
-    def rows(self, table: pa.Table) -> None:
-        """Take rows, with at least the columns that are needed."""
+    def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
+        """Take rows, with at least the columns that are needed; tell when they are all ASCII."""
 
     def malformed(self, line: Malformed) -> None:
         """Take a line that no reader can place."""
@@ -82,8 +82,11 @@ class _CsvSink:
     def __init__(self, consumer: Consumer, written: dialect.Dialect) -> None:
         self._consumer, self._written = consumer, written
         self._names: list[str] = []
-        self._pending: list[bytes | memoryview] = []
+        self._pending: list[bytes | memoryview] = []  # records to be parsed
         self._size = 0
+        self._tables: list[pa.Table] = []  # parsed, and on their way to the consumer
+        self._parsed_size = 0
+        self._ascii_only = True
         self._width = 0
 
     def header(self, names: list[str], width: int) -> None:
@@ -95,26 +98,63 @@ class _CsvSink:
         self._pending.append(data)
         self._size += len(data)
         if self._size >= _PARSED_BYTES:
-            self.flush()
+            self._parse_pending()
+
+    def plain(self, data: memoryview) -> bool:
+        try:
+            table = self._parsed(data, quoted=False)
+        except pa.ArrowInvalid:
+            return False
+        self._parse_pending()
+        self._collect(table, data)
+        return True
 
     def malformed(self, line: Malformed) -> None:
         self._consumer.malformed(line)
 
     def flush(self) -> None:
+        """Hand over what is left."""
+        self._parse_pending()
+        if self._tables:
+            self._consumer.rows(pa.concat_tables(self._tables), self._ascii_only)
+        self._tables, self._parsed_size, self._ascii_only = [], 0, True
+
+    def _collect(self, table: pa.Table, data: bytes | memoryview) -> None:
+        self._tables.append(table)
+        self._parsed_size += len(data)
+        self._ascii_only = self._ascii_only and bytes(data).isascii()
+        if self._parsed_size >= _PARSED_BYTES:
+            self.flush()
+
+    def _parse_pending(self) -> None:
         data = b"".join(self._pending)
         self._pending, self._size = [], 0
         if not data:
             return
         quoted = b'"' in data
+        table = self._parsed(data, quoted)
+        if quoted and self._written.line_end == "CR":
+            table = _map_columns(table, _line_ends_back)
+        if b'="' in data or b'=""' in data:  # how Excel keeps a number from being taken for one
+            table = _map_columns(
+                table, lambda column: pc.replace_substring_regex(column, r'(?s)^="(.*)"$', r"\1")
+            )
+        self._collect(table, data)
+
+    def _parsed(self, data: bytes | memoryview, quoted: bool) -> pa.Table:
         needed = [name for name in self._names if self._consumer.needs(name)]
         surplus = [f"\0{number}" for number in range(self._width - len(self._names))]
-        table = pacsv.read_csv(
+        return pacsv.read_csv(
             pa.BufferReader(data),
             pacsv.ReadOptions(
                 column_names=self._names + surplus,
                 block_size=len(data) + 1 if quoted else 1 << 20,
             ),
-            pacsv.ParseOptions(delimiter=self._written.separator, newlines_in_values=quoted),
+            pacsv.ParseOptions(
+                delimiter=self._written.separator,
+                quote_char='"' if quoted else False,
+                newlines_in_values=quoted,
+            ),
             pacsv.ConvertOptions(
                 check_utf8=False,
                 column_types=dict.fromkeys(needed, pa.string()),
@@ -122,13 +162,6 @@ class _CsvSink:
                 strings_can_be_null=False,
             ),
         )
-        if self._written.line_end == "CR" and quoted:
-            table = _map_columns(table, _line_ends_back)
-        if b'="' in data or b'=""' in data:  # how Excel keeps a number from being taken for one
-            table = _map_columns(
-                table, lambda column: pc.replace_substring_regex(column, r'(?s)^="(.*)"$', r"\1")
-            )
-        self._consumer.rows(table)
 
 
 def _read_csv(

@@ -196,7 +196,7 @@ class _Rows:
         """Tell whether anybody looks at the values of a column."""
         return normalised(name) in self._wanted
 
-    def rows(self, table: pa.Table) -> None:
+    def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
         """Take rows as the file has them; write them as the contract has them."""
         if not self._unique:
             known = set(map(normalised, self.names))
@@ -206,7 +206,9 @@ class _Rows:
         elif self._guards.separator:
             table = self._without_headers(table)
         table = self._fill_down.fill(table)
-        contract = visible(self._select(table))
+        contract = self._select(table)
+        if not ascii_only:
+            contract = visible(contract)
         self._guards.look(contract)
         currency = find_header(table.column_names, CURRENCY)
         if currency is not None and not self._declaration.currency:

@@ -1,8 +1,10 @@
 """The structural check of a CSV file: one pass, in blocks, whatever the size of the file.
 
 CSV here is RFC 4180 in UTF-8, with any one byte between the fields and double quotes around them. A
-file is checked in three gears:
+file is checked in gears:
 
+0. `_Checker._plain`: lines without any quote are parsed at once; the parser tells whether each has
+   as many fields as the header.
 1. `_Checker._proven`: numpy over a whole block. Where every quote stands beside a separator (or
    beside its twin), the parity of quotes tells which separators and line ends count; when they
    come in the header's rhythm, the block is clean.
@@ -29,10 +31,11 @@ MAX_RECORD = 1 << 20
 """Longest record in bytes, its line end included."""
 
 _WINDOW = 1 << 18  # No larger than MAX_RECORD: so no record that fits in it can be too long.
-BLOCK = _WINDOW - (1 << 14)
-"""Best size of the blocks to check: with the rest of the block before, a window is full."""
+BLOCK = 2 << 20
+"""Best size of the blocks to check."""
 
 _SMALL_WINDOW = 1 << 15
+_PLAIN = 1 << 16  # bytes without a quote that are worth being parsed by themselves
 _MAX_TEXT = 1 << 16
 _QUOTE, _LF, _CR = b'"\n\r'
 _PEEK = 50  # records that tell whether every row ends with surplus separators
@@ -85,6 +88,9 @@ class Sink(Protocol):
 
     def records(self, data: bytes | memoryview) -> None:
         """Take whole well-formed records, each with its line end (the last one perhaps without)."""
+
+    def plain(self, data: memoryview) -> bool:
+        """Take whole lines without quotes, all or none: return whether they are all records."""
 
     def malformed(self, line: Malformed) -> None:
         """Take a line that was set aside."""
@@ -147,12 +153,13 @@ class _Checker:
         self._surplus = 0  # how many of them, at its end, are empty in every row
         self._crlf = False  # the header's line end
         self._skipping: tuple[bytes, str] | None = None  # a line too long to be held, its problem
+        self._tried = -1  # up to where the buffer is known not to be plain
         self._window = _WINDOW
         self._slow_bytes = 0  # how far to go slowly before trying a whole window again
 
     def feed(self, buffer: bytes, *, final: bool) -> int:
         """Check what can be decided of the buffer; return how many of its bytes that is."""
-        position = 0
+        position, self._tried = 0, -1
         if not self._width:
             position = self._read_header(buffer, final)
         while self._width and position < len(buffer):
@@ -170,6 +177,8 @@ class _Checker:
         """Go on by some records; None when that takes more of the file."""
         if self._skipping:
             return self._skip_line(buffer, position)
+        if position >= self._tried and (end := self._plain(buffer, position)):
+            return end
         end = min(position + self._window, len(buffer))
         used, defect = self._proven(buffer, position, end)
         position += used
@@ -252,7 +261,34 @@ class _Checker:
         self._short_record = self._grammar.records(self._width - self._surplus)[0]
         return names
 
-    # First gear: whole blocks
+    # Whole blocks without quotes
+
+    def _plain(self, buffer: bytes, start: int) -> int:
+        """Have whole lines parsed as they are; return their end, 0 when they need a closer look."""
+        quote = buffer.find(b'"', start)
+        end = buffer.rfind(b"\n", start, quote if quote >= 0 else len(buffer)) + 1
+        if end - start < _PLAIN or self._surplus or self._width == 1:
+            return 0
+        self._tried = end
+        lines = buffer.count(b"\n", start, end)
+        returns = buffer.count(b"\r", start, end)
+        position = start
+        while position < end:
+            line_end = buffer.rfind(b"\n", position, position + MAX_RECORD) + 1
+            if not line_end:
+                return 0
+            position = line_end
+        if (
+            buffer.find(b"\0", start, end) >= 0
+            or returns != (lines if self._crlf else 0)
+            or (returns and returns != buffer.count(b"\r\n", start, end))
+            or not self._sink.plain(memoryview(buffer)[start:end])
+        ):
+            return 0
+        self._line += lines
+        return end
+
+    # First gear: whole windows
 
     def _proven(self, buffer: bytes, start: int, end: int) -> tuple[int, bool]:
         """Check a window from a record's start on.

@@ -1,0 +1,493 @@
+"""What the files of a folder would be read as, and what to declare where that is not clear.
+
+Each file is read as landing reads it, into a lake in a temporary folder. What is suggested was
+tried: the file was read again with it.
+"""
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from ingest.contract import LEFT_ALONE, READABLE, Entity
+from ingest.declarations import Declaration, Declarations, load_declarations
+from ingest.dialect import SEPARATORS, unpacked
+from ingest.headers import HeaderMatch, match_header
+from ingest.landing import entity_of, list_input
+from ingest.likeness import likely_columns
+from ingest.readers import read
+from ingest.reading import read_landed
+from ingest.structure import Malformed
+from ingest.written import EITHER, MONTH_FIRST, TEXT, Forms, Keys, Written, with_keys
+from lake import paths
+from lake.errors import UnreadableError
+from lake.local import LocalLake
+from lake.manifest import FileRecord
+
+FIRST_ROWS = 3
+PRESETS = Path(__file__).with_name("presets")
+
+_ENDINGS = ".csv, .tsv, .txt, .jsonl, .parquet, .xlsx, or .gz and .zip of them"
+_DECLARED = re.compile(r"`(\w+: [^`]+)`")  # how messages say what settles them
+_ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
+_WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
+_LOOKED_AT = 1 << 20  # bytes of a text, to tell whether its letters are right
+_TRIALS = 10  # of a file: one thing can hide another
+_CHOOSE = "more than one declaration fits, and only you know which is right"
+_NOT_FOLLOWED = "this version does not build answers by it yet, and c360 run refuses it"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Keys to declare for the files of an entity, and what was seen.
+
+    `doubt` says why a person has to decide; it is empty for what is sure. Where several fit, each
+    is a suggestion of its own.
+    """
+
+    entity: str
+    keys: Keys
+    reason: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What came of reading a file once: its rows, or why it was refused."""
+
+    declaration: Declaration
+    record: FileRecord | None = None
+    refusal: str = ""
+    warnings: tuple[str, ...] = ()
+    times: Mapping[str, Forms] = field(default_factory=dict)
+    numbers: Mapping[str, Forms] = field(default_factory=dict)
+    keys: Mapping[str, Forms] = field(default_factory=dict)
+    rows: tuple[Mapping[str, str | None], ...] = ()
+
+    @property
+    def unread(self) -> int:
+        """How many values cannot be read."""
+        return sum(f.unread for of in (self.times, self.numbers, self.keys) for f in of.values())
+
+    @property
+    def is_either(self) -> bool:
+        """Whether its dates fit day first and month first, and nothing tells which it is."""
+        counts = {
+            name: count for each in self.times.values() for name, count in each.counts.items()
+        }
+        return bool(counts.get(EITHER)) and not counts.get(MONTH_FIRST)
+
+    @property
+    def unsettled(self) -> int:
+        """How much of it could be declared; less of it is better."""
+        told = sum(bool(_DECLARED.search(warning)) for warning in self.warnings)
+        return self.unread + told + self.is_either
+
+
+@dataclass
+class FileCheck:
+    """A file, what it would be read as, and what to declare.
+
+    `entity` is None for a file that would be left alone, and `left_alone` says why. `settled` is
+    how the file is read with what is suggested, None when nothing is.
+    """
+
+    source: str
+    path: Path
+    entity: Entity | None = None
+    left_alone: str = ""
+    header: HeaderMatch | None = None
+    names: tuple[str, ...] = ()
+    read: Read | None = None
+    settled: Read | None = None
+    suggestions: list[Suggestion] = field(default_factory=list)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether landing would refuse the file."""
+        return bool(self.read and self.read.refusal)
+
+
+def check_folder(
+    folder: Path, contract: Mapping[str, Entity], declarations: Declarations
+) -> Iterator[FileCheck]:
+    """Yield what each file below a folder would be read as; raises InputError for no folder."""
+    for path, source in list_input(folder):
+        with _Reader(path, source) as reader:
+            yield _checked(reader, contract, declarations)
+
+
+def agreed(checks: Sequence[FileCheck], declarations: Declarations) -> list[Suggestion]:
+    """Return what to declare for all files together, as a declaration holds for all of an entity.
+
+    What does one file good and another one harm is for a person to decide.
+    """
+    found: list[Suggestion] = []
+    for check in checks:
+        for each in check.suggestions:
+            if each in found:
+                continue
+            if each.doubt or each.entity not in declarations.files:
+                found.append(each)
+                continue
+            others = [
+                o for o in checks if o.entity and o.entity.name == each.entity and o is not check
+            ]
+            harmed = next((o.source for o in others if _harms(each, o)), None)
+            doubt = (
+                f"it would change how {harmed} is read, and a declaration holds for all files of "
+                "an entity: make the two files alike"
+            )
+            found.append(replace(each, doubt=doubt) if harmed else each)
+    return found
+
+
+# One file
+
+
+class _Reader:
+    """Reads one file, as often as asked, into a folder that goes away."""
+
+    def __init__(self, path: Path, source: str) -> None:
+        self.path, self.source = path, source
+        self.name = paths.safe_name(source)
+        self._count = 0
+
+    def __enter__(self) -> "_Reader":
+        self._folder = tempfile.TemporaryDirectory(prefix="c360-check-")
+        self._lake = LocalLake(Path(self._folder.name))
+        self._connection = duckdb.connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._folder.cleanup()
+
+    def read(self, entity: Entity, declaration: Declaration) -> tuple[Read, Written | None]:
+        """Read the file as declared; return what came of it, and its rows to look at."""
+        self._count += 1
+        batch = f"read-{self._count}"
+        path = paths.landed(entity.name, batch, self.name)
+        record = FileRecord(entity.name, self.source, path, "", "", self.path.stat().st_size)
+        try:
+            record, warnings = read_landed(
+                self._lake,
+                entity,
+                declaration,
+                record,
+                batch,
+                datetime.now(UTC).replace(tzinfo=None),
+                self._open,
+            )
+        except UnreadableError as error:
+            return Read(declaration, refusal=str(error)), None
+        rows = self._lake.root / paths.rows(entity.name, batch, self.name)
+        written = Written(self._connection, rows)
+        with pq.ParquetFile(rows) as file:
+            first = next(file.iter_batches(FIRST_ROWS, columns=list(entity.columns)), None)
+        return Read(
+            declaration,
+            record,
+            warnings=tuple(each.removeprefix(f"{self.source}: ") for each in warnings),
+            times={column: written.times(column) for column in entity.times},
+            numbers={column: written.numbers(column) for column in entity.numbers},
+            keys={
+                column: written.keys(column, declaration)
+                for column in entity.key
+                if column not in entity.times
+            },
+            rows=tuple(first.to_pylist() if first else ()),
+        ), written
+
+    def header(self, declaration: Declaration) -> list[str]:
+        """Return the names in the file's header, whatever they are; none where there is none."""
+        found: list[str] = []
+        nothing = Entity("", "", ())
+        for separator in [declaration.delimiter] if declaration.delimiter else SEPARATORS:
+            header = _Header()
+            try:
+                with self._open() as raw:
+                    read(self.name, raw, nothing, replace(declaration, delimiter=separator), header)
+            except UnreadableError:
+                pass
+            except _FoundError:
+                found = max(found, header.names, key=len)
+        return found
+
+    def is_western(self, encoding: str) -> bool:
+        """Tell whether a text in an encoding has the letters of Western European languages only."""
+        return bool(_WESTERN.fullmatch(self.text(encoding)))
+
+    def text(self, encoding: str) -> str:
+        """Return the beginning of a text in an encoding."""
+        with self._open() as raw, unpacked(self.name, raw) as (_, stream):
+            return stream.read(_LOOKED_AT).decode(encoding, "replace")
+
+    def _open(self) -> BinaryIO:
+        return cast(BinaryIO, self.path.open("rb"))
+
+
+class _FoundError(Exception):
+    """The header is known: nothing more is to be read."""
+
+
+class _Header:
+    """Takes the header of a file and nothing else."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def header(self, names: Sequence[str], separator: str | None = None) -> None:
+        self.names = [name for name in names if name]
+        raise _FoundError
+
+    def needs(self, name: str) -> bool:
+        return True
+
+    def rows(self, table: pa.Table) -> None:
+        self.header(table.column_names)
+
+    def malformed(self, line: Malformed) -> None:
+        pass
+
+
+def _checked(
+    reader: _Reader, contract: Mapping[str, Entity], declarations: Declarations
+) -> FileCheck:
+    check = FileCheck(reader.source, reader.path, entity_of(reader.source, contract, declarations))
+    if not check.entity:
+        check.left_alone, by_name = _why_left_alone(reader.source)
+        if by_name:
+            _suggest_name(check, reader, contract, declarations)
+        return check
+    declaration = declarations.for_entity(check.entity.name)
+    _settle(check, reader, check.entity, declaration, contract)
+    return check
+
+
+def _why_left_alone(source: str) -> tuple[str, bool]:
+    """Say why a file belongs to no entity, and whether its beginning is all that is to blame."""
+    name = source.rpartition("/")[2]
+    ending = READABLE.search(name)
+    if not ending:
+        return f"its name does not end in {_ENDINGS}", False
+    words = LEFT_ALONE.intersection(re.findall(r"[^\W\d_]+", name[: ending.start()].casefold()))
+    if words:
+        return f"its name has the word {min(words)}", False
+    return "its name does not begin with the name of an entity or of its file", True
+
+
+def _settle(
+    check: FileCheck,
+    reader: _Reader,
+    entity: Entity,
+    declaration: Declaration,
+    contract: Mapping[str, Entity],
+) -> None:
+    """Read a file, and again with what may be declared, until nothing makes it any better."""
+    now, written = reader.read(entity, declaration)
+    check.read = now
+    tried: list[Keys] = []
+    for _ in range(_TRIALS):
+        for options in _proposals(reader, entity, now, written, contract):
+            if not options or options[0].keys in tried:
+                continue
+            tried.append(options[0].keys)
+            trial = with_keys(now.declaration, options[0].keys)
+            then, seen = reader.read(entity, trial)
+            if _is_better(now, then):
+                check.suggestions += options
+                check.settled, now, written = then, then, seen
+                break
+        else:
+            break
+    names = list(now.record.header) if now.record else reader.header(now.declaration)
+    check.names = tuple(names)
+    check.header = match_header(entity, now.declaration, names)
+    if "`columns`" in now.refusal:
+        check.suggestions += _columns(entity, now.declaration, names)
+
+
+def _is_better(before: Read, after: Read) -> bool:
+    if before.refusal:
+        return before.refusal != after.refusal
+    return not after.refusal and after.unsettled < before.unsettled
+
+
+def _proposals(
+    reader: _Reader,
+    entity: Entity,
+    now: Read,
+    written: Written | None,
+    contract: Mapping[str, Entity],
+) -> Iterator[list[Suggestion]]:
+    """Yield what may be declared, in the order to try it; several suggestions where each fits."""
+    for message in (now.refusal, *now.warnings):
+        reason = message.split(". ")[0]
+        options = [yaml.safe_load(found) for found in _DECLARED.findall(message)]
+        if any("rows" in keys for keys in options):
+            # Lines are of orders; whatever else repeats was corrected.
+            ways = ("one", "lines") if "Amount" in entity.columns else ("one",)
+            options = [{"rows": way} for way in ways]
+        yield _options(entity, options, reason)
+    if "`encoding`" in now.refusal:
+        for encoding in _ENCODINGS:
+            doubt = "" if reader.is_western(encoding) else _letters(encoding)
+            reason = now.refusal.split(". ")[0]
+            yield [Suggestion(entity.name, {"encoding": encoding}, reason, doubt)]
+    if "`columns`" in now.refusal:
+        yield from _presets(reader, entity, contract)
+        yield _columns(entity, now.declaration, reader.header(now.declaration))
+    if written:
+        for of, find in ((now.times, written.time_keys), (now.numbers, written.number_keys)):
+            for column, forms in of.items():
+                if forms.unread:
+                    reason = f"{column} has values such as {forms.example}"
+                    yield _options(entity, find(column, now.declaration), reason)
+    for column, forms in now.keys.items():
+        text = forms.counts.get(TEXT, 0)
+        if text * 2 > sum(forms.counts.values()):
+            reason = f"{column} has letters or signs, such as {forms.example}"
+            yield _options(entity, [{"keys": "text"}], reason)
+    if now.is_either:
+        reason = "every date fits both month first, as it is read, and day first"
+        yield _options(entity, [{"dates": "mdy"}, {"dates": "dmy"}], reason)
+
+
+def _options(entity: Entity, options: Sequence[Keys], reason: str) -> list[Suggestion]:
+    return [
+        Suggestion(entity.name, keys, reason, _doubt(keys) or (_CHOOSE if options[1:] else ""))
+        for keys in options
+    ]
+
+
+def _doubt(keys: Keys) -> str:
+    unbuilt = {"currency", "unknown_keys"}.intersection(keys)
+    is_unbuilt = unbuilt or keys.get("rows") == "lines" or keys.get("keys") == "text"
+    return _NOT_FOLLOWED if is_unbuilt or keys.get("load") == "full" else ""
+
+
+def _letters(encoding: str) -> str:
+    return (
+        f"{encoding} is a guess. Look whether its letters are right; cp1250 is that of Central "
+        "Europe, cp1251 Cyrillic, cp1253 Greek, cp1254 Turkish"
+    )
+
+
+# Names
+
+
+def _presets(
+    reader: _Reader, entity: Entity | None, contract: Mapping[str, Entity]
+) -> Iterator[list[Suggestion]]:
+    """Yield the presets whose files are called like this one, and that can read it."""
+    file = reader.source.rpartition("/")[2].casefold()
+    for path in sorted(PRESETS.glob("*.yml")):
+        preset = load_declarations(path, contract)
+        for name in [entity.name] if entity else contract:
+            declaration = preset.for_entity(name)
+            if not any(fnmatch(file, pattern.casefold()) for pattern in declaration.files):
+                continue
+            if not reader.read(contract[name], declaration)[0].refusal:
+                said = yaml.safe_load(path.read_text(encoding="utf-8"))
+                keys = {**said.get("defaults", {}), **said["files"][name]}
+                reason = f"it is written as ingest/presets/{path.name} declares it"
+                yield [Suggestion(name, keys, reason, _doubt(keys))]
+
+
+def _columns(entity: Entity, declaration: Declaration, names: Sequence[str]) -> list[Suggestion]:
+    """Return which headers may be those of columns that are missing."""
+    found, is_sure = likely_columns(entity, declaration, names)
+    if not found:
+        return []
+    columns = {**declaration.columns, **found}
+    with_them = with_keys(declaration, {"columns": columns})
+    missing = match_header(entity, with_them, names).missing
+    doubt = "" if is_sure else "these headers look alike, and only you know what is in them"
+    if missing:
+        doubt = f"no header looks like {', '.join(missing)}"
+    keys = {"columns": {c: h if isinstance(h, str) else list(h) for c, h in columns.items()}}
+    return [Suggestion(entity.name, keys, f"its headers are {', '.join(names)}", doubt)]
+
+
+def _suggest_name(
+    check: FileCheck,
+    reader: _Reader,
+    contract: Mapping[str, Entity],
+    declarations: Declarations,
+) -> None:
+    """Suggest what a file is whose name doesn't tell, if a preset or its header does."""
+    for preset in _presets(reader, None, contract):
+        check.suggestions += preset
+        return
+    names = reader.header(Declaration())
+    check.names = tuple(names)
+    fitting = []
+    for entity in contract.values():
+        declaration = declarations.for_entity(entity.name)
+        match = match_header(entity, declaration, names)
+        columns = {}
+        if match.problem:
+            columns, _ = likely_columns(entity, declaration, names)
+            match = match_header(entity, with_keys(declaration, {"columns": columns}), names)
+        if not match.problem:
+            fitting.append((len(match.places) - len(columns), entity))
+    if not fitting:
+        return
+    _, entity = max(fitting, key=lambda each: each[0])
+    _settle(check, reader, entity, declarations.for_entity(entity.name), contract)
+    check.read, found = None, check.suggestions
+    own = [each.keys for each in found if not each.doubt]
+    name = reader.source.rpartition("/")[2]
+    stem, dot, ending = name.partition(".")
+    pattern = re.sub(r"\d[\d\W_]*$", "*", stem) + dot + ending
+    declared = [*declarations.for_entity(entity.name).files, pattern]
+    doubt = f"its name says nothing, but it has the columns of {entity.name}"
+    check.suggestions = [
+        Suggestion(
+            entity.name, merged([{"files": declared}, *own]), f"{name} is left alone", doubt
+        ),
+        *(each for each in found if each.doubt),
+    ]
+
+
+def _harms(suggestion: Suggestion, other: FileCheck) -> bool:
+    """Tell whether keys that are declared for one file make another one of the entity worse."""
+    before = other.settled or other.read
+    assert other.entity and before
+    if suggestion in other.suggestions:
+        return False
+    trial = with_keys(before.declaration, suggestion.keys)
+    with _Reader(other.path, other.source) as reader:
+        after, _ = reader.read(other.entity, trial)
+        if before.refusal:
+            return False
+        if after.refusal or after.unread > before.unread:
+            return True
+        if "encoding" in suggestion.keys and not before.declaration.encoding:
+            return not reader.text("utf-8").isascii()
+    is_month_first = any(MONTH_FIRST in forms.counts for forms in before.times.values())
+    return suggestion.keys.get("dates") in ("dmy", "ymd") and is_month_first
+
+
+def merged(all_keys: Sequence[Keys]) -> Keys:
+    """Return keys of several declarations as those of one; lists are put together."""
+    result: Keys = {}
+    for keys in all_keys:
+        for key, value in keys.items():
+            before = result.get(key)
+            if isinstance(before, list):
+                value = list(dict.fromkeys([*before, *value]))
+            elif isinstance(before, dict):
+                value = {**before, **value}
+            result[key] = value
+    return result

@@ -1,0 +1,82 @@
+"""The text of a sources file to begin with, from what a check of files suggests."""
+
+import textwrap
+from collections.abc import Sequence
+
+import yaml
+
+from ingest.check import FileCheck, Suggestion, merged
+from ingest.declarations import SCHEMA, SOURCES
+from ingest.written import Keys
+
+_WIDTH = 92
+
+
+def sources_text(suggestions: Sequence[Suggestion]) -> str:
+    """Return suggestions as the `files:` part of a sources file, the doubtful ones as comments."""
+    lines = []
+    names = list(dict.fromkeys(each.entity for each in suggestions))
+    for name in names:
+        own = [each for each in suggestions if each.entity == name]
+        sure = merged([each.keys for each in own if not each.doubt])
+        lines += [f"  {name}:" if sure else f"  # {name}:"]
+        reasons = dict.fromkeys(each.reason for each in own if not each.doubt)
+        lines += [line for reason in reasons for line in _comment(reason)]
+        lines += [f"    {line}" for line in _dumped(sure)] if sure else []
+        told = ""
+        for each in own:
+            if each.doubt:
+                if (said := f"{each.reason}: {each.doubt}") != told:
+                    lines += _comment(said)
+                told = said
+                lines += [f"    # {line}" for line in _dumped(each.keys)]
+    is_any = any(not each.doubt for each in suggestions)
+    return "\n".join(["files:" if is_any else "files: {}", *lines]) + "\n"
+
+
+def _dumped(keys: Keys) -> list[str]:
+    text = yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    return text.splitlines()
+
+
+def _comment(text: str) -> list[str]:
+    return [f"    # {line}" for line in textwrap.wrap(f"{text[:1].upper()}{text[1:]}.", _WIDTH)]
+
+
+def starting_text(checks: Sequence[FileCheck], suggestions: Sequence[Suggestion]) -> str:
+    """Return a sources file for files that were checked: what is sure is declared in it."""
+    read = [f"{each.source}: {_said_of(each)}" for each in checks]
+    shipped = SOURCES.read_text(encoding="utf-8")
+    example = shipped[shipped.index("apis:\n") :].rstrip().splitlines()
+    return "\n".join(
+        [
+            f"# yaml-language-server: $schema={SCHEMA.name}",
+            "#",
+            "# How the files of a retailer are read, as far as it cannot be guessed. Use it with",
+            "# `c360 run --sources FILE`, or name it in C360_SOURCES. What stands here as a comment",
+            "# is for you to decide: take away the `# ` to declare it. docs/sources.md tells which",
+            "# key settles which symptom; `c360 sources check DIR --sources FILE` shows what comes",
+            "# of it.",
+            "#",
+            "# It was written for these files:",
+            *(line for each in read for line in _indented(each)),
+            "",
+            sources_text(suggestions).rstrip(),
+            "",
+            "# Endpoints of an API, pulled by `c360 run --api URL`. These are those of the example:",
+            *(f"# {line}".rstrip() for line in example),
+            "",
+        ]
+    )
+
+
+def _said_of(check: FileCheck) -> str:
+    if not check.entity:
+        return f"left alone, since {check.left_alone}"
+    if check.is_refused:
+        return f"{check.entity.name}, refused as it is"
+    return check.entity.name
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ")

@@ -1,0 +1,299 @@
+"""How the values of a column are written, and which declaration would make them readable.
+
+The forms that need no declaration are those that cleaning reads (`macros/cleaning`).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest import forms
+from ingest.declarations import Currency, Declaration
+from ingest.expressions import quoted
+
+Keys = dict[str, Any]
+"""Keys of a declaration, as a sources file says them."""
+
+BLANK = "blank"
+EITHER = "day or month first"
+MONTH_FIRST = "month first"
+TEXT = "letters or signs"
+_READ = {BLANK, "ISO", "ISO with an offset", MONTH_FIRST, EITHER, "plain", "integer", "text"}
+
+_DAY = r"\d{4}-\d\d-\d\d"
+_MINUTE = r"([01]\d|2[0-3]):[0-5]\d"
+_SECOND = r":[0-5]\d"
+_OFFSET = r"(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)"
+_CLOCK = rf"([01]?\d|2[0-3]):[0-5]\d({_SECOND})?"
+_CLOCK_12 = rf"(0?[1-9]|1[0-2]):[0-5]\d({_SECOND})? ?[AaPp][Mm]"
+_SLASHES = rf"\d{{1,2}}/\d{{1,2}}/\d{{4}}( ({_CLOCK}|{_CLOCK_12}))?"
+_DATE = "regexp_extract(value, '^[^ ]+')"
+_TIME_FORMS = f"""
+    case
+        when value = '' then '{BLANK}'
+        when regexp_full_match(value, '{_DAY}([T ]{_MINUTE}({_SECOND}([.]\\d+)?)?)?')
+            and try_cast(left(value, 10) as date) is not null then 'ISO'
+        when regexp_full_match(value, '{_DAY}[T ]{_MINUTE}({_SECOND}([.]\\d+)?)?{_OFFSET}')
+            and try_cast(left(value, 10) as date) is not null then 'ISO with an offset'
+        when regexp_full_match(value, '{_SLASHES}')
+            and try_strptime({_DATE}, '%m/%d/%Y') is not null
+            then case
+                when try_strptime({_DATE}, '%d/%m/%Y') is null then '{MONTH_FIRST}'
+                else '{EITHER}'
+            end
+        when regexp_full_match(value, '{_SLASHES}')
+            and try_strptime({_DATE}, '%d/%m/%Y') is not null then 'day first'
+        when regexp_full_match(value, '[1-9]\\d{{9}}([.]\\d+)?') then 'seconds since 1970'
+        when regexp_full_match(value, '[1-9]\\d{{12}}') then 'milliseconds since 1970'
+        else 'other'
+    end"""
+_BLANKS = r"[\s\x{a0}\x{2007}\x{202f}]"
+_SIGN = r"[+\-\x{2212}]?"
+_NUMBER_FORMS = rf"""
+    case
+        when value = '' then '{BLANK}'
+        when regexp_full_match(value, '[+-]?(\d+[.]?\d*|[.]\d+)') then 'plain'
+        when value like '%\%' escape '\' then 'percent'
+        when regexp_full_match(value, '.*[(].*\d.*[)].*') then 'parentheses'
+        when regexp_full_match(value, '.*\d{_BLANKS}*[-\x{{2212}}]') then 'minus at the end'
+        when regexp_matches(value, '\d')
+            and regexp_matches(value, '\p{{Sc}}|^\W*\p{{L}}{{1,4}}[^\p{{L}}]*$|^[^\p{{L}}]*\p{{L}}{{1,4}}$')
+            and not regexp_matches(value, '\d[eE][+-]?\d')
+            then 'currency sign'
+        when regexp_full_match(value, '{_SIGN}\d{{1,3}}(([,.''’_]|{_BLANKS})\d{{2,3}})*([,.''’_]|{_BLANKS})\d{{3}}([.,]\d+)?')
+            then 'thousands'
+        when regexp_full_match(value, '{_SIGN}\d*,\d+') then 'decimal comma'
+        else 'other'
+    end"""
+_KEY_FORMS = rf"""
+    case
+        when value = '' then '{BLANK}'
+        when regexp_full_match(value, '[+-]?\d+') then 'integer'
+        when regexp_full_match(value, '[+-]?\d+[.]\d*') then 'number with a point'
+        else '{TEXT}'
+    end"""
+
+_MOST_VALUES = 20_000  # that are looked at to find what to declare
+_SETTLED = 0.1  # of the values may stay unreadable where a declaration is worth suggesting
+_SEPARATORS = (None, ",", ".", " ", "'", "’", "_")
+_DAYS = (
+    *(
+        "%Y%m%d",
+        "%d-%b-%Y",
+        "%d %b %Y",
+        "%d.%b.%Y",
+        "%d/%b/%Y",
+        "%d-%b-%y",
+        "%d %B %Y",
+        "%d. %B %Y",
+    ),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a, %d %b %Y", "%a %b %d %Y", "%A, %B %d, %Y"),
+    *("%Y-%b-%d", "%Y/%b/%d"),
+)
+_CLOCKS = (
+    *("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H%M%S", "%H%M%S", "T%H%M%S%z"),
+    *(" %H:%M:%S %z", ", %H:%M", ", %I:%M %p", " at %I:%M %p", " %H.%M", " %H:%M:%S UTC"),
+)
+_FORMATS = (*(day + clock for day in _DAYS for clock in _CLOCKS), "%a %b %d %H:%M:%S %Y")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """How the values of a column are written: how many have which form.
+
+    `unread` of them cannot be read as they are, such as `example`.
+    """
+
+    counts: dict[str, int]
+    unread: int
+    example: str | None
+
+
+class Written:
+    """The rows of a file, as they stand in a Parquet file."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, rows: Path) -> None:
+        self._connection, self._rows = connection, rows
+
+    def times(self, column: str) -> Forms:
+        """Tell how the times of a column are written."""
+        self._take(column)
+        return self._forms(_TIME_FORMS)
+
+    def numbers(self, column: str) -> Forms:
+        """Tell how the numbers of a column are written."""
+        self._take(column)
+        return self._forms(_NUMBER_FORMS)
+
+    def keys(self, column: str, declaration: Declaration) -> Forms:
+        """Tell what the keys in a column are; text is well where it is declared."""
+        self._take(column)
+        is_text = declaration.keys == "text"
+        return self._forms(
+            f"case when value = '' then '{BLANK}' else 'text' end" if is_text else _KEY_FORMS
+        )
+
+    def time_keys(self, column: str, declaration: Declaration) -> list[Keys]:
+        """Return what can be declared to read the times of a column; several fit where unclear."""
+        self._take(column)
+        before = self._unread(_TIME_FORMS, "value")
+        orders = [] if declaration.dates else [{"dates": order} for order in ("ymd", "dmy", "mdy")]
+        epochs = (
+            [] if declaration.epoch else [{"epoch": unit} for unit in ("seconds", "milliseconds")]
+        )
+        fitting = self._fitting(
+            [*orders, *epochs],
+            before,
+            _TIME_FORMS,
+            lambda keys: forms.standard_time(with_keys(declaration, keys), "value"),
+        )
+        if fitting:
+            return fitting
+        found = self._formats()
+        declared = {"datetime_formats": [*declaration.datetime_formats, *found]}
+        return self._fitting(
+            [declared] if found else [],
+            before,
+            _TIME_FORMS,
+            lambda keys: forms.standard_time(with_keys(declaration, keys), "value"),
+        )
+
+    def number_keys(self, column: str, declaration: Declaration) -> list[Keys]:
+        """Return what can be declared to read the numbers of a column; several fit where unclear."""
+        self._take(column)
+        shapes = self._forms(_NUMBER_FORMS).counts
+        always: Keys = {}
+        signs = [*declaration.currency_signs, *self._signs()]
+        if signs:
+            always["currency_signs"] = list(dict.fromkeys(signs))
+        negatives = [
+            *declaration.negatives,
+            *(["parentheses"] if shapes.get("parentheses") else []),
+            *(
+                ["trailing"]
+                if self._connection.execute(
+                    r"select 1 from seen where regexp_matches(value, '\d\s*[-\x{2212}]\W*$') limit 1"
+                ).fetchone()
+                else []
+            ),
+        ]
+        if negatives:
+            always["negatives"] = list(dict.fromkeys(negatives))
+        candidates = []
+        for decimal in [declaration.decimal] if declaration.decimal else [None, ","]:
+            for thousands in [declaration.thousands] if declaration.thousands else _SEPARATORS:
+                if thousands == (decimal or "."):
+                    continue
+                said = {"decimal": decimal, "thousands": thousands}
+                candidates.append({k: v for k, v in said.items() if v} | always)
+        return self._fitting(
+            [keys for keys in candidates if keys],
+            self._unread(_NUMBER_FORMS, "value"),
+            _NUMBER_FORMS,
+            lambda keys: forms.standard_number(with_keys(declaration, keys), "value"),
+        )
+
+    def _take(self, column: str) -> None:
+        self._connection.execute(
+            "create or replace temp table seen as "
+            f"select trim(coalesce({quoted(column)}, ''), ' \t\r\n\u00a0') as value, "
+            "count(*) as count from read_parquet($1) group by value",
+            [str(self._rows)],
+        )
+
+    def _forms(self, form: str) -> Forms:
+        found = self._connection.execute(
+            f"select {form} as form, sum(count)::bigint, min(value) from seen group by form "
+            "order by 2 desc, form"
+        ).fetchall()
+        unread = [(count, example) for name, count, example in found if name not in _READ]
+        return Forms(
+            {name: count for name, count, _ in found},
+            sum(count for count, _ in unread),
+            unread[0][1] if unread else None,
+        )
+
+    def _unread(self, form: str, expression: str) -> int:
+        read = ", ".join(f"'{name}'" for name in _READ)
+        row = self._connection.execute(
+            f"select coalesce(sum(count) filter (where {form} not in ({read})), 0)::bigint "
+            f"from (select coalesce({expression}, '') as value, count from "
+            f"(from seen order by count desc, value limit {_MOST_VALUES}))"
+        ).fetchone()
+        assert row
+        return int(row[0])
+
+    def _fitting(
+        self, candidates: Iterable[Keys], before: int, form: str, expression: Callable[[Keys], str]
+    ) -> list[Keys]:
+        """Return the candidates that leave least unread, if that is little, the shortest first."""
+        unread = [(self._unread(form, expression(keys)), keys) for keys in candidates]
+        best = min((count for count, _ in unread), default=before)
+        if best > before * _SETTLED or best >= before:
+            return []
+        fitting = [keys for count, keys in unread if count == best]
+        shortest = min(map(len, fitting))
+        return [keys for keys in fitting if len(keys) == shortest]
+
+    def _formats(self) -> list[str]:
+        """Return formats that read what is unread, the one that reads most first."""
+        read = ", ".join(f"'{name}'" for name in _READ)
+        self._connection.execute(
+            f"create or replace temp table unread as select value, count from seen "
+            f"where {_TIME_FORMS} not in ({read}) order by count desc, value limit 1000"
+        )
+        found: list[str] = []
+        while len(found) < 3:
+            counts = {
+                form: self._connection.execute(
+                    "select coalesce(sum(count), 0) from unread "
+                    "where try_strptime(value, $1) between timestamp '1900-01-01' and timestamp '2100-01-01'",
+                    [form],
+                ).fetchone()
+                for form in _FORMATS
+            }
+            best, (count,) = max(counts.items(), key=lambda each: each[1] or (0,))  # type: ignore[misc]
+            if not count:
+                break
+            found.append(best)
+            self._connection.execute(
+                "delete from unread where try_strptime(value, $1) is not null", [best]
+            )
+        return found
+
+    def _signs(self) -> Iterator[str]:
+        """Yield what stands before or after numbers and is no part of them."""
+        values = self._connection.execute(
+            f"select value from seen where {_NUMBER_FORMS} not in ('plain', '{BLANK}', 'percent') "
+            "order by count desc, value limit 1000"
+        ).fetchall()
+        found: dict[str, int] = {}
+        for (value,) in values:
+            for pattern in _AROUND:
+                if match := pattern.search(value):
+                    found[match[1]] = found.get(match[1], 0) + 1
+        yield from sorted(found, key=lambda sign: (-found[sign], sign))[:5]
+
+
+_NO_SIGN = r"\d\s.,'’_()+\-−%"
+_AROUND = (
+    re.compile(rf"^[\s(+\-−]*([^{_NO_SIGN}]{{1,4}})[\s(+\-−]*[\d.,]"),
+    re.compile(rf"\d[\s)\-−]*([^{_NO_SIGN}]{{1,4}})[\s)\-−]*$"),
+)
+
+
+def with_keys(declaration: Declaration, keys: Keys) -> Declaration:
+    """Return a declaration with more keys, given as a sources file says them."""
+    typed: Keys = {name: tuple(v) if isinstance(v, list) else v for name, v in keys.items()}
+    if "columns" in keys:
+        typed["columns"] = {
+            column: (headers,) if isinstance(headers, str) else tuple(headers)
+            for column, headers in keys["columns"].items()
+        }
+    if isinstance(keys.get("currency"), dict):
+        typed["currency"] = Currency(**keys["currency"])
+    return replace(declaration, **typed)
