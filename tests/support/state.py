@@ -173,9 +173,9 @@ def leftovers(home: Path) -> list[str]:
         if path.is_dir():
             if not any(path.iterdir()):
                 found.append(path)
-        elif ("/_" not in name and name not in named) or (
-            re.match(r"bronze/_(originals|malformed|quarantine)/", name)
-            and not any(f"/{batch}/" in name for batch in batches(home))
-        ):
+        elif re.match("bronze/(rows|malformed|quarantine)/", name):
+            if not any(f"/{batch}/" in name for batch in batches(home)):
+                found.append(path)
+        elif not re.match("bronze/(manifests|state)/", name) and name not in named:
             found.append(path)
     return sorted({path.relative_to(home).as_posix() for path in found})
