@@ -207,7 +207,7 @@ class _Rows:
             table = self._without_headers(table)
         table = self._fill_down.fill(table)
         contract = self._select(table)
-        if not ascii_only:
+        if not ascii_only or self._declaration.expressions or self._declaration.fill_down:
             contract = visible(contract)
         self._guards.look(contract)
         currency = find_header(table.column_names, CURRENCY)
