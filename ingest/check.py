@@ -41,6 +41,7 @@ _DECLARED = re.compile(r"`(\w+: [^`]+)`")  # how messages say what settles them
 _ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
 _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
 _LOOKED_AT = 1 << 20  # bytes of a text, to tell whether its letters are right
+_TITLE_LINES = 20  # how far down a header of other names is looked for
 _TRIALS = 10  # of a file: one thing can hide another
 _CHOOSE = "more than one declaration fits, and only you know which is right"
 _NOT_FOLLOWED = "this version does not build answers by it yet, and c360 run refuses it"
@@ -253,7 +254,7 @@ class _Header:
     def needs(self, name: str) -> bool:
         return True
 
-    def rows(self, table: pa.Table) -> None:
+    def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
         self.header(table.column_names)
 
     def malformed(self, line: Malformed) -> None:
@@ -314,7 +315,7 @@ def _settle(
     check.names = tuple(names)
     check.header = match_header(entity, now.declaration, names)
     if "`columns`" in now.refusal:
-        check.suggestions += _columns(entity, now.declaration, names)
+        check.suggestions += _columns(entity, now.declaration, names)[0]
 
 
 def _is_better(before: Read, after: Read) -> bool:
@@ -346,7 +347,14 @@ def _proposals(
             yield [Suggestion(entity.name, {"encoding": encoding}, reason, doubt)]
     if "`columns`" in now.refusal:
         yield from _presets(reader, entity, contract)
-        yield _columns(entity, now.declaration, reader.header(now.declaration))
+        for above in range(_TITLE_LINES):
+            # The header can be below title lines, and have other names at that.
+            skip = {"skip_lines": above} if above else {}
+            skipping = with_keys(now.declaration, skip)
+            found, is_whole = _columns(entity, skipping, reader.header(skipping))
+            if is_whole:
+                yield [replace(each, keys={**skip, **each.keys}) for each in found]
+                break
     if written:
         for of, find in ((now.times, written.time_keys), (now.numbers, written.number_keys)):
             for column, forms in of.items():
@@ -404,19 +412,21 @@ def _presets(
                 yield [Suggestion(name, keys, reason, _doubt(keys))]
 
 
-def _columns(entity: Entity, declaration: Declaration, names: Sequence[str]) -> list[Suggestion]:
-    """Return which headers may be those of columns that are missing."""
+def _columns(
+    entity: Entity, declaration: Declaration, names: Sequence[str]
+) -> tuple[list[Suggestion], bool]:
+    """Return which headers may be those of missing columns, and whether none is missing then."""
     found, is_sure = likely_columns(entity, declaration, names)
     if not found:
-        return []
+        return [], False
     columns = {**declaration.columns, **found}
-    with_them = with_keys(declaration, {"columns": columns})
-    missing = match_header(entity, with_them, names).missing
+    missing = match_header(entity, with_keys(declaration, {"columns": columns}), names).missing
     doubt = "" if is_sure else "these headers look alike, and only you know what is in them"
     if missing:
         doubt = f"no header looks like {', '.join(missing)}"
     keys = {"columns": {c: h if isinstance(h, str) else list(h) for c, h in columns.items()}}
-    return [Suggestion(entity.name, keys, f"its headers are {', '.join(names)}", doubt)]
+    reason = f"its headers are {', '.join(names)}"
+    return [Suggestion(entity.name, keys, reason, doubt)], not missing
 
 
 def _suggest_name(
@@ -435,7 +445,7 @@ def _suggest_name(
     for entity in contract.values():
         declaration = declarations.for_entity(entity.name)
         match = match_header(entity, declaration, names)
-        columns = {}
+        columns: dict[str, str | list[str]] = {}
         if match.problem:
             columns, _ = likely_columns(entity, declaration, names)
             match = match_header(entity, with_keys(declaration, {"columns": columns}), names)
@@ -463,7 +473,8 @@ def _suggest_name(
 def _harms(suggestion: Suggestion, other: FileCheck) -> bool:
     """Tell whether keys that are declared for one file make another one of the entity worse."""
     before = other.settled or other.read
-    assert other.entity and before
+    assert other.entity
+    assert before
     if suggestion in other.suggestions:
         return False
     trial = with_keys(before.declaration, suggestion.keys)

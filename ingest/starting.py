@@ -30,8 +30,7 @@ def sources_text(suggestions: Sequence[Suggestion]) -> str:
                     lines += _comment(said)
                 told = said
                 lines += [f"    # {line}" for line in _dumped(each.keys)]
-    is_any = any(not each.doubt for each in suggestions)
-    return "\n".join(["files:" if is_any else "files: {}", *lines]) + "\n"
+    return "\n".join(["files:", *lines]) + "\n"
 
 
 def _dumped(keys: Keys) -> list[str]:
@@ -53,17 +52,16 @@ def starting_text(checks: Sequence[FileCheck], suggestions: Sequence[Suggestion]
             f"# yaml-language-server: $schema={SCHEMA.name}",
             "#",
             "# How the files of a retailer are read, as far as it cannot be guessed. Use it with",
-            "# `c360 run --sources FILE`, or name it in C360_SOURCES. What stands here as a comment",
-            "# is for you to decide: take away the `# ` to declare it. docs/sources.md tells which",
-            "# key settles which symptom; `c360 sources check DIR --sources FILE` shows what comes",
-            "# of it.",
+            "# `c360 run --sources FILE`, or name it in C360_SOURCES. Comments under files: are",
+            "# for you to decide: remove the # of what is right. docs/sources.md tells which key",
+            "# settles which symptom, `c360 sources check DIR --sources FILE` what comes of it.",
             "#",
             "# It was written for these files:",
             *(line for each in read for line in _indented(each)),
             "",
             sources_text(suggestions).rstrip(),
             "",
-            "# Endpoints of an API, pulled by `c360 run --api URL`. These are those of the example:",
+            "# Endpoints of an API that `c360 run --api URL` pulls. This is the shipped example:",
             *(f"# {line}".rstrip() for line in example),
             "",
         ]

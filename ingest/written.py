@@ -52,6 +52,7 @@ _TIME_FORMS = f"""
         else 'other'
     end"""
 _BLANKS = r"[\s\x{a0}\x{2007}\x{202f}]"
+_GROUP = rf"([,.''’_]|{_BLANKS})"
 _SIGN = r"[+\-\x{2212}]?"
 _NUMBER_FORMS = rf"""
     case
@@ -61,11 +62,14 @@ _NUMBER_FORMS = rf"""
         when regexp_full_match(value, '.*[(].*\d.*[)].*') then 'parentheses'
         when regexp_full_match(value, '.*\d{_BLANKS}*[-\x{{2212}}]') then 'minus at the end'
         when regexp_matches(value, '\d')
-            and regexp_matches(value, '\p{{Sc}}|^\W*\p{{L}}{{1,4}}[^\p{{L}}]*$|^[^\p{{L}}]*\p{{L}}{{1,4}}$')
+            and regexp_matches(
+                value, '\p{{Sc}}|^\W*\p{{L}}{{1,4}}[^\p{{L}}]*$|^[^\p{{L}}]*\p{{L}}{{1,4}}$'
+            )
             and not regexp_matches(value, '\d[eE][+-]?\d')
             then 'currency sign'
-        when regexp_full_match(value, '{_SIGN}\d{{1,3}}(([,.''’_]|{_BLANKS})\d{{2,3}})*([,.''’_]|{_BLANKS})\d{{3}}([.,]\d+)?')
-            then 'thousands'
+        when regexp_full_match(
+            value, '{_SIGN}\d{{1,3}}({_GROUP}\d{{2,3}})*{_GROUP}\d{{3}}([.,]\d+)?'
+        ) then 'thousands'
         when regexp_full_match(value, '{_SIGN}\d*,\d+') then 'decimal comma'
         else 'other'
     end"""
@@ -77,6 +81,7 @@ _KEY_FORMS = rf"""
         else '{TEXT}'
     end"""
 
+_NEGATIVES = {"parentheses": r"\(.*\d.*\)", "trailing": r"\d\s*[-\x{2212}]\W*$"}
 _MOST_VALUES = 20_000  # that are looked at to find what to declare
 _SETTLED = 0.1  # of the values may stay unreadable where a declaration is worth suggesting
 _SEPARATORS = (None, ",", ".", " ", "'", "’", "_")
@@ -154,7 +159,7 @@ class Written:
         if fitting:
             return fitting
         found = self._formats()
-        declared = {"datetime_formats": [*declaration.datetime_formats, *found]}
+        declared: Keys = {"datetime_formats": [*declaration.datetime_formats, *found]}
         return self._fitting(
             [declared] if found else [],
             before,
@@ -163,29 +168,21 @@ class Written:
         )
 
     def number_keys(self, column: str, declaration: Declaration) -> list[Keys]:
-        """Return what can be declared to read the numbers of a column; several fit where unclear."""
+        """Return what can be declared to read the numbers of a column; several where unclear."""
         self._take(column)
-        shapes = self._forms(_NUMBER_FORMS).counts
         always: Keys = {}
-        signs = [*declaration.currency_signs, *self._signs()]
-        if signs:
-            always["currency_signs"] = list(dict.fromkeys(signs))
+        if signs := list(dict.fromkeys([*declaration.currency_signs, *self._signs()])):
+            always["currency_signs"] = signs
         negatives = [
-            *declaration.negatives,
-            *(["parentheses"] if shapes.get("parentheses") else []),
-            *(
-                ["trailing"]
-                if self._connection.execute(
-                    r"select 1 from seen where regexp_matches(value, '\d\s*[-\x{2212}]\W*$') limit 1"
-                ).fetchone()
-                else []
-            ),
+            name
+            for name, pattern in _NEGATIVES.items()
+            if name in declaration.negatives or self._has(pattern)
         ]
         if negatives:
-            always["negatives"] = list(dict.fromkeys(negatives))
+            always["negatives"] = negatives
         candidates = []
-        for decimal in [declaration.decimal] if declaration.decimal else [None, ","]:
-            for thousands in [declaration.thousands] if declaration.thousands else _SEPARATORS:
+        for decimal in (declaration.decimal,) if declaration.decimal else (None, ","):
+            for thousands in (declaration.thousands,) if declaration.thousands else _SEPARATORS:
                 if thousands == (decimal or "."):
                     continue
                 said = {"decimal": decimal, "thousands": thousands}
@@ -196,6 +193,12 @@ class Written:
             _NUMBER_FORMS,
             lambda keys: forms.standard_number(with_keys(declaration, keys), "value"),
         )
+
+    def _has(self, pattern: str) -> bool:
+        found = self._connection.execute(
+            "select 1 from seen where regexp_matches(value, $1) limit 1", [pattern]
+        )
+        return found.fetchone() is not None
 
     def _take(self, column: str) -> None:
         self._connection.execute(
@@ -251,7 +254,7 @@ class Written:
             counts = {
                 form: self._connection.execute(
                     "select coalesce(sum(count), 0) from unread "
-                    "where try_strptime(value, $1) between timestamp '1900-01-01' and timestamp '2100-01-01'",
+                    "where year(try_strptime(value, $1)) between 1900 and 2099",
                     [form],
                 ).fetchone()
                 for form in _FORMATS
