@@ -3,6 +3,7 @@
     python -m tests.support.steps --input DIR --home DIR [--api URL]
                                   [--target local|azure] [--steps STEP,STEP]
                                   [--kill-at STEP:N] [--count FILE] [--resume VERSION]
+                                  [--accept-rejected]
 
 Every change of a file or folder in the home that Python makes is an event; DuckDB's own writes are
 not seen. `--kill-at` ends the process with SIGKILL just before event N of a step, `--count` writes
@@ -34,10 +35,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-PRELOADED = (
-    *("flows.run", "dbt.cli.main", "dbt.adapters.duckdb"),
-    "dlt.sources.helpers.rest_client",
-)
+PRELOADED = ("flows.run", "dbt.cli.main", "dbt.adapters.duckdb")
 
 # In the order of flows.flow.customer_360.
 _LANDING = ("recover", "land_files", "pull_api", "commit_batch", "build_silver")
@@ -115,6 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--count", type=Path, metavar="FILE")
     parser.add_argument("--steps")
     parser.add_argument("--resume", metavar="VERSION")
+    parser.add_argument("--accept-rejected", action="store_true")
     options = parser.parse_args(arguments)
 
     from flows.run import begun
@@ -122,7 +121,14 @@ def main(arguments: Sequence[str]) -> int:
 
     events = Events(Path(options.home).resolve(), options.kill_at)
     try:
-        with begun(options.input, options.api, options.target, options.home, pii=True) as run:
+        with begun(
+            options.input,
+            options.api,
+            options.target,
+            options.home,
+            pii=True,
+            accept_rejected=options.accept_rejected,
+        ) as run:
             steps = options.steps.split(",") if options.steps else STEPS_OF[options.target]
             if options.resume:
                 _resume(run, options.resume)
