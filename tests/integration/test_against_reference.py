@@ -46,7 +46,7 @@ MARTS = {
     "customer_360": ["customer_id"],
     "customer_timeline": ["customer_id", "occurred_at", "touchpoint", "reference_id"],
 }
-LINEAGE = {"_source_file", "_batch_id"}
+LINEAGE = {"_as_of", "_source_file", "_batch_id"}
 
 
 @cache
@@ -75,7 +75,7 @@ def state(
 @pytest.mark.parametrize("entity", KEYS)
 def test_silver(state: tuple, entity: str) -> None:
     connection, silver, _, _ = state
-    columns = [name for name in silver.tables[entity][0] if name != "_source_file"]
+    columns = [name for name in silver.tables[entity][0] if name not in LINEAGE - {"_batch_id"}]
     assert_same(connection, f"silver.{entity}", silver.tables[entity], columns, KEYS[entity])
 
 

@@ -65,12 +65,26 @@ CUSTOMERS = {
     "CRLF after some lines": Case(
         lines("211,Cy,c@example.com,x\r", "212,Di,d@example.com,x"), {211: "Cy", 212: "Di"}
     ),
-    "other column order and case": Case(
-        lines("d@example.com,x,301,Di", header="EMAIL, address ,customerid,Name"), {301: "Di"}
+    "CR": Case(
+        lines("221,Cy,c@example.com,x", '222,"Cy, Jr",c,"x\ry"', end="\r"),
+        {221: "Cy", 222: "Cy, Jr"},
     ),
-    "extra column": Case(
-        lines("401,Ed,gold,e@example.com,x", header="CustomerID,Name,Card,Email,Address"),
+    "semicolons of Excel": Case(
+        "sep=;\r\n" + lines('231;"Cy;";c,d;="007"', header=HEADER.replace(",", ";"), end="\r\n"),
+        {231: "Cy;"},
+    ),
+    "tabs in UTF": Case(
+        lines("241\tJosé\tj\tx", header=HEADER.replace(",", "\t")).encode("utf-16"), {241: "José"}
+    ),
+    "other column order and spelling": Case(
+        lines("d@example.com,x,301,Di", header="E-MAIL, address ,customer_id,Name"), {301: "Di"}
+    ),
+    "extra columns": Case(
+        lines("401,Ed,gold,,e@example.com,x", header="CustomerID,Name,Card,Card,Email,Address"),
         {401: "Ed"},
+    ),
+    "an empty field too many": Case(
+        lines("411,Ed,e@example.com,x,", "412,Flo,f@example.com,x,"), {411: "Ed", 412: "Flo"}
     ),
     "quoted commas, quotes and line breaks": Case(
         lines(
@@ -100,6 +114,11 @@ CUSTOMERS = {
         {722: "Jo"},
         {"malformed_line": 1},
     ),
+    "a byte that is no text": Case(
+        lines("731,I\0da,i@example.com,x", "732,Jo,j@example.com,x"),
+        {732: "Jo"},
+        {"malformed_line": 1},
+    ),
     "header only": Case(lines(), {}),
     "header without a line end": Case(HEADER.swapcase(), {}),
     "no line end at the end": Case(lines("801,Kay,k@example.com,x").rstrip(), {801: "Kay"}),
@@ -107,7 +126,10 @@ CUSTOMERS = {
         lines("", "811,Kay,k@example.com,x", "", "812,Lou,l@example.com,x", ""),
         {811: "Kay", 812: "Lou"},
     ),
-    "gzip": Case(gzip.compress(lines("901,Lee,l@example.com,x").encode()), {901: "Lee"}),
+    "header once more": Case(lines("821,Kay,k,x", HEADER, "822,Lou,l,x"), {821: "Kay", 822: "Lou"}),
+    "gzip": Case(
+        gzip.compress(lines("901,Lee,l@example.com,x").encode()) + bytes(64), {901: "Lee"}
+    ),
     "gzip with a malformed line": Case(
         gzip.compress(lines("911,Lee,l@example.com,x", "912,Lee").encode()),
         {911: "Lee"},
@@ -150,6 +172,10 @@ CUSTOMERS = {
     "a line that is far too long": Case(
         lines(f"1701,{'y' * (1 << 21)},w,x", "1702,Xu,x,x"), {1702: "Xu"}, {"malformed_line": 1}
     ),
+    "characters that nobody sees": Case(
+        lines("1901\u200b,\u200eZoe\u200f,z,x", "\ufeff 1902,Jose\u0301,j,x"),
+        {1901: "Zoe", 1902: "José"},
+    ),
     "odd text": Case(
         lines("1801,  \u00a0 Yul \t,y,x", "1802, ,,x", "1803,O'Neil \\ 😀 %s {{ x }} ; --,y,x"),
         {1801: "Yul", 1802: "Unknown", 1803: "O'Neil \\ 😀 %s {{ x }} ; --"},
@@ -182,6 +208,7 @@ FACTS = {
         "18,,,2026-03-02,Visa,18.00,Completed",
         "19,one,1.5,2026-03-02,Visa,19.00,Completed",
         "20,99999999999999999999,3,2026-03-02,Visa,20.00,Completed",
+        *(f"{number},1,1,2026-03-03,Visa,1.00,Completed" for number in range(21, 31)),
         header="OrderID,CustomerID,ProductID,DateTime,PaymentMethod,Amount,Status",
     ),
     "InStoreTransactions.csv": lines(
@@ -210,7 +237,8 @@ ABSENT = {
 
 def file_of(case: str) -> str:
     """Return the name of a case's file."""
-    packed = ".gz" if isinstance(CUSTOMERS[case].text, bytes) else ""
+    content = CUSTOMERS[case].text
+    packed = ".gz" if isinstance(content, bytes) and content.startswith(b"\x1f\x8b") else ""
     return f"Customers_{re.sub('[^a-zA-Z]+', '_', case)}.csv{packed}"
 
 
@@ -289,7 +317,7 @@ def test_file_of_customers(survived: Survived, case: str) -> None:
 
 def test_impossible_dates_and_amounts(survived: Survived) -> None:
     orders = {row["order_id"]: row for row in survived.rows["silver.online_transactions"]}
-    assert sorted(orders) == [1, 9, 15, 16, 17, 18, 19, 20]
+    assert sorted(orders) == [1, 9, *range(15, 31)]
     assert str(orders[9]["ordered_at"]) == "2024-02-29 21:59:59"
     assert str(orders[15]["amount"]) == "-20.01"
     reasons = {
@@ -323,7 +351,7 @@ def test_foreign_keys_to_nothing(survived: Survived) -> None:
 @pytest.mark.parametrize("entity", ABSENT)
 def test_absent_entity(survived: Survived, entity: str) -> None:
     columns = survived.state["relations"][f"silver.{entity}"][0]
-    assert columns == [*ABSENT[entity], "_source_file", "_batch_id"]
+    assert columns == [*ABSENT[entity], "_as_of", "_source_file", "_batch_id"]
     assert survived.rows[f"silver.{entity}"] == []
     assert survived.state["published rows"][entity] == 0
 
@@ -337,6 +365,7 @@ def test_header_only_entity(survived: Survived) -> None:
 @pytest.mark.parametrize("entity", KEYS)
 def test_silver_is_that_of_the_reference(survived: Survived, entity: str) -> None:
     columns = [*survived.state["relations"][f"silver.{entity}"][0]]
+    columns.remove("_as_of")  # only a lake knows since when a file of this minute holds
     found, expected = survived.rows[f"silver.{entity}"], survived.silver.tables[entity]
     assert difference(found, expected, columns, KEYS[entity]) is None
 
@@ -370,13 +399,8 @@ def test_nobody_is_named(survived: Survived) -> None:
     assert_discreet(survived.home, SECRETS, survived.run.output, survived.run.errors)
 
 
-def test_same_files_twice(survived: Survived, driver: Driver, tmp_path: Path) -> None:
-    """The same folder again, and each file again under another name, change nothing."""
-    for number, path in enumerate(survived.folder.iterdir()):
-        stem, dot, suffix = path.name.partition(".")
-        shutil.copy(path, tmp_path / f"{stem}-{number}{dot}{suffix}")
-        shutil.copy(path, tmp_path / path.name)
-    run = driver.run("--input", tmp_path, "--home", survived.home)
+def test_same_files_twice(survived: Survived, driver: Driver) -> None:
+    run = driver.run("--input", survived.folder, "--home", survived.home)
     assert run.returncode == 0, run.errors
     wrong = state.differences(state.state(survived.home), survived.state)
     assert not wrong, wrong
@@ -385,27 +409,41 @@ def test_same_files_twice(survived: Survived, driver: Driver, tmp_path: Path) ->
 # What is wrong with a file as a whole
 
 GOOD_AGENTS = lines("1,Ann,Sales,Day", header="AgentID,Name,Department,Shift")
+ORDER = "OrderID,CustomerID,ProductID,DateTime,PaymentMethod,Amount,Status"
 QUARANTINED: dict[str, tuple[str | bytes, str]] = {
     "Customers_zero.csv": (b"", "empty"),
     "Customers_zero.csv.gz": (gzip.compress(b""), "empty"),
-    "Customers_blank.csv": (b"\n\r\n\n", "no header"),
-    "Customers_utf16.csv": (lines(f"1,{PERSON}").encode("utf-16"), "UTF-16"),
-    "Customers_latin.csv": (lines("1,José,j,x").encode("latin-1"), "isn't UTF-8"),
-    "Customers_binary.csv": (bytes(range(256)) * 50, "NUL"),
+    "Customers_blank.csv": (b"\n\r\n\n", "header"),
+    "Customers_utf16.csv": (lines(f"1,{PERSON}").encode("utf-16-le"), "encoding"),
+    "Customers_latin.csv": (lines("1,José,j,x").encode("latin-1"), "encoding"),
+    "Customers_binary.csv": (bytes(range(256)) * 50, "encoding"),
     "Customers_cut.csv.gz": (gzip.compress(lines(f"1,{PERSON}").encode())[:-9], "gzip"),
     "Customers_not.csv.gz": (lines(f"2,{PERSON}"), "gzip"),
-    "Customers_open.csv": ('CustomerID,"Name,Email,Address\n1,a,b,c\n', "header"),
+    "Customers_page.csv": (f"<!DOCTYPE html><title>{PERSON}</title>", "web page"),
+    "Customers_title.csv": (f"Customers\n{lines(f'1,{PERSON}')}", "skip_lines: 1"),
+    "Customers_open.csv": ('CustomerID,"Name,Email,Address\n1,a,b,c\n', "missing"),
     "Customers_double.csv": (lines("1,a,b,c,d", header=HEADER + ",name"), "more than once"),
     "Customers_renamed.csv": (
         lines(f"1,{PERSON}", header="CustomerID,FullName,Email,Address"),
         "column Name is missing",
     ),
-    "Customers_ragged_header.csv": (
-        lines(f"1,{PERSON}", header="CustomerID,Name,Email"),
-        "column Address is missing",
-    ),
     "Customers_no_header.csv": (f"1,{PERSON}\n2,{PERSON}\n", "all that customers needs"),
-    "Customers_semicolons.csv": (lines(f"1,{PERSON}").replace(",", ";"), "commas"),
+    "OnlineTransactions_days.csv": (
+        lines("31,1,1,13/02/2026,Visa,1.00,Completed", header=ORDER),
+        "dates: dmy",
+    ),
+    "OnlineTransactions_lines.csv": (
+        lines(*(f"{n // 2},1,{n},2026-02-13,Visa,1.00," for n in range(80, 110)), header=ORDER),
+        "rows: lines",
+    ),
+    "OnlineTransactions_money.csv": (
+        lines(
+            "32,1,1,2026-02-13,Visa,1.00,,EUR",
+            "33,1,1,2026-02-13,Visa,1.00,,USD",
+            header=ORDER + ",Currency",
+        ),
+        "Currency",
+    ),
 }
 
 
