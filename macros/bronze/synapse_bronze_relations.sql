@@ -135,8 +135,9 @@ from openrowset(
 
 {#- The time of so many microseconds since 1970; DATEADD takes them in numbers that fit an int only. -#}
 {% macro synapse_time_of_microseconds(value) -%}
-    {%- set day = "dateadd(day, cast(" ~ value ~ " / 86400000000 as int), cast('1970-01-01' as datetime2(6)))" -%}
-    {%- set second = 'dateadd(second, cast(' ~ value ~ ' % 86400000000 / 1000000 as int), ' ~ day ~ ')' -%}
+    {%- set a_day = 'cast(86400000000 as bigint)' -%}
+    {%- set day = 'dateadd(day, cast(' ~ value ~ ' / ' ~ a_day ~ " as int), cast('1970-01-01' as datetime2(6)))" -%}
+    {%- set second = 'dateadd(second, cast(' ~ value ~ ' % ' ~ a_day ~ ' / 1000000 as int), ' ~ day ~ ')' -%}
     {{ return('dateadd(microsecond, cast(' ~ value ~ ' % 1000000 as int), ' ~ second ~ ')') }}
 {%- endmacro %}
 

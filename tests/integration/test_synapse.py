@@ -1,7 +1,7 @@
 """Silver on Synapse: `dbt build --target synapse`, unchanged, on a stand-in for the pool.
 
-It runs over the lake of a local run, with files added that engines read differently, and its silver
-must be what a local build makes of the same lake, row for row. See tests/support/tsql_server for
+It runs over a lake with two dirty batches and some files that are hard to read, and its silver must
+be what a local build makes of the same lake, row for row. See tests/support/tsql_server for
 what the stand-in shows and what it cannot.
 """
 
@@ -22,18 +22,19 @@ from typing import Any
 import duckdb
 import pytest
 
+from demo.generator import generate
 from ingest.contract import load_contract
 from ingest.landing import land
 from lake import paths
-from lake.clock import utc_now
 from lake.local import LocalLake
-from lake.manifest import FileRecord, Manifest, committed_batches, new_batch_id
-from tests.integration.conftest import C360, Arrival
+from tests.integration.conftest import C360
 from tests.support.compare import difference, load
+from tests.support.landed import batch, landed_file
 from tests.support.render import PROJECT
 from tests.support.steps import Driver, Outcome
 from tests.support.tsql_server.batch import If, Node, Statement, Try, parse
 from tests.support.tsql_server.recorder import FAULTS, Recorded, parse_all, recorded
+from tests.support.tsql_server.serverless import ServerlessPool
 from tests.unit.test_dbt_project import SILVER
 
 DRIVERS = PROJECT / "tests" / "support" / "tsql_server" / "drivers"
@@ -141,50 +142,39 @@ HARD_FILES = {
         "late@example.org,Later Row,,900001,13 Harbour Rd\n"
         "x@example.org,No Key,,12.5,Nowhere\n"
     ).encode(),
-    # No quotes at all: what the fast parser reads.
     "Agents_plain.csv": (
         b"AgentID,Name,Department,Shift\r\n8001,Plain Jane,Returns,day\r\n8002,,,\r\n"
     ),
-    # A value that is longer than the fast parser takes.
+    # A value that is longer than a varchar may be said to be.
     "Products_long.csv": b"ProductID,Name,Category,Price\n7001," + b"n" * 9000 + b",Toys,1.50\n",
+    # Numbers, truth values and null where the contract has text.
+    "CustomerServiceInteractions_new.jsonl": (
+        '{"InteractionID":600001,"CustomerID":1001,"DateTime":"2024-02-29T10:00:00+01:00",'
+        '"AgentID":8001,"IssueType":"a/b","ResolutionStatus":true}\n'
+        '{"InteractionID":600002.5,"CustomerID":null,"DateTime":"2024-02-29","AgentID":-7,'
+        '"IssueType":"Łódź \\"q\\" \\u0001","ResolutionStatus":12.5}\n'
+    ).encode(),
 }  # fmt: skip
-# Numbers, truth values, nested values and null where the contract has text.
-JSON_LINES = (
-    '{"InteractionID":600001,"CustomerID":1001,"DateTime":"2024-02-29T10:00:00+01:00","AgentID":8001,'
-    '"IssueType":{"code":7,"tags":["a","b/c"]},"ResolutionStatus":true}\n'
-    '{"InteractionID":600002.5,"CustomerID":null,"DateTime":"2024-02-29","AgentID":-7,'
-    '"IssueType":"Łódź \\"q\\" \\u0001","ResolutionStatus":12.5}\n'
-)
 
 
 @pytest.fixture(scope="session")
-def lake(second: Arrival, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two dirty batches with API records, then files that are hard to read, then a killed run's."""
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two dirty batches, then files that are hard to read, then what a killed run left."""
     folder = tmp_path_factory.mktemp("synapse_lake") / "lake"
-    shutil.copytree(second.home / "lake" / "bronze", folder / "bronze")
+    folder.mkdir()
     store = LocalLake(folder)
     inbox = tmp_path_factory.mktemp("synapse_inbox")
+    for number in (1, 2):
+        generate(inbox / str(number), transactions=6000, seed=7, dirt=0.15, batch=number)
+    (inbox / "3").mkdir()
     for name, content in HARD_FILES.items():
-        (inbox / name).write_bytes(content)
-    land(store, load_contract(PROJECT), inbox)
-
-    entity, batch_id = "customer_service_interactions", new_batch_id(committed_batches(store))
-    path = paths.landed(entity, batch_id, "page-00001.jsonl")
-    store.write_bytes(path, JSON_LINES.encode())
-    header = list(json.loads(JSON_LINES.splitlines()[0]))
-    page = FileRecord(
-        entity=entity, source="api", path=path, format="jsonl", sha256="", rows=2, header=header,
-        bytes=len(JSON_LINES.encode()),
-        longest_record=max(map(len, JSON_LINES.encode().split(b"\n"))),
-    )  # fmt: skip
-    Manifest(batch_id, utc_now(), [page]).write(store)
+        (inbox / "3" / name).write_bytes(content)
+    for received in sorted(inbox.iterdir()):
+        land(store, load_contract(PROJECT), received)
 
     # No manifest names these.
-    stray = b"AgentID,Name,Department,Shift\n1,Stray,X,Y\n"
-    (folder / "bronze/agents/20990101T000000Z-ffffff").mkdir()
-    (folder / "bronze/agents/20990101T000000Z-ffffff/Agents.csv").write_bytes(stray)
-    for batch in sorted((folder / "bronze" / "agents").iterdir())[:1]:
-        (batch / "_Agents.csv").write_bytes(stray)
+    stray = {"AgentID": ["1"], "Name": ["Stray"], "Department": ["X"], "Shift": ["Y"]}
+    landed_file(store, "20990101T000000Z-ffffff", "agents", "Agents.csv", stray)
     (folder / "bronze/manifests/.tmp-0123").write_bytes(b"{")
     return folder
 
@@ -339,8 +329,8 @@ def same(found: Rows, wanted: Rows, relation: str) -> str | None:
 PARTS = [
     "database customer360", "master key", "credential c360_identity",
     "data source c360_lake at https://account.dfs.core.windows.net/lake/c360",
-    "file format c360_parquet", "schema bronze", "schema staging", "schema silver",
-    "schema reference",
+    "file format c360_parquet", "file format c360_csv", "schema bronze", "schema bronze_raw",
+    "schema staging", "schema silver", "schema reference",
 ]  # fmt: skip
 
 
@@ -386,13 +376,13 @@ def test_the_hard_files_are_read_for_what_they_say(first_build: Built) -> None:
     assert (stores[9001]["manager"], stores[9001]["open_hours"]) == ('Ann "A"', "9-17 😀")
     assert stores[9002]["manager"] == "Unknown"
     customers = {row["customer_id"]: row for row in first_build.rows["customers"]}
-    assert customers[900001]["customer_name"] == "Zoë O'Brien"  # the greater of two in a batch
+    assert customers[900001]["customer_name"] == "Later Row"  # the last of two in a file
     products = {row["product_id"]: row for row in first_build.rows["products"]}
     assert products[7001]["product_name"] == "n" * 100
     contacts = {
         row["interaction_id"]: row for row in first_build.rows["customer_service_interactions"]
     }
-    assert contacts[600001]["issue_type"] == '{"code":7,"tags":["a","b/c"]}'
+    assert contacts[600001]["issue_type"] == "a/b"
     assert contacts[600001]["resolution_status"] == "true"
     rejected = [json.loads(row["raw_row"]) for row in first_build.rows["rejected_rows"]]
     assert {
@@ -406,15 +396,18 @@ def test_the_hard_files_are_read_for_what_they_say(first_build: Built) -> None:
     assert not any(row["agent_name"] == "Stray" for row in first_build.rows["agents"])
 
 
-def test_each_file_is_read_by_the_parser_that_can(first_build: Built) -> None:
+def test_a_file_s_columns_are_declared_as_long_as_its_longest_value(first_build: Built) -> None:
     views = " ".join(batch.sql for batch in first_build.sent if "view bronze." in batch.sql)
-    reads = re.findall(r"bulk (.*?),\s+data_source.*?parser_version = '(.*?)'", views, re.DOTALL)
-    parser = {
-        name: version for files, version in reads for name in re.findall(r"/([^/']+)'", files)
+    reads = re.findall(
+        r"bulk ([^)]*?)\)?,\s+data_source.*?'PARQUET'.*?varchar\((\w+)\)", views, re.S
+    )
+    length = {
+        name: length for files, length in reads for name in re.findall(r"/([^/']+)\.parquet", files)
     }
-    assert parser["Agents_plain.csv"] == parser["Customers_other_order.csv"] == "2.0"
-    assert parser["Stores_new.csv.gz"] == parser["Products_long.csv"] == "1.0"
-    assert parser["OnlineTransactions.csv"] == parser["page-00001.jsonl"] == "1.0"
+    assert length["Agents_plain.csv"] == "64"
+    assert length["Products_long.csv"] == "max"
+    assert "0x0b" in views  # manifests and malformed lines are texts, and nothing else is
+    assert set(re.findall(r"bulk \(?'bronze/(\w+)/", views)) == {"rows", "manifests", "malformed"}
 
 
 def test_each_entity_s_bronze_is_read_once(first_build: Built) -> None:
@@ -536,6 +529,76 @@ def test_docs_describe_silver_with_the_columns_of_the_yaml(documented: dict[str,
         assert list(node["columns"]) == list(columns)
     assert "source.c360.bronze.customers" in documented["sources"]
     assert "seed.c360.order_statuses" in documented["nodes"]
+
+
+# --- A small lake -------------------------------------------------------------------------------
+
+BATCH = "20240105T120000Z-aaaaaa"
+RAW = 'create external table bronze_raw."agents"'
+
+
+@pytest.fixture
+def small(pool: Pool, last_build: Built, tmp_path: Path) -> Pool:
+    """A pool that is set up, over a lake with one file."""
+    store = LocalLake(tmp_path / "lake")
+    agents = {"AgentID": ["7"], "Name": ["Ann"], "Department": ["Sales"], "Shift": ["day"]}
+    batch(store, BATCH, landed_file(store, BATCH, "agents", "Agents.csv", agents))
+    small = Pool(tmp_path, tmp_path / "lake", pool.profiles, pool.target, pool.driver)
+    shutil.copytree(pool.folder / "state_set_up", small.state)
+    return small
+
+
+def make_bronze(pool: Pool) -> tuple[Outcome, str]:
+    """Run what every invocation of dbt begins with; return what it sent, too."""
+    before = len(recorded(pool.state))
+    run = pool.dbt("run-operation", "create_bronze_relations")
+    return run, "\n".join(batch.sql for batch in recorded(pool.state)[before:])
+
+
+def test_people_see_the_csv_files_as_they_were_received(
+    small: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, sent = make_bronze(small)
+    assert run.returncode == 0, run.output
+    assert sent.count("create external table") == 1
+    wanted = [("7", "Ann", "Sales", "day")]
+    assert small.query("from bronze_raw.agents") == wanted
+    assert RAW not in make_bronze(small)[1]  # it is there
+
+    monkeypatch.setenv("C360_STANDIN_LAKE", str(small.lake))
+    server = ServerlessPool.attach(small.state, "customer360")
+    session = server.login("customer360", True)
+    (table,) = re.findall(rf"({RAW}.*?c360_csv\s+\))", sent, re.S)
+    server.execute(session, 'drop external table bronze_raw."agents"')
+    server.execute(session, table.replace('"Shift"', '"Hours"'))  # an earlier contract's
+    server.logout(session)
+    assert RAW in make_bronze(small)[1]
+    assert [row[0] for row in small.query("describe bronze_raw.agents")][-1] == "Shift"
+    assert small.query("from bronze_raw.agents") == wanted
+
+
+def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) -> None:
+    assert make_bronze(small)[0].returncode == 0
+    manifest = small.lake / paths.manifest(BATCH)
+    content = manifest.read_bytes()
+    manifest.unlink()
+    run, _ = make_bronze(small)
+    assert run.returncode == 1
+    assert re.search(
+        r"No landed file is to be seen in https://account\.\S+/c360/bronze", run.output
+    )
+
+    retracted = small.lake / paths.retracted_manifest(BATCH)
+    retracted.parent.mkdir()
+    retracted.write_bytes(content)
+    published = small.lake / paths.PUBLISHED
+    published.parent.mkdir()
+    published.write_text(json.dumps({"batches": [BATCH]}))
+    assert make_bronze(small)[0].returncode == 0
+    published.write_text(json.dumps({"batches": [BATCH, "20240106T120000Z-bbbbbb"]}))
+    run, _ = make_bronze(small)
+    assert run.returncode == 1
+    assert "was made of 1 batch(es)" in run.output
 
 
 # --- An empty lake ------------------------------------------------------------------------------

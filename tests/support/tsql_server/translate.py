@@ -395,14 +395,22 @@ class Translation:
         return _raw(f"cast(date_part('{part}', {_sql(node.expression)}) as integer)")
 
     def _dateadd(self, node: exp.DateAdd) -> exp.Expr:
+        """DATEADD; of some in one another only the last result is checked.
+
+        The macros repeat what they are given, so one in another would grow with each level.
+        """
         unit = node.args["unit"].name.lower()
         types = {"hour": "bigint", "minute": "bigint", "second": "double", "microsecond": "bigint"}
         if unit not in ("year", "month", "day", *types):
             raise UnknownSqlError(f"no rule for DATEADD({unit}, …)")
-        type_ = types.get(unit, "integer")
-        step = f"to_{unit}s(cast({_sql(node.expression)} as {type_}))"
-        plus = "tsql_plus_days" if type_ == "integer" else "tsql_plus"
-        return _raw(f"tsql_checked({plus}({_sql(node.this)}, {step}))")
+        step = f"to_{unit}s(cast({_sql(node.expression)} as {types.get(unit, 'integer')}))"
+        start = _sql(node.this)
+        if unit in types and (inner := node.this.meta.get("dateadd")):
+            start, step = inner[0], f"{inner[1]} + {step}"
+        plus = "tsql_plus" if unit in types else "tsql_plus_days"
+        added = _raw(f"tsql_checked({plus}({start}, {step}))")
+        added.meta["dateadd"] = start, step
+        return added
 
     def _datediff(self, node: exp.DateDiff) -> exp.Expr:
         unit = node.args["unit"].name.lower()
