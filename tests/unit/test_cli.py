@@ -14,9 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli
-from flows.home import Home
+from flows.home import Home, project_dir
 from flows.summary import Results, Summary
+from ingest.batch import Batch, commit
+from ingest.contract import load_contract
+from ingest.landing import land_files
 from lake.errors import C360Error, QuarantinedError
+from lake.local import LocalLake
+from lake.manifest import committed_batches, retracted_batches
 
 START_SERVER = """
 import os, signal
@@ -133,6 +138,19 @@ def test_personal_data_may_be_left_out(
     assert [given["pii"] for given in flow] == [False, False]
 
 
+def test_sources_and_rows_that_were_rejected_are_passed_on(
+    flow: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "sources.yml"
+    sources.write_text("files: {stores: {decimal: ','}}")
+    run = ("run", "--home", tmp_path / "home")
+    assert call(monkeypatch, *run, "--sources", sources, "--accept-rejected") == 0
+    monkeypatch.setenv("C360_SOURCES", str(sources))
+    assert call(monkeypatch, *run) == 0
+    assert [given["sources"] for given in flow] == [str(sources)] * 2
+    assert [given["accept_rejected"] for given in flow] == [True, False]
+
+
 def test_the_home_may_come_from_the_environment(
     flow: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +185,21 @@ def test_what_cannot_be_is_one_line_before_anything_starts(
     assert err.startswith("c360: ")
     assert err.count("\n") == 1
     assert message in err
+    assert flow == []
+
+
+def test_a_local_run_does_not_pass_over_a_lake_on_azure(
+    flow: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("C360_LAKE", "abfss://c360@shop.dfs.core.windows.net")
+    assert call(monkeypatch, "run", "--home", tmp_path / "home") == 1
+    err = capsys.readouterr().err
+    assert "C360_LAKE is abfss://c360@shop.dfs.core.windows.net, but a run on target local" in err
+    assert "--target azure, or unset C360_LAKE" in err
+    assert not (tmp_path / "home").exists()
     assert flow == []
 
 
@@ -255,6 +288,115 @@ def test_what_shows_the_published_says_that_nothing_is_published(
     for command in (["customer", "1"], ["status"], *pages):
         assert call(monkeypatch, *command, "--home", tmp_path) == 1
         assert "Nothing is published" in capsys.readouterr().err
+
+
+@pytest.fixture
+def landed(tmp_path: Path) -> str:
+    """Land a batch in a home: a file that counts, and one in quarantine; return its id."""
+    sent = tmp_path / "in"
+    sent.mkdir()
+    (sent / "Stores.csv").write_text("StoreID,Location,Manager,OpenHours\n1,Oslo,Ann,9-17\n")
+    (sent / "Agents.csv").write_text("AgentID~Name~Department~Shift\n1~A~B~C\n")
+    batch = Batch(LocalLake(Home.at(tmp_path).lake), load_contract(project_dir()))
+    land_files(batch, sent)
+    commit(batch)
+    return batch.batch_id
+
+
+def test_batches_and_quarantine_are_listed(
+    landed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    assert call(monkeypatch, "batches", "--home", tmp_path) == 0
+    listed = capsys.readouterr().out
+    assert listed.startswith(f"{landed}\n  landed, 1 in quarantine; arrived 20")
+    assert "\n  1 row of agents, stores\n  from Agents.csv, Stores.csv\n" in listed
+    for command in (["quarantine"], ["quarantine", "list"]):
+        assert call(monkeypatch, *command, "--home", tmp_path) == 0
+        listed = capsys.readouterr().out
+        assert listed.startswith(f"{landed}/Agents.csv\n  Agents.csv, 38 bytes, of agents; since")
+        assert "AgentID, Name, Department, Shift are missing" in listed
+
+
+def test_a_home_where_nothing_arrived_has_nothing_to_list(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for command, words in (("batches", "Nothing has arrived"), ("quarantine", "Nothing is in")):
+        assert call(monkeypatch, command, "--home", tmp_path) == 0
+        assert words in capsys.readouterr().out
+    old = Home.at(tmp_path).lake / "bronze" / "_manifests" / "20260101T000000Z-aaaaaa.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
+    assert call(monkeypatch, "batches", "--home", tmp_path) == 1
+    assert "Run `c360 run` once" in capsys.readouterr().err
+
+
+def test_a_batch_is_taken_back_and_the_rest_published(
+    flow: list[dict[str, Any]],
+    landed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    assert call(monkeypatch, "retract", "20990101", "--home", tmp_path) == 1
+    assert f"There is no batch 20990101. The nearest are {landed}." in capsys.readouterr().err
+    assert flow == []
+    assert call(monkeypatch, "retract", landed, "--home", tmp_path) == 0
+    assert capsys.readouterr().out.startswith(f"Retracted {landed}\n")
+    assert [(each["input"], each["api"]) for each in flow] == [(None, None)]
+    lake = LocalLake(Home.at(tmp_path).lake)
+    assert (committed_batches(lake), retracted_batches(lake)) == ([], [landed])
+
+
+def test_a_batch_stays_taken_back_when_the_run_after_it_fails(
+    flow: list[dict[str, Any]],
+    landed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    failing(monkeypatch, C360Error("It broke."))
+    assert call(monkeypatch, "retract", landed, "--home", tmp_path) == 1
+    told = capsys.readouterr().err
+    assert f"It broke. Batch {landed} is retracted all the same" in told
+
+
+def test_files_leave_quarantine_and_the_rest_is_published(
+    flow: list[dict[str, Any]],
+    landed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    release = ("quarantine", "release", "--home", tmp_path)
+    assert call(monkeypatch, *release) == 1
+    assert "Name the files" in capsys.readouterr().err
+    assert call(monkeypatch, *release, "--all") == 1
+    assert "1 input is in quarantine" in capsys.readouterr().err
+    assert flow == []
+    sources = tmp_path / "sources.yml"
+    sources.write_text("files: {agents: {delimiter: '~'}}")
+    held = f"{landed}/Agents.csv"
+    assert call(monkeypatch, *release, held, "--sources", sources) == 0
+    assert capsys.readouterr().out.startswith("Released Agents.csv\n")
+    assert [each["sources"] for each in flow] == [str(sources)]
+
+
+def test_a_file_in_quarantine_is_dropped_without_a_run(
+    flow: list[dict[str, Any]],
+    landed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    drop = ("quarantine", "drop", "--home", tmp_path)
+    assert call(monkeypatch, *drop, f"{landed}/Agents.csv") == 0
+    assert capsys.readouterr().out == f"Dropped {landed}/Agents.csv\n"
+    assert call(monkeypatch, *drop, f"{landed}/Agents.csv") == 1
+    assert "is not in quarantine" in capsys.readouterr().err
+    assert flow == []
 
 
 def test_the_temporary_server_ends_with_a_killed_run() -> None:
