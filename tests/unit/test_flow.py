@@ -136,3 +136,19 @@ def test_artifacts_that_cannot_be_kept_do_not_fail_a_run(
     with caplog.at_level(logging.WARNING):
         flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", Results([], [], []), [], [], []))
     assert "could not be kept in Prefect: the server is away" in caplog.text
+
+
+def test_a_run_is_asked_for_what_the_flow_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def begun(*arguments: Any) -> None:
+        asked.append(arguments)
+        raise C360Error("That is all.")
+
+    monkeypatch.setattr(flow, "begun", begun)
+    given = {"input": "in", "api": "url", "target": "azure", "home": "home", "pii": False}
+    with pytest.raises(flow.RunFailed):
+        flow.customer_360.fn(**given, sources="sources.yml", accept_rejected=True)
+    assert asked == [(*given.values(), "sources.yml", True)]
