@@ -1,14 +1,18 @@
-"""Lands what arrives - files and API pages - in the lake's bronze layer.
+"""Reads what arrives - files and API records - and lands it in the lake's bronze layer.
 
 The order in which data passes through the modules:
 
-1. `contract` knows the nine entities and the columns that each of them must bring.
-2. `structure` reads a CSV file once, in blocks, and tells good records from malformed lines.
-3. `landing` copies files into bronze (or quarantine) as one batch, and commits the batch.
-4. `api` pulls the endpoints declared in `sources.yml` into the same batch.
-5. `manifest` is what a batch says about itself: the last thing written, so a batch without
-   a manifest never happened.
+1. `contract` knows the nine entities and the columns that each of them must bring; `declarations`
+   what a retailer's sources file says about its files and APIs.
+2. `landing` copies input files into a `batch`, untouched; `api` pulls endpoints into the same one
+   (`api_pages` asks for the pages, `cursor` knows what is new). `arrival` says since when a file
+   holds.
+3. `reading` makes rows of each file: `dialect` tells what its bytes are, `readers` read each format
+   (`structure` tells good CSV records from malformed lines), `headers` match its columns to the
+   contract, `forms` and `expressions` bring declared forms of values into the standard ones,
+   `guards` and `repeats` see what would be misread, `rows` writes them as Parquet.
+4. `batch` commits: a batch without a manifest never happened.
 
-`lake` is where all of it is stored (`adls`: in Azure), `paths` is how it is laid out there, and
-`errors` holds everything that can go wrong with a message that its user can act on.
+`batches` is for afterwards: batches are listed, taken back, released from quarantine and read again.
+`check` tells what files would be read as, and `upgrade` moves a lake of the first version.
 """

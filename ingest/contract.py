@@ -1,8 +1,7 @@
 """The column contract of bronze, read from dbt's sources so that it stands in one place."""
 
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,15 +38,6 @@ class Entity:
     key: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class HeaderCheck:
-    """How a header compares with the contract; `problem` is set when it breaks it."""
-
-    missing: list[str]
-    extra: list[str]
-    problem: str | None
 
 
 def load_contract(project_dir: Path) -> dict[str, Entity]:
@@ -105,31 +95,3 @@ def entity_for_file(contract: Mapping[str, Entity], name: str) -> Entity | None:
         if beginning.startswith(prefix) and not beginning[len(prefix) : len(prefix) + 1].isalpha()
     ]
     return max(matching, key=lambda match: match[0])[1] if matching else None
-
-
-def check_header(entity: Entity, names: Sequence[str]) -> HeaderCheck:
-    """Compare column names with the contract, whatever their order and case."""
-    arrived = Counter(name.lower() for name in names)
-    expected = {column.lower() for column in entity.columns}
-    missing = [column for column in entity.columns if column.lower() not in arrived]
-    extra = [name for name in names if name.lower() not in expected]
-    doubled = sorted({name for name in names if arrived[name.lower()] > 1})
-    problem = None
-    if len(missing) == len(entity.columns):
-        # What stands there may be a row of data, which belongs in no message and no log.
-        problem = (
-            f"{_columns(missing)} missing, all that {entity.name} needs (a file begins with a line "
-            "of their names, with commas between)"
-        )
-    elif missing:
-        problem = (
-            f"{_columns(missing)} missing ({entity.name} needs {', '.join(entity.columns)}; "
-            f"found: {', '.join(names)})"
-        )
-    elif doubled:
-        problem = f"{_columns(doubled)} there more than once"
-    return HeaderCheck(missing, extra, problem)
-
-
-def _columns(names: Sequence[str]) -> str:
-    return f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"
