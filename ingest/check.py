@@ -40,6 +40,8 @@ _ENDINGS = ".csv, .tsv, .txt, .jsonl, .parquet, .xlsx, or .gz and .zip of them"
 _DECLARED = re.compile(r"`(\w+: [^`]+)`")  # how messages say what settles them
 _ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
 _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
+# Three such letters on end are of another alphabet, these signs beside letters of another language.
+_NOT_WESTERN = re.compile(r"[À-ÿ]{3}|[£¹³¼¾Ÿ](?=[^\W\d_])|[^\W\d_][¹¿Ÿ]")
 _LOOKED_AT = 1 << 20  # bytes of a text, to tell whether its letters are right
 _TITLE_LINES = 20  # how far down a header of other names is looked for
 _TRIALS = 10  # of a file: one thing can hide another
@@ -226,7 +228,8 @@ class _Reader:
 
     def is_western(self, encoding: str) -> bool:
         """Tell whether a text in an encoding has the letters of Western European languages only."""
-        return bool(_WESTERN.fullmatch(self.text(encoding)))
+        text = self.text(encoding)
+        return bool(_WESTERN.fullmatch(text)) and not _NOT_WESTERN.search(text)
 
     def text(self, encoding: str) -> str:
         """Return the beginning of a text in an encoding."""
@@ -400,14 +403,15 @@ def _presets(
     """Yield the presets whose files are called like this one, and that can read it."""
     file = reader.source.rpartition("/")[2].casefold()
     for path in sorted(PRESETS.glob("*.yml")):
-        preset = load_declarations(path, contract)
-        for name in [entity.name] if entity else contract:
-            declaration = preset.for_entity(name)
-            if not any(fnmatch(file, pattern.casefold()) for pattern in declaration.files):
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for name, own in said["files"].items():
+            if entity and entity.name != name:
                 continue
+            if not any(fnmatch(file, pattern.casefold()) for pattern in own["files"]):
+                continue
+            declaration = load_declarations(path, contract).for_entity(name)
             if not reader.read(contract[name], declaration)[0].refusal:
-                said = yaml.safe_load(path.read_text(encoding="utf-8"))
-                keys = {**said.get("defaults", {}), **said["files"][name]}
+                keys = {**said.get("defaults", {}), **own}
                 reason = f"it is written as ingest/presets/{path.name} declares it"
                 yield [Suggestion(name, keys, reason, _doubt(keys))]
 
@@ -424,9 +428,13 @@ def _columns(
     doubt = "" if is_sure else "these headers look alike, and only you know what is in them"
     if missing:
         doubt = f"no header looks like {', '.join(missing)}"
-    keys = {"columns": {c: h if isinstance(h, str) else list(h) for c, h in columns.items()}}
+    keys = {"columns": {column: _one_or_more(headers) for column, headers in columns.items()}}
     reason = f"its headers are {', '.join(names)}"
     return [Suggestion(entity.name, keys, reason, doubt)], not missing
+
+
+def _one_or_more(headers: str | Sequence[str]) -> str | list[str]:
+    return headers if isinstance(headers, str) else headers[0] if len(headers) == 1 else [*headers]
 
 
 def _suggest_name(

@@ -83,6 +83,7 @@ _KEY_FORMS = rf"""
 
 _NEGATIVES = {"parentheses": r"\(.*\d.*\)", "trailing": r"\d\s*[-\x{2212}]\W*$"}
 _MOST_VALUES = 20_000  # that are looked at to find what to declare
+_MOST_FORMATS = 3  # in one column
 _SETTLED = 0.1  # of the values may stay unreadable where a declaration is worth suggesting
 _SEPARATORS = (None, ",", ".", " ", "'", "’", "_")
 _DAYS = (
@@ -147,9 +148,12 @@ class Written:
         self._take(column)
         before = self._unread(_TIME_FORMS, "value")
         orders = [] if declaration.dates else [{"dates": order} for order in ("ymd", "dmy", "mdy")]
-        epochs = (
-            [] if declaration.epoch else [{"epoch": unit} for unit in ("seconds", "milliseconds")]
-        )
+        shapes = self._forms(_TIME_FORMS).counts
+        epochs = [
+            {"epoch": unit}
+            for unit in ("seconds", "milliseconds")
+            if f"{unit} since 1970" in shapes and not declaration.epoch
+        ]
         fitting = self._fitting(
             [*orders, *epochs],
             before,
@@ -250,21 +254,19 @@ class Written:
             f"where {_TIME_FORMS} not in ({read}) order by count desc, value limit 1000"
         )
         found: list[str] = []
-        while len(found) < 3:
-            counts = {
-                form: self._connection.execute(
-                    "select coalesce(sum(count), 0) from unread "
-                    "where year(try_strptime(value, $1)) between 1900 and 2099",
-                    [form],
-                ).fetchone()
-                for form in _FORMATS
-            }
-            best, (count,) = max(counts.items(), key=lambda each: each[1] or (0,))  # type: ignore[misc]
-            if not count:
+        each = ", ".join(
+            f"coalesce(sum(count) filter (where year(try_strptime(value, '{form}')) "
+            "between 1900 and 2099), 0)"
+            for form in _FORMATS
+        )
+        while len(found) < _MOST_FORMATS:
+            counts = self._connection.execute(f"select {each} from unread").fetchone() or ()
+            most = max(counts)
+            if not most:
                 break
-            found.append(best)
+            found.append(_FORMATS[counts.index(most)])
             self._connection.execute(
-                "delete from unread where try_strptime(value, $1) is not null", [best]
+                "delete from unread where try_strptime(value, $1) is not null", [found[-1]]
             )
         return found
 
