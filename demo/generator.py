@@ -23,7 +23,7 @@ from demo.ledger import Defect, Ledger, WrittenFile
 from demo.retailer import ENTITIES, Ints, Retailer, Rows
 
 LEDGER_FILE = "ledger.json"
-API_FOLDER = "api"
+API_FOLDER = ".api"  # not among the files that arrive: landing leaves hidden folders alone
 API_ENTITIES = ("online_transactions", "customer_service_interactions")
 
 _REPEATED_SHARE = 0.02  # of a file's rows in the first batch, those that the second brings again

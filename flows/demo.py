@@ -54,7 +54,7 @@ def demo_input(
             yield folder, None
         else:
             with progress.step("Make sample data") as step:
-                from demo.generator import generate
+                from demo.generator import API_FOLDER, generate
                 from demo.sample_api import create_app, serve
 
                 generate(folder, transactions=transactions, seed=seed, dirt=dirt, end=end)
@@ -62,7 +62,7 @@ def demo_input(
                 (folder / "ledger.json").replace(home.demo / "ledger.json")
                 step.done = f"Made sample data ({transactions:,} transactions)"
             token = secrets.token_urlsafe(24)
-            with serve(create_app(folder / "api", token)) as url, _token(token):
+            with serve(create_app(folder / API_FOLDER, token)) as url, _token(token):
                 yield folder, url
     finally:
         if not keep:

@@ -145,6 +145,14 @@ def test_wrong_token(shop: Path, driver: Driver, tmp_path: Path) -> None:
     assert landed(home) == served(shop / API_FOLDER)
 
 
+def test_credentials_in_the_url_are_refused_before_anything_keeps_them(tmp_path: Path) -> None:
+    home, secret = tmp_path / "home", "s3cret"
+    run = run_c360("run", "--api", f"http://me:{secret}@127.0.0.1:9/v1", "--home", home)
+    assert "token_env" in assert_one_line(run)
+    assert secret not in run.stdout + run.stderr
+    assert not home.exists()
+
+
 @pytest.mark.parametrize(
     ("trouble", "told"),
     [

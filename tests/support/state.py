@@ -77,16 +77,28 @@ def bronze(home: Path) -> State:
             value = json.loads(content)
             _without_times(value)
             found[name] = value
+        elif path.suffix == ".parquet":
+            found[name] = _rows_as_read(path)
         else:
             found[name] = hashlib.sha256(content).hexdigest()
     return found
 
 
+def _rows_as_read(path: Path) -> Counter[tuple[Any, ...]]:
+    """Return the rows of a file as it was read, whenever that was."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "select * exclude (_batch_id, _as_of) from read_parquet($file)", {"file": str(path)}
+        ).fetchall()
+    return Counter(rows)
+
+
 def _without_times(value: Any) -> None:
     if isinstance(value, dict):
-        for name in ("created_at", "updated_at"):
+        for name in ("created_at", "updated_at", "as_of"):
             value.pop(name, None)
-        for each in value.values():
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, dict | list):
             _without_times(each)
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from demo.defects import FIELDS, KINDS
-from demo.generator import generate
+from demo.generator import API_FOLDER, generate
 from demo.ledger import Defect, Ledger, WrittenFile
 from demo.retailer import ENTITIES, Retailer
 
@@ -331,7 +331,7 @@ def test_the_api_has_the_newest(clean: tuple[Path, Ledger]) -> None:
     folder, ledger = clean
     rows = read_all(folder, ledger)
     for entity in ("online_transactions", "customer_service_interactions"):
-        newest = list(rows[f"api/{entity}.jsonl"].values())
+        newest = list(rows[f"{API_FOLDER}/{entity}.jsonl"].values())
         older = rows[FILES[entity]].values()
         assert len(newest) == round(0.05 * (len(newest) + len(older)))
         assert min(str(r["DateTime"]) for r in newest) >= max(str(r["DateTime"]) for r in older)
@@ -343,7 +343,7 @@ def test_the_api_has_the_newest(clean: tuple[Path, Ledger]) -> None:
 def test_without_newest_share_everything_is_in_the_files(tmp_path: Path) -> None:
     generate(tmp_path, transactions=1000)
     generate(tmp_path, transactions=1000, newest_share=0)
-    assert not (tmp_path / "api").exists()
+    assert not (tmp_path / API_FOLDER).exists()
 
 
 def test_the_second_batch_goes_on_from_the_first(tmp_path: Path) -> None:
@@ -376,7 +376,7 @@ def test_the_second_batch_goes_on_from_the_first(tmp_path: Path) -> None:
     assert changed_columns["customer_service_interactions"] == {"ResolutionStatus"}
 
     for name in ("online_transactions", "customer_service_interactions"):
-        path = f"api/{name}.jsonl"
+        path = f"{API_FOLDER}/{name}.jsonl"
         latest = max(str(row["UpdatedAt"]) for row in before[path].values())
         assert all(str(row["UpdatedAt"]) > latest for row in after[path].values())
 
