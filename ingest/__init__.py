@@ -13,6 +13,7 @@ The order in which data passes through the modules:
    `guards` and `repeats` see what would be misread, `rows` writes them as Parquet.
 4. `batch` commits: a batch without a manifest never happened.
 
-`batches` is for afterwards: batches are listed, taken back, released from quarantine and read again.
-`check` tells what files would be read as, and `upgrade` moves a lake of the first version.
+`batches` is for afterwards: batches are listed, taken back, released from quarantine, read again.
+`check` tells what files would be read as (`written`, `likeness`) and `starting` writes a first
+declaration for them; `upgrade` moves a lake of the first version.
 """
