@@ -23,6 +23,7 @@ from flows.progress import Progress
 from flows.publish import published_entities, silver_code
 from flows.run import Asked, Run, move_old_layout
 from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
+from ingest.batches import reading_code
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError
@@ -179,7 +180,7 @@ class AzureRun(Run):
         self.silver = _dbt(home, "synapse", self.id)
         self.gold = _dbt(home, "azure_sql", suffix=NEXT)
         self.database = _dbt(home, "azure_sql")
-        self._code = silver_code(project_dir())
+        self._code = f"{silver_code(project_dir())}-{reading_code(self.declarations)}"
         self._resumed = False
 
     @property

@@ -20,7 +20,7 @@ from ingest import api, batches, landing, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declaration, Declarations, load_declarations
-from lake import versions
+from lake import paths, versions
 from lake.errors import C360Error, InputError
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
 from lake.store import Lake
@@ -159,19 +159,28 @@ class Run(ABC):
 
     def _recover_lake(self) -> str | None:
         """Put right what a killed run left in the lake; return what was done, for the log."""
+        self._check_nothing_lost()
         leftovers = remove_uncommitted(self.lake)
         if leftovers:
             logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
         batches.settle(self.lake)
-        current = versions.published(self.lake)
-        batches_left = committed_batches(self.lake) or retracted_batches(self.lake)
-        if current and current.batches and not batches_left:
-            raise C360Error(
-                f"{len(current.batches):,} batches are published, but the lake "
-                f"{self.lake.uri('')} has none of them any more, so nothing was changed. Restore "
-                f"its folder bronze from a backup; to begin anew, use another home or lake."
-            )
         return "Removed files of a run that was cut short" if leftovers else None
+
+    def _check_nothing_lost(self) -> None:
+        """Raise when batches that are published are no longer in the lake, nor taken back.
+
+        Asked first of all: the files of a batch without a manifest are those of a killed run.
+        """
+        current = versions.published(self.lake)
+        known = {*committed_batches(self.lake), *retracted_batches(self.lake)}
+        lost = [batch for batch in (current.batches if current else ()) if batch not in known]
+        if lost:
+            raise C360Error(
+                f"The lake {self.lake.uri('')} has lost what is published: no manifest of "
+                f"{lost[0]}{f' and {len(lost) - 1:,} more batches' if len(lost) > 1 else ''} is in "
+                f"it any more, so nothing was changed. Restore its folder {paths.MANIFESTS} from a "
+                "backup; to begin anew, use another home or lake."
+            )
 
     def _read_again(self) -> None:
         """Bring the rows in bronze up to date with how their sources are declared now."""

@@ -8,6 +8,7 @@
 All of them need the lake for themselves. Whatever a killed one left half done, `settle` finishes.
 """
 
+import hashlib
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -353,6 +354,13 @@ def _outdated_by(
         return None
     read_as = record.read_as.get("reader"), record.read_as.get("declaration")
     return None if read_as == (reading.READER, declaration.fingerprint) else declaration
+
+
+def reading_code(declarations: Declarations) -> str:
+    """Return a hash of all that decides which rows bronze's files are read as."""
+    said = [(name, each.fingerprint) for name, each in sorted(declarations.files.items())]
+    said += [(f"{_API}{each.name}", each.declaration.fingerprint) for each in declarations.apis]
+    return hashlib.sha256(repr((reading.READER, said)).encode()).hexdigest()
 
 
 def _declaration(declarations: Declarations, record: FileRecord) -> Declaration | None:

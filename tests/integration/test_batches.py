@@ -134,17 +134,20 @@ def test_the_command_takes_a_batch_back_and_publishes_at_once(home: Path) -> Non
     assert listed.stdout.startswith(f"{batch}\n  retracted at ")
 
 
+@pytest.mark.parametrize("lost", ["bronze", "bronze/manifests"])
 def test_a_lake_that_lost_its_batches_is_no_reason_to_publish_nothing(
-    driver: Driver, home: Path, tmp_path: Path
+    driver: Driver, home: Path, tmp_path: Path, lost: str
 ) -> None:
     before = answers(home)
-    shutil.rmtree(home / "lake" / "bronze")
+    (batch,) = state.batches(home)
+    shutil.rmtree(home / "lake" / lost)
+    files = sorted((home / "lake").rglob("*"))
     told = fail(driver.run("--home", home))
-    assert f"the lake {home}/lake has none of them any more" in told
+    assert f"The lake {home}/lake has lost what is published: no manifest of {batch} is" in told
     # New files are no replacement for what is gone.
     sent = send(tmp_path / "in", Stores=STORES + "2,Rome,Bo,9-17\n")
-    assert "has none of them any more" in fail(driver.run("--input", sent, "--home", home))
-    assert not (home / "lake" / "bronze").exists()
+    assert "has lost what is published" in fail(driver.run("--input", sent, "--home", home))
+    assert sorted((home / "lake").rglob("*")) == files
     assert not state.differences(answers(home), before)
 
 

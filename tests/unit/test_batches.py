@@ -18,6 +18,7 @@ from ingest.batches import (
     has_outdated,
     list_batches,
     quarantined,
+    reading_code,
     release,
     reread,
     retract,
@@ -454,6 +455,17 @@ def test_a_file_that_is_refused_for_its_rows_has_them_again_afterwards(
     reread(lake, CONTRACT, one)
     place = paths.rows("stores", batch, "Stores.csv")
     assert tree(lake)[place] == before[place]
+
+
+def test_what_decides_the_rows_is_known_by_its_content(
+    declared: Callable[[str], Declarations], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "files: {stores: {null_words: ['-']}}"
+    before = reading_code(declared(text))
+    assert reading_code(declared(f"{text} # the same")) == before
+    assert reading_code(declared(text.replace("stores", "agents"))) != before
+    monkeypatch.setattr(reading, "READER", reading.READER + 1)
+    assert reading_code(declared(text)) != before
 
 
 def killed_at(step: int, lake: LocalLake, action: Callable[[LocalLake], object]) -> bool:
