@@ -12,7 +12,7 @@ import os
 import re
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,7 @@ SOURCES = Path(__file__).with_name("sources.yml")
 SCHEMA = Path(__file__).with_name("sources.schema.json")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Path = tuple[str | int, ...]
-_NOT_IN_ROWS = ("files", "rows", "load", "unknown_keys", "keys")
+_NOT_IN_ROWS = ("files", "rows", "load", "unknown_keys", "keys", "api")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -71,6 +71,11 @@ class Declaration:
     unknown_keys: tuple[str, ...] = ()
     keys: Literal["integer", "text"] = "integer"
     currency: Currency | None = None
+    api: str | None = None  # whose records they are, where they are no file's
+
+    def place(self, entity: str) -> str:
+        """Return where in the sources file it stands, for messages that say what to declare."""
+        return f"for the API {self.api}" if self.api else f"under files.{entity}"
 
     @property
     def fingerprint(self) -> str:
@@ -146,7 +151,7 @@ class Declarations:
         return self.files.get(name, Declaration())
 
 
-_READING = {key.name for key in fields(Declaration)}
+_READING = {key.name for key in fields(Declaration)} - {"api"}
 _UNDECLARED = {key.name: getattr(Declaration(), key.name) for key in fields(Declaration)}
 
 
@@ -234,7 +239,8 @@ def _api(
         incremental["lag"] = _seconds(incremental.get("lag", 0))
         taken["incremental"] = Incremental(**incremental)
         said.setdefault("order_by", incremental["field"])
-    return ApiSource(declaration=_declaration(said), **taken)
+    declaration = replace(_declaration(said), api=entry["name"])
+    return ApiSource(declaration=declaration, **taken)
 
 
 def _seconds(lag: float | str) -> float:

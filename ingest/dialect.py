@@ -309,7 +309,7 @@ def _look_below(
             raise UnreadableError(
                 f"its header is in line {above + 1}, below {above} "
                 f"{'line' if above == 1 else 'lines'} of title. Remove what is above it, or "
-                f"declare `skip_lines: {above}` under files.{entity.name}"
+                f"declare `skip_lines: {above}` {declaration.place(entity.name)}"
             )
 
 

@@ -22,7 +22,7 @@ class Guards:
 
     def __init__(self, entity: Entity, declaration: Declaration) -> None:
         self._entity, self._declaration = entity, declaration
-        self._place = f"under files.{entity.name}"
+        self._place = declaration.place(entity.name)
         says_dates = declaration.dates or declaration.datetime_formats
         self._dates = {column: _Dates() for column in ([] if says_dates else entity.times)}
         self._commas: dict[str, str] = {}

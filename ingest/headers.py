@@ -89,27 +89,31 @@ def match_header(entity: Entity, declaration: Declaration, names: Sequence[str])
         if all(key in places_of for key in spelled):
             places[column] = tuple(places_of[key][0] for key in spelled)
     extra = [name for name in names if normalised(name) not in wanted]
-    return HeaderMatch(places, missing, extra, _problem(entity, names, places, missing, doubled))
+    return HeaderMatch(
+        places, missing, extra, _problem(entity, declaration, names, places, missing, doubled)
+    )
 
 
 def _problem(
     entity: Entity,
+    declaration: Declaration,
     names: Sequence[str],
     places: dict[str, tuple[int, ...]],
     missing: list[str],
     doubled: list[str],
 ) -> str | None:
+    place = declaration.place(entity.name)
     if missing and not places:
         # What stands there may be a row of data, which belongs in no message and no log.
         return (
             f"{_columns(missing)} missing, all that {entity.name} needs (a file begins with a line "
-            f"of their names; other names are declared with `columns` under files.{entity.name})"
+            f"of their names; other names are declared with `columns` {place})"
         )
     if missing:
         return (
             f"{_columns(missing)} missing ({entity.name} needs {', '.join(entity.columns)}; "
             f"found: {', '.join(names)}). A column of another name is declared with `columns` "
-            f"under files.{entity.name}"
+            f"{place}"
         )
     if doubled:
         return f"{_columns(doubled)} there more than once"

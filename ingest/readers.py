@@ -397,7 +397,7 @@ def _read_xlsx(
                 raise UnreadableError(
                     f"its header is in row {number + 1} of the sheet {sheet_name}, below other "
                     "rows. Remove what is above it, or declare "
-                    f"`skip_lines: {number}` under files.{entity.name}"
+                    f"`skip_lines: {number}` {declaration.place(entity.name)}"
                 )
         raise UnreadableError(match.problem)
     while names and not names[-1]:

@@ -75,7 +75,7 @@ def read_landed(
             consumer.names.update(dict.fromkeys(record.header))
             # The records of an API are changes: a key that comes again is no surprise.
             if len(entity.key) == 1 and not declaration.rows and not is_api:
-                consumer.repeats = opened.enter_context(closing(RepeatedKeys(entity)))
+                consumer.repeats = opened.enter_context(closing(RepeatedKeys(entity, declaration)))
             with (
                 open_raw() if open_raw else lake.open_read(record.path) as raw,
                 lake.open_write(new_rows) as sink,

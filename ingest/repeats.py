@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ingest.contract import Entity
+from ingest.declarations import Declaration
 from ingest.expressions import quoted
 from lake.errors import UnreadableError
 
@@ -39,8 +40,8 @@ class _Found(NamedTuple):
 class RepeatedKeys:
     """Looks at all rows of a file while they pass; 16 bytes a row are kept on the disk."""
 
-    def __init__(self, entity: Entity) -> None:
-        self._entity = entity
+    def __init__(self, entity: Entity, declaration: Declaration) -> None:
+        self._entity, self._declaration = entity, declaration
         (self._key,) = entity.key
         self._others = [column for column in entity.columns if column != self._key]
         self._open = ExitStack()
@@ -82,7 +83,7 @@ class RepeatedKeys:
             f"in several rows with other content, such as {rows[self._key][0].as_py().strip()} in "
             f"{rows.num_rows} rows with several {' and '.join(columns)}"
         )
-        place = f"under files.{self._entity.name}"
+        place = self._declaration.place(self._entity.name)
         if found.repeated >= KEYS and found.repeated > found.keys * SHARE:
             raise UnreadableError(
                 f"{said}. If each row is one line of an order, declare `rows: lines` {place}; if a "
