@@ -416,6 +416,15 @@ def test_marts_have_the_contract_s_columns(manifest: Node) -> None:
     assert {node["schema"] for node in marts.values()} == {"marts"}
 
 
+def test_a_seed_of_spellings_has_none_twice_in_another_case(manifest: Node) -> None:
+    matched = {"payment_methods", "order_statuses", "loyalty_tiers", "resolution_statuses"}
+    for name in matched:
+        seed = nodes(manifest, "seed")[name]
+        (spelling, *_) = seed["columns"]
+        tested = [test["column_name"] for test in uses_of(manifest, seed, "unique")]
+        assert f"lower({spelling})" in tested, name
+
+
 def test_a_null_and_a_value_outside_its_range_break_what_holds_for_every_row() -> None:
     test = Renderer("duckdb").macro(
         "test_holds_for_every_row", "t", ["name"], {"score": [1, 5], "part": [0, "whole"]}
