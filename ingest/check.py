@@ -44,6 +44,8 @@ _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½
 _NOT_WESTERN = re.compile(r"[À-ÿ]{3}|[£¹³¼¾Ÿ](?=[^\W\d_])|[^\W\d_][¹¿Ÿ]")
 _LOOKED_AT = 1 << 20  # bytes of a text, to tell whether its letters are right
 _TITLE_LINES = 20  # how far down a header of other names is looked for
+_TIME_KEYS = {"dates", "datetime_formats", "epoch"}
+_SETTLED = 0.1  # of the values may stay unread where what is suggested is sure
 _TRIALS = 10  # of a file: one thing can hide another
 _CHOOSE = "more than one declaration fits, and only you know which is right"
 _NOT_FOLLOWED = "this version does not build answers by it yet, and c360 run refuses it"
@@ -309,7 +311,7 @@ def _settle(
             trial = with_keys(now.declaration, options[0].keys)
             then, seen = reader.read(entity, trial)
             if _is_better(now, then):
-                check.suggestions += options
+                check.suggestions += [_with_rest(each, now, then) for each in options]
                 check.settled, now, written = then, then, seen
                 break
         else:
@@ -319,6 +321,17 @@ def _settle(
     check.header = match_header(entity, now.declaration, names)
     if "`columns`" in now.refusal:
         check.suggestions += _columns(entity, now.declaration, names)[0]
+
+
+def _with_rest(suggestion: Suggestion, before: Read, after: Read) -> Suggestion:
+    """Put in doubt what leaves more than a few values unread: a person has to look at them."""
+    kind = "times" if _TIME_KEYS.intersection(suggestion.keys) else "numbers"
+    had, has = (sum(f.unread for f in getattr(read, kind).values()) for read in (before, after))
+    if before.refusal or suggestion.doubt or has <= had * _SETTLED:
+        return suggestion
+    return replace(
+        suggestion, doubt=f"{has:,} of {had:,} such values cannot be read with it either"
+    )
 
 
 def _is_better(before: Read, after: Read) -> bool:

@@ -84,7 +84,6 @@ _KEY_FORMS = rf"""
 _NEGATIVES = {"parentheses": r"\(.*\d.*\)", "trailing": r"\d\s*[-\x{2212}]\W*$"}
 _MOST_VALUES = 20_000  # that are looked at to find what to declare
 _MOST_FORMATS = 3  # in one column
-_SETTLED = 0.1  # of the values may stay unreadable where a declaration is worth suggesting
 _SEPARATORS = (None, ",", ".", " ", "'", "’", "_")
 _DAYS = (
     *(
@@ -237,10 +236,10 @@ class Written:
     def _fitting(
         self, candidates: Iterable[Keys], before: int, form: str, expression: Callable[[Keys], str]
     ) -> list[Keys]:
-        """Return the candidates that leave least unread, if that is little, the shortest first."""
+        """Return the shortest of the candidates that leave least unread; none when none helps."""
         unread = [(self._unread(form, expression(keys)), keys) for keys in candidates]
         best = min((count for count, _ in unread), default=before)
-        if best > before * _SETTLED or best >= before:
+        if best >= before:
             return []
         fitting = [keys for count, keys in unread if count == best]
         shortest = min(map(len, fitting))
@@ -266,9 +265,11 @@ class Written:
                 break
             found.append(_FORMATS[counts.index(most)])
             self._connection.execute(
-                "delete from unread where try_strptime(value, $1) is not null", [found[-1]]
+                "delete from unread where year(try_strptime(value, $1)) between 1900 and 2099",
+                [found[-1]],
             )
-        return found
+        # `%Y` takes the 24 of 01-May-24 for a year as well: the years of two digits come first.
+        return sorted(found, key=lambda form: "%y" not in form)
 
     def _signs(self) -> Iterator[str]:
         """Yield what stands before or after numbers and is no part of them."""

@@ -86,6 +86,10 @@ SURE: dict[str, tuple[str | bytes, dict[str, object]]] = {
         orders(["28-May-2024", "May 5, 2024 10:15 AM", "29-May-2024"]),
         {"datetime_formats": ["%d-%b-%Y", "%b %d, %Y %I:%M %p"]},
     ),
+    "years of two and of four digits": (
+        orders(["28-May-2024", "29-May-2024", "5-Jun-24"]),
+        {"datetime_formats": ["%d-%b-%y", "%d-%b-%Y"]},
+    ),
     "decimal comma": (orders(amounts=["10,50", "1,5", "7"]), {"decimal": ","}),
     "thousands": (orders(amounts=["1,234.50", "12.50"]), {"thousands": ","}),
     "decimal comma and thousands": (
@@ -144,6 +148,7 @@ def test_what_is_sure_settles_it(kind: str, tmp_path: Path) -> None:
     assert after.read.unsettled == 0
     assert after.suggestions == []
     assert check.settled
+    assert not any(str(row["DateTime"]).startswith("0") for row in after.read.rows)
     assert after.read.rows == check.settled.rows
 
 
@@ -202,6 +207,15 @@ def test_what_is_doubtful_is_a_comment_and_settles_it_once_chosen(
         assert after.read
         assert after.read.unsettled == 0
         assert after.suggestions == []
+
+
+def test_what_leaves_many_values_unread_is_doubtful(tmp_path: Path) -> None:
+    content = orders(amounts=["$1", "$2", "one", "two"])
+    folder = put(tmp_path / "in", {"OnlineTransactions.csv": content})
+    (check,) = checked(folder)
+    (found,) = check.suggestions
+    assert found.keys == {"currency_signs": ["$"]}
+    assert "2 of 4" in found.doubt
 
 
 def test_removing_the_comment_signs_declares_it(tmp_path: Path) -> None:
