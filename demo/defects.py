@@ -405,8 +405,6 @@ class Spoiled:
     key: dict[str, Value] | None = None
     is_extra: bool = False
     """It stands beside the good row, not in place of it."""
-    good_row_loses: bool = False
-    """The good row is the one that is superseded."""
 
 
 @dataclass(frozen=True)
@@ -547,9 +545,7 @@ def _break_line(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled
 
 def _repeat(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled:
     values: Raw = dict(good)
-    ours: list[tuple[bool, Value | Decimal]] = []
-    theirs: list[tuple[bool, Value | Decimal]] = []
-    changed: dict[str, tuple[Value, Value]] = {}
+    changed: dict[str, Value] = {}
     if kind == "same_key_other_values":
         key_columns = layout.key(good)
         candidates = [
@@ -558,23 +554,13 @@ def _repeat(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled:
             if c.silver not in key_columns and c.role not in ("datetime", "date")
         ]
         wanted = random.sample(candidates, min(len(candidates), random.choice([1, 1, 2])))
-        for column in layout.fields:  # contract order decides between two changes
+        for column in layout.fields:
             if column in wanted:
-                old = good[column.bronze] or ""
-                new, cleaned = _another(column, old, random)
-                values[column.bronze] = new
-                changed[column.silver] = (column.clean(old), cleaned)
-                ours.append(_rank(column, column.clean(old)))
-                theirs.append(_rank(column, cleaned))
-    good_row_loses = theirs > ours
+                values[column.bronze], changed[column.silver] = _another(
+                    column, good[column.bronze] or "", random
+                )
     return Spoiled(
-        kind,
-        values,
-        layout.write(values, good),
-        "superseded",
-        cleaned={name: pair[good_row_loses] for name, pair in changed.items()},
-        is_extra=True,
-        good_row_loses=good_row_loses,
+        kind, values, layout.write(values, good), "superseded", cleaned=changed, is_extra=True
     )
 
 
@@ -597,11 +583,3 @@ def _another(column: Field, raw: str, random: Random) -> tuple[str, Value]:
     else:
         text = random.choice(["Aa ", "Zz ", "Łł "]) + raw
     return text, text
-
-
-def _rank(column: Field, value: Value) -> tuple[bool, Value | Decimal]:
-    """Order clean values as the contract does: null lowest, numbers by value, text by code
-    point."""
-    if value is None:
-        return (False, 0)
-    return (True, Decimal(value) if column.role == "amount" else value)

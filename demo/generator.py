@@ -208,6 +208,7 @@ class _Writer:
         good_text = packed(line).decode().removesuffix(self.written.line_end)
         good = self.layout.read(good_text)
         spoiled = spoil(self.layout, kind, good, self.random)
+        good_loses = spoiled.outcome == "superseded"  # since the other one comes after it
         defect = Defect(
             entity=self.layout.entity,
             file=self.part.path,
@@ -218,8 +219,8 @@ class _Writer:
             reason=spoiled.reason,
             key=spoiled.key,
             cleaned=spoiled.cleaned,
-            text=good_text if spoiled.good_row_loses else spoiled.text,
-            values=good if spoiled.good_row_loses else spoiled.values,
+            text=good_text if good_loses else spoiled.text,
+            values=good if good_loses else spoiled.values,
         )
         self.defects.append(defect)
         if not spoiled.is_extra:
@@ -233,10 +234,8 @@ class _Writer:
         return spoiled
 
     def _write_extra(self, spoiled: Spoiled, defect: Defect) -> None:
-        good_line, extra_line = defect.line, self._write_text(spoiled.text)
-        winner, loser = good_line, extra_line
-        if spoiled.good_row_loses:
-            winner, loser = loser, winner
-        defect.line = loser
+        line = self._write_text(spoiled.text)
         if spoiled.outcome == "superseded":
-            defect.winner_line = winner
+            defect.winner_line = line
+        else:
+            defect.line = line

@@ -76,7 +76,7 @@ class _Records:
             record = json.loads(line)
             # A record may lack a sound key: that is for the reader to find out.
             records.append((_moment(record["UpdatedAt"]), str(record.get(key)), line))
-        records.sort()
+        records.sort(key=lambda record: record[:2])  # of one moment, in the order of the file
         self.changed_at = [record[0] for record in records]
         self.texts = [record[2] for record in records]
 
