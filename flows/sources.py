@@ -29,12 +29,14 @@ def print_check(console: Console, folder: Path, sources: Path | None) -> bool:
     contract = load_contract(project_dir())
     declarations = load_declarations(sources, contract)
     checks = []
-    for check in check_folder(folder, contract, declarations):
-        console.print(Panel(_shown(check), title=plain(check.source, "bold"), title_align="left"))
-        checks.append(check)
+    with console.status("Reading the files"):
+        for check in check_folder(folder, contract, declarations):
+            title = plain(check.source, "bold")
+            console.print(Panel(_shown(check), title=title, title_align="left"))
+            checks.append(check)
+        suggestions = agreed(checks, declarations)
     if not checks:
         console.print("There are no files in it.")
-    suggestions = agreed(checks, declarations)
     if suggestions:
         console.print(
             f"\nTo declare, in {declarations.path} or a file that --sources names. What stands as "
@@ -59,8 +61,9 @@ def write_sources(console: Console, folder: Path, to: Path) -> None:
         raise InputError(f"{to} is there already; give another name with --to.")
     contract = load_contract(project_dir())
     declarations = load_declarations(None, contract)
-    checks = list(check_folder(folder, contract, declarations))
-    text = starting_text(checks, agreed(checks, declarations))
+    with console.status("Reading the files"):
+        checks = list(check_folder(folder, contract, declarations))
+        text = starting_text(checks, agreed(checks, declarations))
     try:
         with to.open("x", encoding="utf-8") as file:
             file.write(text)
