@@ -276,6 +276,7 @@ def test_a_home_that_the_first_version_left_dead_works_again(
     ]
     assert ask(home, "select agent_id from silver.agents") == [(7,)]
     assert "Read again 3 files" in log_of_last_run(home)
+    assert state.leftovers(home) == []
     assert [path.name for path in (home / "lake").rglob("_*")] == []
 
 
