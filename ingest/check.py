@@ -29,7 +29,7 @@ from ingest.reading import read_landed
 from ingest.structure import Malformed
 from ingest.written import EITHER, MONTH_FIRST, TEXT, Forms, Keys, Written, with_keys
 from lake import paths
-from lake.errors import UnreadableError
+from lake.errors import InputError, UnreadableError
 from lake.local import LocalLake
 from lake.manifest import FileRecord
 
@@ -193,8 +193,8 @@ class _Reader:
                 datetime.now(UTC).replace(tzinfo=None),
                 self._open,
             )
-        except UnreadableError as error:
-            return Read(declaration, refusal=str(error)), None
+        except (UnreadableError, InputError) as error:
+            return Read(declaration, refusal=str(error).rstrip(".")), None
         rows = self._lake.root / paths.rows(entity.name, batch, self.name)
         written = Written(self._connection, rows)
         with pq.ParquetFile(rows) as file:
@@ -222,7 +222,7 @@ class _Reader:
             try:
                 with self._open() as raw:
                     read(self.name, raw, nothing, replace(declaration, delimiter=separator), header)
-            except UnreadableError:
+            except (UnreadableError, InputError):
                 pass
             except _FoundError:
                 found = max(found, header.names, key=len)
@@ -239,7 +239,10 @@ class _Reader:
             return stream.read(_LOOKED_AT).decode(encoding, "replace")
 
     def _open(self) -> BinaryIO:
-        return cast(BinaryIO, self.path.open("rb"))
+        try:
+            return cast(BinaryIO, self.path.open("rb"))
+        except OSError as error:
+            raise InputError(f"Cannot read {self.path}: {error.strerror}.") from error
 
 
 class _FoundError(Exception):

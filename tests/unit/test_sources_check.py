@@ -263,6 +263,17 @@ def test_refused_files_that_nothing_settles_have_no_suggestion(tmp_path: Path) -
         assert check.suggestions == []
 
 
+def test_an_expression_over_a_column_that_is_not_there_is_told(tmp_path: Path) -> None:
+    folder = put(
+        tmp_path / "in", {"Products.csv": PRODUCTS + "1,Mug,Home,1\n", "Customers.csv": CUSTOMERS}
+    )
+    said = "files: {products: {expressions: {Price: Cost * 2}}}"
+    customers, products = checked(folder, said)
+    assert not customers.is_refused
+    assert products.read
+    assert "Cost" in products.read.refusal
+
+
 def test_a_likely_header_is_told_though_another_column_is_missing(tmp_path: Path) -> None:
     content = orders(["2024-05-01"]).replace("OrderID", "Order No").replace("Amount", "Betrag")
     folder = put(tmp_path / "in", {"OnlineTransactions.csv": content})
