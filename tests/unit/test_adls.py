@@ -231,7 +231,7 @@ def test_the_lease_is_renewed_and_a_run_that_lost_it_changes_nothing_more(
                 with pytest.raises(LakeError, match="lost its exclusive use"):
                     change()
             assert lake.read_bytes("a") == b"1"
-    assert everything(lake) == ["run.lock", "a"]
+    assert everything(lake) == ["a", "run.lock"]
 
 
 def test_a_run_that_lost_it_while_it_wrote_does_not_finish_the_file(location, monkeypatch):
@@ -248,7 +248,7 @@ def test_a_run_that_lost_it_while_it_wrote_does_not_finish_the_file(location, mo
     with lake.exclusive():
         assert "lost its exclusive use" in told(write)[0]
         assert lake.read_bytes("a") == b"old"
-        assert everything(lake) == ["run.lock", "a"]
+        assert everything(lake) == ["a", "run.lock"]
 
 
 # What goes wrong is told
@@ -305,7 +305,7 @@ def test_every_way_to_sign_in(azurite, location, monkeypatch):
         "AZURE_STORAGE_CONNECTION_STRING",
         f"AccountName={ACCOUNT};SharedAccessSignature={sas(azurite.key)}",
     )
-    assert list(open_lake(location).list("")) == ["run.lock", "b/0", "b/1", "b/2"]
+    assert list(open_lake(location).list("")) == ["b/0", "b/1", "b/2", "run.lock"]
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,8 @@ def test_what_lands_is_the_same_as_in_a_local_lake(lake, tmp_path):
         "Customers.csv": "no customers\n",
     }
     deliveries = [
-        deliver(each, tmp_path / "in", files) for each in (LocalLake(tmp_path / "lake"), lake)
+        deliver(LocalLake(tmp_path / "lake"), tmp_path / "in", files),
+        deliver(lake, tmp_path / "in", {}),  # the same files
     ]
     for delivery in deliveries:
         assert list(delivery.refused) == ["Customers.csv"]
