@@ -279,6 +279,8 @@ def _from_parts(declaration: Declaration, names: str, form: str, text: str) -> s
 
 def _from_format(declaration: Declaration, form: str, text: str) -> str:
     parsed = f"try_strptime({text}, {_literal(form)})"
+    # DuckDB takes two digits for %Y too, as a year of antiquity.
+    parsed = f"case when year({parsed}) >= 1000 then {parsed} end"
     codes = form.replace("%%", "")
     if re.search(r"%[zZ]", codes):
         utc = f"timezone('UTC', {parsed})"

@@ -35,7 +35,7 @@ from ingest.repeats import RepeatedKeys
 from ingest.rows import RowsWriter, visible
 from ingest.structure import Malformed
 from lake import paths
-from lake.errors import C360Error, UnreadableError
+from lake.errors import C360Error, InputError, UnreadableError
 from lake.manifest import FileRecord
 from lake.store import TEMPORARY, Lake
 
@@ -270,7 +270,10 @@ class _Rows:
             for name in lacking:
                 table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
             names = table.column_names
-        selects = forms.select_list(self._entity, self._declaration, names)
+        try:
+            selects = forms.select_list(self._entity, self._declaration, names)
+        except InputError as error:  # an expression names a column that this file lacks
+            raise UnreadableError(str(error).rstrip(".")) from error
         if selects is not None:
             return self._query(table, ", ".join(selects))
         match = match_header(self._entity, self._declaration, names)

@@ -359,6 +359,13 @@ def test_a_time_of_the_declared_form_becomes_iso(declared, values):
     assert formed([*values, None], "DateTime", **declared) == [*values.values(), None]
 
 
+def test_two_digits_are_no_year_of_four():
+    read_times = formed(
+        ["01-May-24", "01-May-2024"], "DateTime", datetime_formats=("%d-%b-%Y", "%d-%b-%y")
+    )
+    assert read_times == ["2024-05-01", "2024-05-01"]
+
+
 def test_only_the_columns_of_a_kind_have_its_forms():
     (row,) = read(
         Declaration(decimal=",", dates="dmy", epoch="seconds"),

@@ -580,3 +580,12 @@ def test_a_file_without_a_header_is_refused_without_telling_its_rows(given):
     reason = refusal(given, "Customers.csv", CUSTOMERS.partition("\n")[2])
     assert "Ann Able" not in reason
     assert "CustomerID" in reason
+
+
+def test_an_expression_over_a_column_that_a_file_lacks_costs_that_file_only(given):
+    delivery = given(
+        {"Products.csv": PRODUCTS, "Customers.csv": CUSTOMERS},
+        "files: {products: {expressions: {Price: '\"Net price\" * 2'}}}",
+    )
+    assert "Net price" in delivery.refused["Products.csv"]
+    assert delivery.values("customers") == TWO
