@@ -21,7 +21,7 @@ from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declaration, Declarations, load_declarations
 from lake import paths, versions
-from lake.errors import C360Error, InputError
+from lake.errors import C360Error, InputError, QuarantinedError
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
 from lake.store import Lake
 from report import content, page
@@ -140,7 +140,13 @@ class Run(ABC):
         """Make the batch count; stop the run when something in it is in quarantine."""
         result = commit(self._open_batch())
         self.warnings += result.warnings
-        result.raise_for_quarantine()
+        try:
+            result.raise_for_quarantine()
+        except QuarantinedError as error:
+            error.add_note(
+                "Or declare how it is to be read, and let `c360 quarantine release --all` read it"
+            )
+            raise
         if not committed_batches(self.lake) and not retracted_batches(self.lake):
             if self.input_dir is None:
                 raise InputError(

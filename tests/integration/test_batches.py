@@ -162,7 +162,8 @@ def test_a_file_leaves_quarantine_once_its_declaration_was_mended(
     driver: Driver, home: Path, tmp_path: Path
 ) -> None:
     sent = send(tmp_path / "in", Agents="AgentID~Name~Department~Shift\n7~Cy~Sales~Day\n")
-    assert "in quarantine" in fail(driver.run("--input", sent, "--home", home))
+    told = fail(driver.run("--input", sent, "--home", home))
+    assert "1 input is in quarantine; correct and send again. Agents.csv: " in told
     assert outcomes(home) == ["landed", "1 in quarantine"]
     sources = tmp_path / "sources.yml"
     sources.write_text("files: {agents: {delimiter: '~'}}")
