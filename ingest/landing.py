@@ -172,6 +172,8 @@ class _File:
                     digest.update(block)
                     copy.write(block)
                     size += len(block)
+                    if size > before.st_size:  # one that grows as fast as it is read has no end
+                        raise _ChangedError
                     counter.add(len(block))
                 self._check_unchanged(before)
         return FileRecord(
