@@ -101,7 +101,9 @@ def _arrived(lake: Lake, published: Published | None) -> dict[str, _Arrived]:
                 new.rows += record.rows + record.malformed_rows
                 new.files.add((manifest.batch_id, record.name))
                 api = record.source.startswith("api:")
-                new.places.add(f"the API {record.source[4:]}" if api else f"files.{record.entity}")
+                new.places.add(
+                    f"for the API {record.source[4:]}" if api else f"under files.{record.entity}"
+                )
     return arrived
 
 
@@ -125,7 +127,7 @@ def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declaration
     examples = "; ".join(_examples(query, entity, new))
     return (
         f"{entity.name}: {what} ({reasons}){', such as ' if examples else ''}{examples}. If they "
-        f"are written so on purpose, declare {_remedies(entity, new.rejected)} under "
+        f"are written so on purpose, declare {_remedies(entity, new.rejected)} "
         f"{' and '.join(sorted(new.places))} in {declarations.path}."
     )
 

@@ -175,7 +175,7 @@ def test_no_more_than_three_examples_are_shown(told: Told) -> None:
 def test_the_place_of_an_api_is_its_entry(told: Told) -> None:
     text = told({B1: 1}, {B1: times(1)}, source="api:customer-orders")
     assert text
-    assert "under the API customer-orders in sources.yml" in text
+    assert "declare dates, datetime_formats or epoch for the API customer-orders in" in text
 
 
 def test_the_share_is_a_variable_of_dbt(tmp_path: Path) -> None:
