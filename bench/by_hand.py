@@ -24,7 +24,8 @@ import duckdb
 
 HERE = Path(__file__).resolve().parent
 SEEDS = HERE.parent / "seeds"
-SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "2GB", "preserve_insertion_order": False}
+# Of several rows of a key the last one of the file counts, so the order of rows is kept.
+SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "2GB"}
 
 STATUSES = "order_statuses"
 PAYMENTS = "payment_methods"
@@ -257,11 +258,6 @@ class Script:
             select {key}, count(*) as occurrences from staged
             where reject_reason is null group by {key} having count(*) > 1""")
         columns = ", ".join(column.name for column in entity.columns)
-        best_first = ", ".join(
-            f"{column.name} desc nulls last"
-            for column in entity.columns
-            if column.name not in entity.key
-        )
         silver_rows = self._publish(
             name,
             f"""
@@ -272,7 +268,7 @@ class Script:
                 union all
                 select {columns} from staged semi join repeated using ({key})
                 where reject_reason is null
-                qualify row_number() over (partition by {key} order by {best_first}) = 1
+                qualify row_number() over (partition by {key} order by staged.rowid desc) = 1
             )""",
         )
         self.db.execute(f"""
@@ -303,7 +299,7 @@ class Script:
             f"when {name} is null then '{reason}'" for name, reason in entity.required.items()
         ]
         names = ", ".join(column.name for column in entity.columns)
-        raw = ", ".join(f"'{column.source}', raw_{column.source}" for column in entity.columns)
+        raw = ", ".join(f"'{column.source}', coalesce(raw_{column.source}, '')" for column in entity.columns)
         raw_row = f"cast(json_object({raw}) as varchar)"
         kept = ", ".join(f"{column.source} as raw_{column.source}" for column in entity.columns)
         return f"""

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ingest.contract import LEFT_ALONE, READABLE, Entity
+from ingest.contract import Entity, why_left_alone
 from ingest.declarations import Declaration, Declarations, load_declarations
 from ingest.dialect import SEPARATORS, unpacked
 from ingest.headers import HeaderMatch, match_header
@@ -36,7 +36,6 @@ from lake.manifest import FileRecord
 FIRST_ROWS = 3
 PRESETS = Path(__file__).with_name("presets")
 
-_ENDINGS = ".csv, .tsv, .txt, .jsonl, .parquet, .xlsx, or .gz and .zip of them"
 _DECLARED = re.compile(r"`(\w+: [^`]+)`")  # how messages say what settles them
 _ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
 _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
@@ -274,25 +273,13 @@ def _checked(
 ) -> FileCheck:
     check = FileCheck(reader.source, reader.path, entity_of(reader.source, contract, declarations))
     if not check.entity:
-        check.left_alone, by_name = _why_left_alone(reader.source)
-        if by_name:
+        check.left_alone = why_left_alone(reader.source)
+        if "begin" in check.left_alone:  # it may be one, under a name of its own
             _suggest_name(check, reader, contract, declarations)
         return check
     declaration = declarations.for_entity(check.entity.name)
     _settle(check, reader, check.entity, declaration, contract)
     return check
-
-
-def _why_left_alone(source: str) -> tuple[str, bool]:
-    """Say why a file belongs to no entity, and whether its beginning is all that is to blame."""
-    name = source.rpartition("/")[2]
-    ending = READABLE.search(name)
-    if not ending:
-        return f"its name does not end in {_ENDINGS}", False
-    words = LEFT_ALONE.intersection(re.findall(r"[^\W\d_]+", name[: ending.start()].casefold()))
-    if words:
-        return f"its name has the word {min(words)}", False
-    return "its name does not begin with the name of an entity or of its file", True
 
 
 def _settle(

@@ -16,6 +16,7 @@ READABLE = re.compile(
     r"\.(?:(?:csv|tsv|txt|jsonl)(?:\.(?:gz|zip))?|zip|parquet|xlsx)\Z", re.IGNORECASE
 )
 """How the names of files end that can be read."""
+_ENDINGS = ".csv, .tsv, .txt, .jsonl, .parquet, .xlsx, or .gz and .zip of them"
 
 LEFT_ALONE = {
     *("deleted", "removed", "erased", "unsubscribed", "archive", "backup", "old"),
@@ -82,7 +83,7 @@ def entity_for_file(contract: Mapping[str, Entity], name: str) -> Entity | None:
     if not ending:
         return None
     stem = name[: ending.start()].casefold()
-    if LEFT_ALONE.intersection(re.findall(r"[^\W\d_]+", stem)):
+    if LEFT_ALONE.intersection(_words(stem)):
         return None
     spelled = re.sub(r"[ -]", "_", stem)
     matching = [
@@ -95,3 +96,19 @@ def entity_for_file(contract: Mapping[str, Entity], name: str) -> Entity | None:
         if beginning.startswith(prefix) and not beginning[len(prefix) : len(prefix) + 1].isalpha()
     ]
     return max(matching, key=lambda match: match[0])[1] if matching else None
+
+
+def why_left_alone(source: str) -> str:
+    """Return why a file belongs to no entity by its name, which may have folders before it."""
+    name = source.rpartition("/")[2]
+    ending = READABLE.search(name)
+    if not ending:
+        return f"its name does not end in {_ENDINGS}"
+    words = LEFT_ALONE.intersection(_words(name[: ending.start()].casefold()))
+    if words:
+        return f"its name has the word {min(words)}"
+    return "its name does not begin with the name of an entity or of its file"
+
+
+def _words(stem: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", stem)

@@ -27,7 +27,7 @@ from ingest.batch import (
     quarantine,
     remove_uncommitted,
 )
-from ingest.contract import Entity, entity_for_file
+from ingest.contract import Entity, entity_for_file, why_left_alone
 from ingest.declarations import Declarations
 from ingest.reading import read_landed
 from ingest.structure import BLOCK
@@ -77,8 +77,8 @@ def land_files(batch: Batch, input_dir: Path, on_progress: Progress | None = Non
         else:
             step.unrecognised.append(source)
             step.warnings.append(
-                f"{source} belongs to no entity by its name; it was left alone. If it should be "
-                "read, declare its name with `files` in the sources file."
+                f"{source} was left alone: {why_left_alone(source)}. If it should be read, declare "
+                "its name with `files` in the sources file."
             )
     _land_all(files, batch, step, counter)
     batch.steps["files"] = step
