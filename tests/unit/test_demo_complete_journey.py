@@ -96,6 +96,6 @@ def test_without_the_package_the_message_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("demo.complete_journey.find_spec", lambda name: None)
-    with pytest.raises(C360Error, match=r"complete-journey"):
+    with pytest.raises(C360Error, match="make setup"):
         convert(tmp_path / "out")
     assert not (tmp_path / "out").exists()
