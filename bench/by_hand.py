@@ -299,7 +299,9 @@ class Script:
             f"when {name} is null then '{reason}'" for name, reason in entity.required.items()
         ]
         names = ", ".join(column.name for column in entity.columns)
-        raw = ", ".join(f"'{column.source}', coalesce(raw_{column.source}, '')" for column in entity.columns)
+        raw = ", ".join(
+            f"'{column.source}', coalesce(raw_{column.source}, '')" for column in entity.columns
+        )
         raw_row = f"cast(json_object({raw}) as varchar)"
         kept = ", ".join(f"{column.source} as raw_{column.source}" for column in entity.columns)
         return f"""

@@ -6,6 +6,7 @@ test_against_reference.py holds against an independent computation.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from demo.generator import API_FOLDER
@@ -186,7 +189,17 @@ def test_bronze_is_what_it_is_on_this_machine(
         if path.startswith(("bronze/manifests", "bronze/state")):
             continue
         here = first.home / "lake" / path.replace(batch_id, first.batch_id)
-        assert lake.read_bytes(path) == here.read_bytes(), path
+        there = lake.read_bytes(path)
+        if path.startswith("bronze/rows"):
+            rows, same = (_arrived(file) for file in (io.BytesIO(there), here))
+            assert rows.equals(same), path
+        else:
+            assert there == here.read_bytes(), path
+
+
+def _arrived(file: io.BytesIO | Path) -> pa.Table:
+    """Return rows without what differs from one arrival of a file to the next."""
+    return pq.read_table(file).drop_columns(["_batch_id", "_as_of"])
 
 
 def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(

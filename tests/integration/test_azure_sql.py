@@ -51,10 +51,11 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from flows import azure_sql, publish
+from flows import azure_sql
 from flows.dbt_run import DbtRun
 from flows.home import Home
 from flows.load import count_rows, load
+from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
 
@@ -64,7 +65,7 @@ state = Path(os.environ["C360_STANDIN"])
 home = Home.at(os.environ["C360_HOME"])
 home.prepare()
 lake = LocalLake(Path(os.environ["C360_LAKE"]))
-published = publish.published(lake)
+published = versions.published(lake)
 place = os.environ["C360_LAKE"]
 
 def run(version=published.version, **environment):
