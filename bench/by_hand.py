@@ -24,7 +24,7 @@ import duckdb
 
 HERE = Path(__file__).resolve().parent
 SEEDS = HERE.parent / "seeds"
-# Of several rows of a key the last one of the file counts, so the order of rows is kept.
+# Of several rows of a key the last one of the file counts, so rows are numbered in their order.
 SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "2GB"}
 
 STATUSES = "order_statuses"
@@ -268,7 +268,7 @@ class Script:
                 union all
                 select {columns} from staged semi join repeated using ({key})
                 where reject_reason is null
-                qualify row_number() over (partition by {key} order by staged.rowid desc) = 1
+                qualify row_number() over (partition by {key} order by line desc) = 1
             )""",
         )
         self.db.execute(f"""
@@ -306,16 +306,17 @@ class Script:
         kept = ", ".join(f"{column.source} as raw_{column.source}" for column in entity.columns)
         return f"""
             with cast_rows as (
-                select *, {", ".join(casts)} from {_reader(path)}
+                select *, row_number() over () as line, {", ".join(casts)} from {_reader(path)}
             ),
             cleaned as (
-                select {", ".join(cleaned)}, {kept} from cast_rows
+                select {", ".join(cleaned)}, {kept}, line from cast_rows
             ),
             judged as (
                 select *, case {" ".join(reasons)} end as reject_reason from cleaned
             )
             select
                 {names},
+                line,
                 reject_reason,
                 case when reject_reason is not null then {raw_row} end as raw_row
             from judged"""
