@@ -8,14 +8,15 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, cast
 
 from ingest.arrival import holds_since
 from ingest.batch import (
@@ -42,8 +43,6 @@ Progress = Callable[[int], None]
 """Is told how many bytes of the input have been dealt with so far."""
 
 _THREADS = 2
-Given = TypeVar("Given")
-Got = TypeVar("Got")
 
 
 def land(
@@ -158,6 +157,13 @@ class _File:
     def landed(self) -> str:
         return paths.landed(self.entity.name, self.batch.batch_id, self.name)
 
+    def size(self) -> int:
+        """Return how many bytes there seem to be; receiving tells what is wrong with it."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
     def receive(self, counter: _Counter) -> FileRecord:
         """Copy the bytes into the lake; return what they are."""
         with _readable(self.path):
@@ -236,60 +242,83 @@ class _readable:
             raise InputError(f"Cannot read {self._path}: {error.strerror}.") from error
 
 
+@dataclass
+class _Received:
+    """A file whose bytes are in the batch, or were in the lake before."""
+
+    file: _File
+    record: FileRecord
+    landed_in: str | None
+    reading: Future[tuple[FileRecord, list[str]]] | None = None
+
+
 def _land_all(files: Sequence[_File], batch: Batch, step: Step, counter: _Counter) -> None:
     """Receive all files, leave out what is known, read the rest, several at a time."""
-    try:
-        received = list(_at_once(lambda file: file.receive(counter), files, counter))
-        # In the order of names: the file before one can be what makes it known.
-        known = batch.known()
-        fresh: list[tuple[_File, FileRecord]] = []
-        repeated: list[tuple[_File, FileRecord]] = []
-        for file, record in zip(files, received, strict=True):
-            landed_in = known.batch_of(record)
-            (repeated if landed_in else fresh).append((file, record))
-            if landed_in:
-                file.discard()
-                if landed_in != batch.batch_id:
-                    step.duplicates.append(Duplicate(record.source, record.entity, landed_in))
-            else:
-                known.add(record, batch.batch_id)
-        read = list(_at_once(lambda each: each[0].read(each[1]), fresh, counter))
-    except BaseException:
-        for file in files:
-            with suppress(LakeError):  # the first error is the one to tell
-                file.discard()
-        raise
+    # Of one entity in the order of names, since the file before one can be what makes it known.
+    entities: dict[str, list[_File]] = {}
+    for file in files:
+        entities.setdefault(file.entity.name, []).append(file)
+    # What takes longest begins first.
+    groups = sorted(entities.values(), key=lambda group: -sum(map(_File.size, group)))
+    known = batch.known()
+    with ThreadPoolExecutor(_THREADS) as receivers, ThreadPoolExecutor(_THREADS) as readers:
+
+        def receive(group: Sequence[_File]) -> list[_Received]:
+            received = []
+            for file in group:
+                record = file.receive(counter)
+                landed_in = known.batch_of(record)
+                received.append(_Received(file, record, landed_in))
+                if landed_in:
+                    file.discard()
+                else:
+                    known.add(record, batch.batch_id)
+                    received[-1].reading = readers.submit(file.read, record)
+            return received
+
+        try:
+            done = list(chain.from_iterable(receivers.map(receive, groups)))
+            for each in done:
+                if each.reading:
+                    each.reading.result()
+        except BaseException:
+            counter.stop = True
+            for pool in (receivers, readers):
+                pool.shutdown(cancel_futures=True)
+            for file in files:
+                with suppress(LakeError):  # the first error is the one to tell
+                    file.discard()
+            raise
+    _settle(sorted(done, key=lambda each: each.record.source), batch, step)
+
+
+def _settle(received: Sequence[_Received], batch: Batch, step: Step) -> None:
+    """Give each file its place in the batch, in the order of names."""
     refused = {}
-    for (file, _), (record, warnings) in zip(fresh, read, strict=True):
+    for each in received:
+        if not each.reading:
+            continue
+        record, warnings = each.reading.result()
         step.warnings += warnings
         if record.outcome == "landed":
             step.records.append(record)
             continue
         refused[record.entity, record.sha256] = record
         if batch.refused_before(record.entity, record.sha256):
-            file.discard()
+            each.file.discard()
             step.still_quarantined.append(replace(record, path=None))
         else:
-            step.records.append(quarantine(batch, file.landed, record, file.name))
-    for _, record in repeated:
-        if same := refused.get((record.entity, record.sha256)):
+            step.records.append(quarantine(batch, each.file.landed, record, each.file.name))
+    for each in received:
+        record = each.record
+        if not each.landed_in:
+            continue
+        # The same bytes as a file beside it that was refused are refused as well.
+        same = refused.get((record.entity, record.sha256))
+        if same and each.landed_in == batch.batch_id:
             step.still_quarantined.append(replace(same, source=record.source, path=None))
-        elif not any(each.source == record.source for each in step.duplicates):
-            step.duplicates.append(Duplicate(record.source, record.entity, batch.batch_id))
-
-
-def _at_once(
-    work: Callable[[Given], Got], given: Sequence[Given], counter: _Counter
-) -> Iterator[Got]:
-    with ThreadPoolExecutor(_THREADS) as pool:
-        futures = [pool.submit(work, each) for each in given]
-        try:
-            for future in futures:
-                yield future.result()
-        except BaseException:
-            counter.stop = True
-            pool.shutdown(cancel_futures=True)
-            raise
+        else:
+            step.duplicates.append(Duplicate(record.source, record.entity, each.landed_in))
 
 
 def _unique(name: str, taken: set[str]) -> str:

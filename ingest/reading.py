@@ -79,8 +79,8 @@ def read_landed(
             with (
                 open_raw() if open_raw else lake.open_read(record.path) as raw,
                 lake.open_write(new_rows) as sink,
+                RowsWriter(sink, entity.columns, name, batch_id) as consumer.writer,
             ):
-                consumer.writer = RowsWriter(sink, entity.columns, name, batch_id)
                 consumer.as_of = as_of
                 how = _read(name, raw, entity, declaration, consumer)
                 warnings = consumer.finish()

@@ -1,7 +1,8 @@
 """The rows of a file as every engine reads them: Parquet with the contract's columns as text."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,19 +28,20 @@ def visible(table: pa.Table) -> pa.Table:
 
     Blanks around such marks, and wide ones, go with them; others are left for cleaning to trim.
     """
-    return pa.table(
-        {
-            name: column if _is_ascii(column) else _visible(column)
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-    )
+    return pa.table(list(map(_visible, table.columns)), names=table.column_names)
 
 
 def _visible(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    composed = pc.utf8_normalize(column, form="NFC")
+    """Change the values that need it: few have anything but ASCII, and these cost much more."""
+    if _is_ascii(column):
+        return column
+    whole = column.combine_chunks()
+    others = pc.fill_null(pc.invert(pc.string_is_ascii(whole)), False)
+    composed = pc.utf8_normalize(whole.filter(others), form="NFC")
     trimmed = pc.utf8_trim(composed, characters=_ALL_BLANKS + MARKS)
     as_cleaned = pc.utf8_trim(composed, characters=_ASCII_BLANKS)
-    return pc.if_else(pc.equal(trimmed, as_cleaned), composed, trimmed)
+    seen = pc.if_else(pc.equal(trimmed, as_cleaned), composed, trimmed)
+    return pa.chunked_array([pc.replace_with_mask(whole, others, seen)])
 
 
 def _is_ascii(column: pa.ChunkedArray) -> bool:
@@ -48,7 +50,10 @@ def _is_ascii(column: pa.ChunkedArray) -> bool:
 
 
 class RowsWriter:
-    """Writes rows in groups; `rows` and `longest_value` (bytes) tell what it has written."""
+    """Writes rows in groups; `rows` and `longest_value` (bytes) tell what it has been given.
+
+    To be used in a `with` block; the file is whole only after `close`.
+    """
 
     def __init__(
         self, sink: BinaryIO, columns: tuple[str, ...], source_file: str, batch_id: str
@@ -65,6 +70,9 @@ class RowsWriter:
         )
         self._sink = sink
         self._writer: pq.ParquetWriter | None = None
+        # The next rows are read while these are written.
+        self._writing = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
         self._pending: list[pa.Table] = []
         self._pending_rows = self._pending_bytes = 0
         self.rows = self.longest_value = 0
@@ -100,11 +108,29 @@ class RowsWriter:
     def close(self) -> None:
         """Write what is left; the file is whole then, with or without rows."""
         self._flush()
+        self._wait()
         assert self._writer
         self._writer.close()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # The sink is closed next: nothing may be on its way to it any more.
+        self._writing.shutdown(cancel_futures=True)
+
     def _flush(self) -> None:
+        self._wait()
         group = pa.concat_tables(self._pending) if self._pending else self._schema.empty_table()
+        self._written = self._writing.submit(self._write_group, group)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def _wait(self) -> None:
+        if self._written:
+            self._written.result()
+            self._written = None
+
+    def _write_group(self, group: pa.Table) -> None:
         if self._writer is None:
             self._writer = pq.ParquetWriter(
                 self._sink,
@@ -116,7 +142,6 @@ class RowsWriter:
             )
         if group.num_rows:
             self._writer.write_table(group, row_group_size=_GROUP_ROWS)
-        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
 
 
 def _constant(value: str, count: int) -> pa.DictionaryArray:
