@@ -439,6 +439,19 @@ def test_a_null_and_a_value_outside_its_range_break_what_holds_for_every_row() -
     assert found == [("high",), ("low",), ("more",), (None,)]
 
 
+def test_a_key_that_is_null_or_there_twice_breaks_it_too() -> None:
+    test = Renderer("duckdb").macro(
+        "test_holds_for_every_row", "t", ["name"], {"score": [1, 5]}, ["key"]
+    )
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table t as from (values (1, 'good', 1), (2, 'twice', 1), (2, 'twice', 1),"
+            " (3, null, 1), (4, 'high', 6), (null, 'no key', 1)) as t(key, name, score)"
+        )
+        found = connection.execute(f"select key from ({test}) order by all").fetchall()
+    assert found == [(2,), (3,), (4,), (None,)]
+
+
 # --- What the YAML says is what the SQL makes ---------------------------------------------------
 
 

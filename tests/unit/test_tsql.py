@@ -87,6 +87,8 @@ def statements(renderer: Renderer) -> Iterator[tuple[str, str]]:
     yield "known_value", renderer.macro("test_known_value", "silver.t", "status", "seeds.statuses")
     ranges = {"rate": [0, 100], "first": ["first", "last"]}
     yield "holds", renderer.macro("test_holds_for_every_row", "marts.t", ["a", "rate"], ranges)
+    keyed = renderer.macro("test_holds_for_every_row", "marts.t", ["a", "rate"], ranges, ["a"])
+    yield "holds_keyed", keyed
     for data_type in ("bigint", "decimal(10,2)", "timestamp", "date", "varchar(100)"):
         clean = renderer.macro("clean_raw", "given.amount", data_type)
         yield f"clean_{data_type}", f"select {clean} as value from given"
