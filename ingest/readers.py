@@ -149,6 +149,7 @@ class _CsvSink:
             pacsv.ReadOptions(
                 column_names=self._names + surplus,
                 block_size=len(data) + 1 if quoted else 1 << 20,
+                use_threads=False,
             ),
             pacsv.ParseOptions(
                 delimiter=self._written.separator,

@@ -49,7 +49,7 @@ class RepeatedKeys:
             self._open.enter_context(cast(BinaryIO, tempfile.TemporaryFile()))  # noqa: SIM115
             for _ in range(2)
         )
-        self._connection = self._open.enter_context(duckdb.connect())
+        self._connection = self._open.enter_context(duckdb.connect(config={"threads": 1}))
         self._hashes = (
             f"select hash(trim(coalesce({quoted(self._key)}, ''))) as key, "
             f"hash({', '.join(map(quoted, self._others))}) as content from passing"
