@@ -84,23 +84,28 @@ class RepeatedKeys:
             f"{rows.num_rows} rows with several {' and '.join(columns)}"
         )
         place = self._declaration.place(self._entity.name)
+        has_lines = "Amount" in self._others  # what is bought, and so may be bought in lines
         if found.repeated >= KEYS and found.repeated > found.keys * SHARE:
+            lines = "If each row is one line of an order, declare `rows: lines`; if a later row"
             raise UnreadableError(
-                f"{said}. If each row is one line of an order, declare `rows: lines` {place}; if a "
-                "later row corrects an earlier one, declare `rows: one`"
+                f"{said}. {lines if has_lines else 'If a later row'} corrects an earlier one, "
+                f"declare `rows: one` {place}"
             )
         worth = ""
-        if "Amount" in self._others:
+        if has_lines:
             amounts = _take(open_rows(), ["Amount"], found.set_aside)
             self._connection.register("passing", amounts)
             ((total,),) = self._connection.execute(
                 'select sum(try_cast("Amount" as decimal(18, 2))) from passing'
             ).fetchall()
             worth = f" ({total or 0:,.2f} in all)"
-        return (
-            f"{said}. One row of each counts, the others are set aside{worth}. If each row is one "
-            f"line of an order, declare `rows: lines` {place}."
+        meant = (
+            "If each row is one line of an order, declare `rows: lines`"
+            if has_lines
+            else "If that is meant, declare `rows: one`"
         )
+        kept = f"The last row of each counts, the others are set aside{worth}"
+        return f"{said}. {kept}. {meant} {place}."
 
     def _find(self) -> _Found:
         keys, contents = _whole(self._keys), _whole(self._contents)
