@@ -22,7 +22,7 @@ from ingest.contract import Entity, why_left_alone
 from ingest.declarations import Declaration, Declarations, load_declarations
 from ingest.dialect import SEPARATORS, unpacked
 from ingest.headers import HeaderMatch, match_header
-from ingest.landing import entity_of, list_input
+from ingest.landing import check_input, entity_of, list_input
 from ingest.likeness import likely_columns
 from ingest.readers import read
 from ingest.reading import read_landed
@@ -181,7 +181,7 @@ class _Reader:
         self._count += 1
         batch = f"read-{self._count}"
         path = paths.landed(entity.name, batch, self.name)
-        record = FileRecord(entity.name, self.source, path, "", "", self.path.stat().st_size)
+        record = FileRecord(entity.name, self.source, path, "", "", 0)
         try:
             record, warnings = read_landed(
                 self._lake,
@@ -239,6 +239,7 @@ class _Reader:
 
     def _open(self) -> BinaryIO:
         try:
+            check_input(self.path)
             return cast(BinaryIO, self.path.open("rb"))
         except OSError as error:
             raise InputError(f"Cannot read {self.path}: {error.strerror}.") from error

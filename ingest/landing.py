@@ -7,6 +7,7 @@ reading refuses goes to quarantine with the reason. The batch exists from its co
 import hashlib
 import logging
 import os
+import stat
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -105,8 +106,20 @@ def list_input(folder: Path) -> list[tuple[Path, str]]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(at, name) for name in names if not name.startswith(".")]
     return sorted(
-        ((path, path.relative_to(folder).as_posix()) for path in found), key=lambda each: each[1]
+        ((path, _shown(path.relative_to(folder).as_posix())) for path in found),
+        key=lambda each: each[1],
     )
+
+
+def _shown(name: str) -> str:
+    """Return a name whose bytes are no UTF-8 as text that can be written down."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def check_input(path: Path) -> None:
+    """Raise InputError for what is called a file and has no end, such as a pipe or a device."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise InputError(f"{path} is a pipe, a device or the like. Put a file in its place.")
 
 
 def entity_of(
@@ -167,6 +180,7 @@ class _File:
     def receive(self, counter: _Counter) -> FileRecord:
         """Copy the bytes into the lake; return what they are."""
         with _readable(self.path):
+            check_input(self.path)  # opening a pipe would wait for whoever writes into it
             before = self.path.stat()
             digest = hashlib.sha256()
             size = 0

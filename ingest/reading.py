@@ -6,11 +6,11 @@ the same rows. Nothing is judged: what a value means is for cleaning to say.
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -68,7 +68,7 @@ def read_landed(
     new_rows, new_malformed = map(_temporary, (rows_path, malformed_path))
     is_api = record.source.startswith("api:")
     try:
-        with ExitStack() as opened:
+        with _blamed(name), ExitStack() as opened:
             consumer = _Rows(entity, declaration, lambda: lake.open_write(new_malformed))
             opened.enter_context(closing(consumer))
             # A file of API records may lack fields that others of the same pull have.
@@ -82,7 +82,7 @@ def read_landed(
                 RowsWriter(sink, entity.columns, name, batch_id) as consumer.writer,
             ):
                 consumer.as_of = as_of
-                how = _read(name, raw, entity, declaration, consumer)
+                how = read(name, raw, entity, declaration, consumer)
                 warnings = consumer.finish()
             if consumer.repeats:
                 with lake.open_read(new_rows) as file:
@@ -133,14 +133,19 @@ def _temporary(path: str) -> str:
     return f"{folder}/{TEMPORARY}{name}"
 
 
-def _read(
-    name: str, raw: BinaryIO, entity: Entity, declaration: Declaration, consumer: "_Rows"
-) -> dict[str, Any]:
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """Make a refusal of the file of whatever goes wrong in reading it."""
     try:
-        return read(name, raw, entity, declaration, consumer)
-    except (C360Error, OSError):
+        yield
+    except C360Error:
         raise
-    except Exception as error:
+    except BaseException as error:
+        # A reader in Rust that gives up raises what is no Exception. An error of the system, which
+        # has a number, is not the file's: the next run may read it.
+        is_panic = type(error).__name__ == "PanicException"
+        if not (is_panic or isinstance(error, Exception)) or getattr(error, "errno", None):
+            raise
         # Ours to mend, and yet no reason to fail: the file is kept, to be read later.
         log.exception("%s could not be read", name)
         raise UnreadableError(

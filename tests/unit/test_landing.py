@@ -1,5 +1,6 @@
 """Landing: what arrives is in bronze, in quarantine or left alone, and is told about."""
 
+import errno
 import gzip
 import hashlib
 import json
@@ -19,11 +20,12 @@ from ingest import api, landing, reading
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import Entity
 from ingest.declarations import ApiSource, Declaration, Incremental
+from ingest.guards import Guards
 from ingest.landing import land, land_files
 from lake import paths
 from lake.errors import InputError, LakeError, QuarantinedError
 from lake.local import LocalLake
-from lake.manifest import read_manifest
+from lake.manifest import read_manifest, read_manifests
 from tests.support.reading import CONTRACT, LINEAGE, read_rows
 
 STORES = b"StoreID,Location,Manager,OpenHours\n"
@@ -219,7 +221,18 @@ def test_a_file_that_fails_late_leaves_nothing_half_landed(lake, inbox):
     assert [p.split("/")[1] for p in tree(lake)] == ["manifests", "quarantine", "quarantine"]
 
 
-def test_a_file_that_only_our_reader_is_to_blame_for_goes_to_quarantine(lake, inbox, monkeypatch):
+class PanicException(BaseException):
+    """What a reader in Rust raises: no Exception, and of a class that cannot be imported."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError, MemoryError, RecursionError, OSError, PanicException],
+    ids=lambda error: error.__name__,
+)
+def test_a_file_that_only_our_reader_is_to_blame_for_goes_to_quarantine(
+    lake, inbox, monkeypatch, error
+):
     (inbox / "Stores.csv").write_bytes(STORES + STORE)
     (inbox / "Stores_2.csv").write_bytes(STORES + STORE * 2)
     read = reading.read
@@ -227,7 +240,7 @@ def test_a_file_that_only_our_reader_is_to_blame_for_goes_to_quarantine(lake, in
     def fail(name, *rest):
         found = read(name, *rest)
         if name == "Stores.csv":
-            raise ZeroDivisionError("how could that be")
+            raise error("how could that be")
         return found
 
     monkeypatch.setattr(reading, "read", fail)
@@ -238,6 +251,24 @@ def test_a_file_that_only_our_reader_is_to_blame_for_goes_to_quarantine(lake, in
     assert [p for p in tree(lake) if p.endswith("/Stores.csv")] == [
         paths.quarantined(result.batch_id, "Stores.csv")
     ]
+
+
+def test_what_goes_wrong_after_the_last_row_is_no_reason_to_fail_either(lake, inbox, monkeypatch):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    monkeypatch.setattr(Guards, "conclude", lambda _: 1 / 0)
+    assert "division by zero" in land_folder(lake, inbox).quarantined["Stores.csv"]
+
+
+def test_a_disk_that_fails_is_not_the_files_fault(lake, inbox, monkeypatch):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+
+    def fail(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(reading, "read", fail)
+    with pytest.raises(InputError, match=r"Cannot read .*Stores.csv: Input/output error"):
+        land(lake, CONTRACT, inbox)
+    assert tree(lake) == {}
 
 
 def test_the_same_again_lands_once(lake, inbox):
@@ -353,6 +384,20 @@ def test_input_that_cannot_be_read_is_a_clear_error(lake, inbox, tmp_path):
     with pytest.raises(InputError, match=r"Cannot read .*Stores.csv"):
         land(lake, CONTRACT, inbox)
     assert tree(lake) == {}
+
+
+def test_a_pipe_in_the_input_is_told_of_and_not_waited_for(lake, inbox):
+    os.mkfifo(inbox / "Stores.csv")
+    with pytest.raises(InputError, match=r"Stores.csv is a pipe"):
+        land(lake, CONTRACT, inbox)
+
+
+def test_a_file_name_that_is_no_utf8_lands(lake, inbox):
+    name = os.fsdecode(b"Stores_M\xfcnchen.csv")
+    (inbox / name).write_bytes(STORES + STORE)
+    land(lake, CONTRACT, inbox)
+    [[record]] = [m.files for m in read_manifests(lake)]
+    assert record.source == r"Stores_M\xfcnchen.csv"
 
 
 def test_a_file_that_still_grows_is_refused(lake, inbox):
