@@ -22,6 +22,7 @@ from ingest.api_pages import Page, check_url, read_pages, without_credentials
 from ingest.batch import Batch, Duplicate, Step, quarantine, read_versioned_state
 from ingest.cursor import Cursor
 from ingest.declarations import ApiSource
+from ingest.headers import normalised
 from lake import paths
 from lake.errors import InputError, UnreadableError
 from lake.manifest import FileRecord
@@ -86,7 +87,8 @@ class _Pull:
         # land with it, since all lines of an order must come from one pull.
         self._by_lines = source.declaration.rows == "lines"
         self._held: list[bytes] = []
-        self._header: dict[str, None] = {}  # an ordered set
+        self._fields: set[str] = set()  # as they are spelled
+        self._header: dict[str, str] = {}  # the first spelling of each, in order
         self._taken = {record.name for other in batch.steps.values() for record in other.records}
         self._replaced = 0
         self.received = 0
@@ -95,8 +97,9 @@ class _Pull:
     def take(self, page: Page) -> None:
         for record in page:
             self.received += 1
-            if len(self._header) < _MOST_FIELDS:
-                self._header.update(dict.fromkeys(record))
+            for name in record:
+                if name not in self._fields and len(self._fields) < _MOST_FIELDS:
+                    self._note(name, record)
             line = self._encode(record)
             if self._cursor.is_new(record, line):
                 self.kept += 1
@@ -137,7 +140,7 @@ class _Pull:
                 step.duplicates.append(Duplicate(record.source, record.entity, landed_in))
             else:
                 # A record may lack fields that others of the pull have.
-                record.header = list(self._header)
+                record.header = list(self._header.values())
                 new.append(record)
         try:
             for record in new:
@@ -170,6 +173,13 @@ class _Pull:
         """Take what was written so far out of the batch."""
         for record in self._records:
             self._batch.remove(record.entity, record.name)
+
+    def _note(self, name: str, record: dict[str, Any]) -> None:
+        """Take note of a field; another spelling of one is another one beside it only."""
+        self._fields.add(name)
+        first = self._header.setdefault(normalised(name), name)
+        if first != name and first in record:
+            self._header[name] = name
 
     def _keep(self, line: bytes) -> None:
         self._lines.append(line)

@@ -13,9 +13,10 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -50,6 +51,16 @@ class Number(Decimal):
 
     def __str__(self) -> str:
         return self._text
+
+
+_as_sent = lru_cache(1000)(simplejson.RawJSON)  # the same text is the same object, to be compared
+
+
+def _number(text: str) -> Any:
+    try:
+        return Number(text)
+    except InvalidOperation:  # an exponent that no Decimal has
+        return _as_sent(text)
 
 
 def check_url(url: str) -> None:
@@ -112,13 +123,21 @@ class _Walk:
         while address:
             if self._count == self._source.max_pages:
                 raise self._error(f"has more than {self._count} pages (max_pages)")
-            response = self._endpoint.get(*address)
+            try:
+                response = self._endpoint.get(*address)
+            except _RefusedError as error:
+                if self._numbered and self._count:
+                    error.add_note(
+                        "If that is how it says that a page is beyond the last one, declare "
+                        "total_pages, total or more under `pages`"
+                    )
+                raise
             if response.status_code == 204:
                 return
             body = self._endpoint.body(response)
             page = self._records(body)
             if page and self._numbered and page == previous:
-                told = "total_pages or more" if self._pages.page_param else "total or more"
+                told = "total_pages, total or more" if self._pages.page_param else "total or more"
                 raise self._error(
                     "sent the same page twice: its pages go round in a circle. If it repeats its "
                     f"last page, declare {told} under `pages`"
@@ -145,7 +164,7 @@ class _Walk:
         """Return what to ask for after a page, None at the end."""
         pages, url = self._pages, self._endpoint.url
         more = self._more(body)
-        if more is False or (not page and self._numbered):
+        if more is False or (not page and self._numbered and not self._goes_on(more)):
             return None
         if pages.page_param:
             return url, {**self._params, pages.page_param: pages.first_page + self._count}
@@ -158,7 +177,7 @@ class _Walk:
                     "says that there are more records, but not how to get them. Check `pages` in "
                     "the sources file"
                 )
-            self._check_last(response, page)
+            self._check_last(response, body, page)
             return None
         mark = hashlib.blake2b(way.encode("utf-8", "replace"), digest_size=16).digest()
         if not page and (mark in self._been or (self._empty >= _EMPTY_PAGES and not more)):
@@ -171,6 +190,11 @@ class _Walk:
             assert pages.cursor_param
             return url, {**self._params, pages.cursor_param: way}
         return way, {}
+
+    def _goes_on(self, more: bool | None) -> bool:
+        """Tell whether to ask for the page after one without records."""
+        # The same offset would bring the same again.
+        return bool(more and self._pages.page_param) and self._empty < _EMPTY_PAGES
 
     def _way(self, response: requests.Response, body: Any) -> str | None:
         """Return the next page's cursor or URL, None when the page has none."""
@@ -187,15 +211,19 @@ class _Walk:
             return str(found)
         raise self._error(f"sent a {path!r} that is no {'cursor' if self._pages.cursor else 'URL'}")
 
-    def _check_last(self, response: requests.Response, page: Page) -> None:
-        """Raise when a page that stands alone looks like one of several."""
+    def _check_last(self, response: requests.Response, body: Any, page: Page) -> None:
+        """Raise when a page that gives no way on, as declared, looks like one of several."""
         pages = self._pages
-        if pages.cursor or pages.next_url or pages.link_header:
-            return
         hint = "Declare how its pages follow one another under `pages` in the sources file"
-        if _next_link(response.headers.get("Link", "")):
+        if not pages.link_header and _next_link(response.headers.get("Link", "")):
             raise self._error(f"has more pages, which its Link header leads to. {hint}")
-        if pages.limit and len(page) >= pages.limit:
+        path = pages.cursor or pages.next_url
+        if path and _find(body, path) is not _ABSENT:
+            return
+        sign = _sign_of_more(body, alone=not (path or pages.link_header))
+        if sign and page:
+            raise self._error(f"has more pages, says its {visible(sign)!r}. {hint}")
+        if pages.limit and len(page) >= pages.limit and not (path or pages.link_header):
             raise self._error(
                 f"sent a full page of {len(page)} records, so there may be more. {hint}"
             )
@@ -223,7 +251,7 @@ class _Walk:
     def _records(self, body: Any) -> Page:
         path = self._source.data
         found = _find(body, path)
-        if found is None:
+        if found is None or (found is _ABSENT and self._is_bare(body)):
             return []
         if not isinstance(found, list):
             lists = (
@@ -237,6 +265,14 @@ class _Walk:
             raise self._error(f"sent something in {path!r} that isn't a record")
         return found
 
+    def _is_bare(self, body: Any) -> bool:
+        """Tell whether a page holds nothing but what is declared under `pages`."""
+        if not isinstance(body, dict):
+            return body is None or body == []  # PHP writes an empty object so
+        pages = self._pages
+        paths = (pages.cursor, pages.next_url, pages.more, pages.total, pages.total_pages)
+        return body.keys() <= {_first_name(body, path) for path in paths if path}
+
     def _error(self, problem: str) -> ApiError:
         return self._endpoint.error(problem)
 
@@ -247,6 +283,10 @@ class _TransientError(ApiError):
     def __init__(self, message: str, wait: float = 0) -> None:
         super().__init__(message, passing=True)
         self.wait = wait
+
+
+class _RefusedError(ApiError):
+    """A request that the API knows nothing to answer to."""
 
 
 class _Endpoint:
@@ -316,7 +356,7 @@ class _Endpoint:
             raise self.error(f"sent {visible(kind)} where JSON is expected")
         try:
             text = _decoded(response.content, media_type.get_content_charset())
-            return simplejson.loads(text, parse_float=Number)
+            return simplejson.loads(text, parse_float=_number, parse_constant=_as_sent)
         except (ValueError, LookupError, RecursionError):
             raise self.error("sent a body that isn't valid JSON") from None
 
@@ -327,8 +367,12 @@ class _Endpoint:
         except ValueError:
             url = ""
         parts = _parsed(url)
+        scheme, host, port = self._origin
+        if parts and scheme == "https" and _origin(url) == ("http", host, _PORTS["http"]):
+            # So write servers that a proxy gives TLS to: they don't know that they are asked so.
+            parts = parts._replace(scheme=scheme, port=port)
+            url = parts.url
         if parts is None or parts.auth is not None or _origin(url) != self._origin:
-            scheme, host, port = self._origin
             raise self.error(
                 f"leads to its next page at {visible(without_credentials(url))}, which is not "
                 f"below {scheme}://{host}:{port} and may not get the token. Give the URL at which "
@@ -367,7 +411,7 @@ class _Endpoint:
                 "Check the URL and that the API is running"
             )
             raise _TransientError(self._message(problem)) from None
-        except exceptions.RequestException as error:
+        except (exceptions.RequestException, LocationParseError) as error:
             raise self.error(f"could not be read ({type(error).__name__})") from None
         if response.status_code not in (200, 204):
             raise self._refusal(response)
@@ -390,7 +434,7 @@ class _Endpoint:
         if status != 429 and status < 500:
             redirected = 300 <= status < 400
             hint = "; give the URL that it leads to" if redirected else said
-            return self.error(f"answered with status {status}{hint}")
+            return _RefusedError(self._message(f"answered with status {status}{hint}"))
         wait = _seconds(response.headers.get("Retry-After", "").strip())
         if wait > source.longest_wait:
             problem = (
@@ -413,8 +457,10 @@ class _Endpoint:
             text = next((line for line in text.splitlines() if line.strip()), "")
             if text.lstrip().startswith(("<", "{", "[")):  # a page for people, or broken JSON
                 return ""
-        for form in (self._token, quote(self._token, safe="")) if self._token else ():
-            text = text.replace(form, "…")
+        secrets = [str(v) for name, v in self._source.params.items() if _SECRET_NAME.search(name)]
+        for secret in filter(None, [self._token, *secrets]):
+            for form in (secret, quote(secret, safe="")):
+                text = text.replace(form, "…")
         text = _SECRETS.sub(
             lambda found: f"{found[1] or found[2] or ''}…", text[:_LONGEST_SEARCHED]
         )
@@ -422,11 +468,13 @@ class _Endpoint:
         return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
-# Query strings, what is named like a secret, and what looks like one.
+_SECRET_NAME = re.compile("token|key|secret|password|signature", re.I)
+# Query strings, users of URLs, what is named like a secret, and what looks like one.
 _SECRETS = re.compile(
     r"""\?[^\s"']+"""
+    r"""|(?<=//)[^\s"'/]+(?=@)"""
     r"""|((?:bearer|basic)\s+)[^\s"',]{12,}"""
-    r"""|((?:token|key|secret|password|signature)["']?[=:]["']?)[^\s"',&]+"""
+    r"""|((?:token|key|secret|password|signature)["']?(?:[=:]|\s*:\s+)["']?)[^\s"',&]+"""
     r"""|(?=[\w+/=~.-]*\d)[\w+/=~.-]{32,}""",
     re.I,
 )
@@ -464,13 +512,13 @@ def _find(body: Any, path: str) -> Any:
 
     A name with points in it, such as `@odata.nextLink`, is taken whole where it stands so.
     """
-    path = re.sub(r"\[['\"]?(.+?)['\"]?\]", r".\1", path).removeprefix("$").removeprefix(".")
+    path = _without_brackets(path)
     if not path:
         return body
     if isinstance(body, list):
-        index, _, rest = path.partition(".")
-        place = int(index) if index.isdecimal() else len(body)
-        return _find(body[place], rest) if place < len(body) else _ABSENT
+        index, _, rest = path.partition(".")  # -1 is the last one
+        place = int(index) if re.fullmatch(r"-?\d{1,9}", index, re.ASCII) else len(body)
+        return _find(body[place], rest) if -len(body) <= place < len(body) else _ABSENT
     if not isinstance(body, dict):
         return _ABSENT
     if path in body:
@@ -479,6 +527,42 @@ def _find(body: Any, path: str) -> Any:
         if path[:end] in body:
             return _find(body[path[:end]], path[end + 1 :])
     return _ABSENT
+
+
+def _without_brackets(path: str) -> str:
+    return re.sub(r"\[['\"]?(.+?)['\"]?\]", r".\1", path).removeprefix("$").removeprefix(".")
+
+
+def _first_name(body: Mapping[str, Any], path: str) -> str:
+    """Return in which of a body's names what a path leads to would stand."""
+    path = _without_brackets(path)
+    return path if path in body else path.partition(".")[0]
+
+
+_FLAG_OF_MORE = re.compile("(has)?(more|next).*")
+_WAY_TO_MORE = re.compile(
+    r"(@?odata\.)?next(page|cursor|link|url|uri|offset|token|pagetoken|pageurl|pagelink|recordsurl)?"
+)
+
+
+def _sign_of_more(body: Any, alone: bool, depth: int = 0) -> str | None:
+    """Return the name in a page that says that there is another one, None when none does.
+
+    Where a page is taken to be `alone`, a cursor of any kind says so.
+    """
+    if not isinstance(body, dict) or depth > 3:
+        return None
+    for name, value in body.items():
+        plain = re.sub(r"[\s_-]", "", name).lower()
+        if str(value).lower() in ("true", "false"):
+            if str(value).lower() == "true" and _FLAG_OF_MORE.fullmatch(plain):
+                return name
+        elif _WAY_TO_MORE.fullmatch(plain) or (alone and plain == "cursor"):
+            if any(value.values()) if isinstance(value, dict) else value:
+                return name
+        elif found := _sign_of_more(value, alone, depth + 1):
+            return f"{name}.{found}"
+    return None
 
 
 _LINK = re.compile(

@@ -29,6 +29,7 @@ _TIME = re.compile(
     re.I | re.ASCII,
 )
 _NUMBER = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
+_PER_SECOND: dict[str | None, int] = {"seconds": 1, "milliseconds": 1000}
 _PRECISION = {2: "hours", 5: "minutes", 8: "seconds"}
 
 _Rank = tuple[int, Any]
@@ -42,6 +43,10 @@ class Cursor:
         """Begin a pull; raises InputError when a lag is declared that can't be applied."""
         self._source = source
         self._incremental = source.incremental
+        self._asks = _fingerprint(source)
+        if state.get("asks", self._asks) != self._asks:
+            # What came before is no measure of what another question brings.
+            state = {}
         self._value = state.get("cursor")
         self._rank = _rank(self._value)
         self._before = (self._value, dict(state.get("seen") or {}))
@@ -78,13 +83,22 @@ class Cursor:
         if self._start is not None and rank < self._start:
             return True
         digest = hashlib.blake2b(line, digest_size=16).hexdigest()
-        if isinstance(rank[1], datetime) and rank[1] > self._latest:
+        if self._is_ahead(rank):
             # One wrong date must not make the cursor run past all that is still to come.
             self._ahead += 1
         elif self._rank is None or rank > self._rank:
             self._value, self._rank = value, rank
         self._mark(rank, digest, value)
         return digest not in self._known
+
+    def _is_ahead(self, rank: _Rank) -> bool:
+        kind, value = rank
+        if kind == _TIMES:
+            return bool(value > self._latest)
+        per_second = _PER_SECOND.get(self._source.declaration.epoch)
+        if kind == _NUMBERS and per_second:
+            return bool(value > self._latest.timestamp() * per_second)
+        return False
 
     def state(self, batch_id: str) -> dict[str, Any] | None:
         """Return the state to save, None when the pull changed nothing."""
@@ -94,6 +108,7 @@ class Cursor:
             return None
         return {
             "cursor": self._value,
+            "asks": self._asks,
             "batch_id": batch_id,
             "updated_at": utc_now(),
             "seen": dict(sorted(seen.items())),
@@ -142,8 +157,8 @@ class Cursor:
             return self._value
         lag = self._incremental.lag
         if self._rank and self._rank[0] == _NUMBERS:
-            factor = 1000 if self._source.declaration.epoch == "milliseconds" else 1
-            earlier = self._rank[1] - math.ceil(lag * factor)
+            per_second = _PER_SECOND.get(self._source.declaration.epoch, 1)
+            earlier = self._rank[1] - math.ceil(lag * per_second)
             return str(earlier) if isinstance(self._value, str) else earlier
         if isinstance(self._value, str) and self._rank and self._rank[0] == _TIMES:
             return _time_before(self._value, math.ceil(lag))
@@ -155,6 +170,15 @@ class Cursor:
 
 
 _NUMBERS, _TEXTS, _TIMES = range(3)
+
+
+def _fingerprint(source: ApiSource) -> str:
+    """A hash of what decides which records an endpoint is asked for."""
+    incremental = source.incremental
+    asks = [source.path, sorted(source.params.items()), source.data]
+    if incremental:
+        asks += [incremental.field, incremental.param]
+    return hashlib.blake2b(repr(asks).encode(), digest_size=8).hexdigest()
 
 
 def _field(record: Mapping[str, Any], name: str) -> Any:

@@ -22,7 +22,7 @@ import simplejson
 from ingest import dialect
 from ingest.contract import Entity
 from ingest.declarations import Declaration
-from ingest.headers import match_header, normalised, unique_names
+from ingest.headers import find_header, match_header, normalised, unique_names
 from ingest.structure import Malformed, check_csv
 from lake.errors import UnreadableError
 
@@ -220,12 +220,9 @@ def _read_jsonl(
     stream: BinaryIO, name: str, declaration: Declaration, consumer: Consumer
 ) -> dict[str, Any]:
     encoding, _, blocks = dialect.decoded(stream, name, declaration)
-    paths = {
-        header: header.split(".")
-        for headers in declaration.columns.values()
-        for header in headers
-        if "." in header
-    }
+    asked = [header for headers in declaration.columns.values() for header in headers]
+    asked += [declaration.order_by] if declaration.order_by else []
+    paths = {header: header.split(".") for header in asked if "." in header}
     records: list[dict[str, Any]] = []
     size, any_record = 0, False
     for number, line in enumerate(_lines(blocks), 1):
@@ -276,9 +273,17 @@ def _flat(record: dict[str, Any], paths: dict[str, list[str]]) -> dict[str, Any]
     for header, steps in paths.items():
         value: Any = record
         for step in steps:
-            value = value.get(step) if isinstance(value, dict) else None
+            value = _inner(value, step) if isinstance(value, dict) else None
         record.setdefault(header, value)
     return record
+
+
+def _inner(record: dict[str, Any], name: str) -> Any:
+    if name in record:
+        return record[name]
+    names = list(record)
+    place = find_header(names, name)
+    return None if place is None else record[names[place]]
 
 
 def _json_table(records: list[dict[str, Any]], consumer: Consumer) -> pa.Table:

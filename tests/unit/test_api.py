@@ -14,15 +14,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyarrow.parquet as pq
 import pytest
+import requests
 
-from ingest import api, cursor
+from ingest import api, api_pages, cursor
 from ingest.api import check_url, land_api, without_credentials
 from ingest.batch import Batch, commit, read_state, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declaration, Incremental, Pages
 from ingest.landing import land_files
 from lake import paths
-from lake.errors import ApiError, ConflictError, InputError, UnreadableError
+from lake.errors import ApiError, ConflictError, InputError, UnreadableError, told
 from lake.local import LocalLake
 from lake.manifest import Manifest, committed_batches, read_manifest
 
@@ -291,6 +292,8 @@ def sliced(pages, page=lambda start, records, total: {}, headers=None, first=0):
             start = int(query["offset"])
         elif "at" in query:
             start = int(query["at"])
+        elif "after" in query:  # the key of the last record that came
+            start = int(query["after"]) + 1
         chosen = RECORDS[start : start + 2]
         more = headers(start) if headers else {}
         return 200, more, {"data": chosen, **page(start, chosen, len(RECORDS))}
@@ -325,7 +328,13 @@ def following(start, form):
             lambda start, *_: {"next": [f"/any/where?at={start + 2}"], "more": start < 6},
             4,
         ),
+        (
+            Pages(cursor="data[-1].StoreID", cursor_param="after", more="has_more"),
+            lambda start, *_: {"has_more": start < 6},
+            4,
+        ),
         (Pages(page_param="page"), lambda *_: {}, 5),
+        (Pages(page_param="page", total="total_count"), lambda *rest: {"total_count": rest[2]}, 4),
         (Pages(page_param="page", first_page=0, total_pages="n"), lambda *_: {"n": 4}, 4),
         (Pages(page_param="page", more="has_more"), lambda start, *_: {"has_more": start < 6}, 4),
         (Pages(page_param="page", more="flags.more"), lambda *_: {}, 5),
@@ -399,6 +408,44 @@ def test_empty_pages_that_lead_on_do_not_end_a_pull(lake):
         assert keys(lake, pull(lake, server.url)) == [1]
 
 
+@pytest.mark.parametrize(
+    "pages", [Pages(page_param="page", more="more"), Pages(page_param="page", total_pages="pages")]
+)
+def test_an_empty_page_amid_others_does_not_end_a_pull(lake, pages):
+    def answer(query, *_):
+        page = int(query["page"])
+        data = [] if page == 2 else [record(page)]
+        return 200, {}, {"data": data, "more": page < 4, "pages": 4}
+
+    with serving(answer) as server:
+        assert keys(lake, pull(lake, server.url, replace(PLAIN, pages=pages))) == [1, 3, 4]
+
+
+def test_a_flag_that_always_says_more_ends_with_empty_pages(lake):
+    def answer(query, *_):
+        return 200, {}, {"data": [record(1)] if query["page"] == "1" else [], "more": True}
+
+    pages = Pages(page_param="page", more="more")
+    with serving(answer) as server:
+        assert keys(lake, pull(lake, server.url, replace(PLAIN, pages=pages))) == [1]
+    assert len(server.requests) <= 12
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"next_cursor": null}'])
+def test_a_page_that_leaves_its_empty_list_out_has_no_records(lake, body):
+    with serving(always(headers={"Content-Type": "application/json"}, body=body)) as server:
+        assert pull(lake, server.url).batch_id is None
+    assert len(server.requests) == 1
+
+
+def test_a_page_without_its_list_can_lead_on(lake):
+    def answer(query, *_):
+        return 200, {}, {"data": [record(1)]} if "cursor" in query else {"next_cursor": "a"}
+
+    with serving(answer) as server:
+        assert keys(lake, pull(lake, server.url)) == [1]
+
+
 @pytest.mark.parametrize("cursor", ["the same", None])
 def test_a_cursor_that_leads_to_nothing_any_more_ends_a_pull(lake, cursor):
     def answer(_, __, number):
@@ -436,6 +483,15 @@ def test_an_end_flag_ends_a_pull_that_has_a_cursor_still(lake):
         (Pages(more="more"), {"data": [], "more": 1}, {}, "there are more records, but not how"),
         (Pages(limit_param="limit", limit=2), {"data": RECORDS[:2]}, {}, "a full page of 2"),
         (Pages(), {"data": RECORDS[:1]}, {"Link": '<?p=2>; rel="next"'}, "Link header leads to"),
+        (SOURCE.pages, {"data": RECORDS[:1]}, {"Link": '<?p=2>; rel="next"'}, "Link header leads"),
+        # A way that isn't declared, or declared where it doesn't stand.
+        (Pages(), {"data": RECORDS[:1], "cursor": "x"}, {}, "says its 'cursor'"),
+        (Pages(), {"data": RECORDS[:1], "@odata.nextLink": "x"}, {}, "its '@odata.nextLink'"),
+        (Pages(), {"data": RECORDS[:1], "meta": {"hasMore": "true"}}, {}, "its 'meta.hasMore'"),
+        (SOURCE.pages, {"data": RECORDS[:1], "has_more": True}, {}, "says its 'has_more'"),
+        (SOURCE.pages, {"data": RECORDS[:1], "p": {"next": {"url": "x"}}}, {}, "has more pages"),
+        (Pages(next_url="next"), {"data": RECORDS[:1], "links": {"next": "x"}}, {}, "links.next"),
+        (Pages(link_header=True), {"data": RECORDS[:1], "next_page": 2}, {}, "its 'next_page'"),
         (Pages(more="more"), {"data": [], "more": "maybe"}, {}, "neither true nor false"),
         (
             Pages(offset_param="offset", total="total"),
@@ -451,6 +507,33 @@ def test_an_end_flag_ends_a_pull_that_has_a_cursor_still(lake):
 def test_a_page_that_gives_no_way_on_is_an_error(lake, pages, body, headers, problem):
     source = replace(PLAIN, pages=pages)
     pull_refused(lake, always(headers=headers, body=body), source, match=problem)
+
+
+@pytest.mark.parametrize(
+    ("pages", "body"),
+    [
+        (Pages(), {"data": RECORDS[:2], "has_more": False, "next": None, "links": {"next": ""}}),
+        (Pages(), {"data": [], "next_page": 2}),
+        (Pages(more="more"), {"data": RECORDS[:2], "more": False, "next_page": 2}),
+        (SOURCE.pages, {"data": RECORDS[:2], "cursor": "this page's"}),
+        (SOURCE.pages, {"data": RECORDS[:2], "next_cursor": None, "more": True}),
+    ],
+)
+def test_a_page_that_is_the_last_one_ends_a_pull(lake, pages, body):
+    with serving(always(body=body)) as server:
+        result = pull(lake, server.url, replace(PLAIN, pages=pages))
+    assert keys(lake, result) == [each["StoreID"] for each in body["data"]]
+    assert len(server.requests) == 1
+
+
+def test_a_page_beyond_the_last_one_that_is_refused_tells_what_to_declare(lake):
+    def answer(query, *_):
+        found = query["page"] == "1"
+        return (200, {}, {"data": [record(1)]}) if found else (404, {}, {"detail": "Invalid page."})
+
+    with serving(answer) as server, pytest.raises(ApiError, match="Invalid page") as error:
+        pull(lake, server.url, replace(PLAIN, pages=Pages(page_param="page")))
+    assert "declare total_pages, total or more under `pages`." in told(error.value)
 
 
 @pytest.mark.parametrize(
@@ -599,6 +682,27 @@ def test_the_incremental_field_is_found_in_any_spelling(lake, field):
     assert server.requests[1]["updated_since"] == "2026-01-01T00:00:00Z"
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"params": {"status": "any"}},
+        {"path": "/all-orders"},
+        {"incremental": Incremental("ChangedAt", "updated_since")},
+    ],
+)
+def test_what_is_asked_for_otherwise_is_asked_for_from_the_beginning(lake, other):
+    """A shop that asked for paid orders only, and now asks for all, has none of the older ones."""
+    records = [record(1, "2026-01-01T00:00:00Z", ChangedAt="2026-01-05T00:00:00Z")]
+    with serving(paged(records)) as server:
+        pull(lake, server.url)
+        records.append(record(2, "2025-12-01T00:00:00Z", ChangedAt="2025-12-01T00:00:00Z"))
+        changed = replace(SOURCE, **other)
+        assert keys(lake, pull(lake, server.url, changed))[-1] == 2
+        before = len(server.requests)
+        assert pull(lake, server.url, changed).batch_id is None
+    assert "updated_since" in server.requests[before]
+
+
 def test_a_field_that_no_record_has_is_told(lake):
     source = replace(SOURCE, incremental=Incremental("Changed", "updated_since"))
     with serving(paged([record(1)])) as server:
@@ -653,6 +757,16 @@ def test_a_stamp_in_the_future_does_not_move_the_cursor(lake):
         assert pull(lake, server.url).batch_id is None
         records.append(record(3, "2026-01-05T00:00:00Z"))
         assert len(lines(lake, pull(lake, server.url))) == 1
+
+
+@pytest.mark.parametrize(("epoch", "scale"), [("seconds", 1), ("milliseconds", 1000)])
+def test_an_epoch_in_the_future_does_not_move_the_cursor(lake, epoch, scale):
+    stamps = [1767225600 * scale, 1767225600 * scale * 1000]  # the second in nanoseconds, say
+    source = replace(SOURCE, declaration=Declaration(epoch=epoch))
+    with serving(always(body={"data": [record(1, stamps[1]), record(2, stamps[0])]})) as server:
+        result = pull(lake, server.url, source)
+    assert read_state(lake, "orders")["cursor"] == stamps[0]
+    assert any("in the future" in warning for warning in result.warnings)
 
 
 def test_the_cursor_moves_only_with_the_commit(lake):
@@ -779,6 +893,59 @@ def test_a_column_that_some_record_has_is_no_breach(lake):
     assert [r.outcome for r in result.records] == ["landed"]
 
 
+def test_fields_may_be_spelled_in_two_ways_within_a_pull(lake):
+    rows = [record(1), {"store_id": 2, "location": "b", "manager": "c", "openHours": "d"}]
+    with serving(always(body={"data": rows})) as server:
+        result = pull(lake, server.url)
+    (path,) = [path for path in lake.list("bronze/rows/") if path.endswith(".parquet")]
+    assert result.records[0].outcome == "landed"
+    read = pq.read_table(BytesIO(lake.read_bytes(path))).to_pylist()
+    assert [row["StoreID"] for row in read] == ["1", "2"]
+
+
+def test_a_record_with_one_field_in_two_spellings_is_refused(lake):
+    with serving(always(body={"data": [record(1, store_id=2)]})) as server:
+        result = pull(lake, server.url)
+    assert "StoreID is there more than once" in result.records[0].reason
+
+
+def test_values_within_values_are_found_in_any_spelling(lake):
+    store = {"Store": {"Id": 7, "Changed_At": "2026-01-02T03:04:05Z"}, "Location": "a"}
+    declared = Declaration(
+        columns={"StoreID": ("store.id",), "Manager": ("Location",), "OpenHours": ("Location",)},
+        order_by="store.changedAt",
+    )
+    with serving(always(body={"data": [store]})) as server:
+        pull(lake, server.url, replace(PLAIN, declaration=declared))
+    (path,) = [path for path in lake.list("bronze/rows/") if path.endswith(".parquet")]
+    (row,) = pq.read_table(BytesIO(lake.read_bytes(path))).to_pylist()
+    assert (row["StoreID"], str(row["_as_of"])) == ("7", "2026-01-02 03:04:05")
+
+
+@pytest.mark.parametrize(
+    ("sent", "text"),
+    [
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+        ("1e99999999999999999999", "1e99999999999999999999"),
+        ("9007199254740993", "9007199254740993"),
+        ("1001.0", "1001"),
+        ("1.50", "1.50"),
+        ("true", "true"),
+        ('{"id": 1}', '{"id": 1}'),
+        ("null", None),
+    ],
+)
+def test_a_value_of_any_type_is_read_as_it_was_sent(lake, sent, text):
+    body = b'{"data": [{"StoreID": 1, "Location": %b, "Manager": "b", "OpenHours": "c"}]}'
+    json_type = {"Content-Type": "application/json"}
+    with serving(always(headers=json_type, body=body % sent.encode())) as server:
+        pull(lake, server.url)
+    (path,) = [path for path in lake.list("bronze/rows/") if path.endswith(".parquet")]
+    (row,) = pq.read_table(BytesIO(lake.read_bytes(path))).to_pylist()
+    assert row["Location"] == text
+
+
 def test_a_pull_is_refused_as_a_whole_and_its_cursor_stays(lake, monkeypatch):
     monkeypatch.setattr(api, "_FILE_BYTES", 1)
     records = [record(1), record(2), record(3)]
@@ -857,6 +1024,8 @@ def test_other_refusals_are_told_at_once(lake, status):
         ({"message": f"bad {TOKEN} at https://x/y?key=1"}, 'saying "bad … at https://x/y…".'),
         ({"message": "Bearer eyJhbGciOiJIUzI1NiJ9 api_key=abc"}, 'saying "Bearer … api_key=…".'),
         ({"message": "a" * 3 + "b1" * 20}, 'saying "…".'),
+        ({"message": "Invalid API key: abc. Ask."}, 'saying "Invalid API key: … Ask".'),
+        ({"message": "no ck_1 at http://me:pw@x/y"}, 'saying "no … at http://…@x/y".'),
         ({"message": "no " * 100}, 'no no no n…".'),
         ({"message": "\x1b[31mred"}, r'saying "\x1b[31mred".'),
         (b"plain words\nTraceback", 'saying "plain words".'),
@@ -867,7 +1036,8 @@ def test_other_refusals_are_told_at_once(lake, status):
     ],
 )
 def test_the_own_words_of_an_api_are_told_without_what_is_secret(lake, body, shown):
-    message, _ = pull_refused(lake, always(400, body=body))
+    source = replace(SOURCE, params={"consumer_key": "ck_1", "page": "field"})
+    message, _ = pull_refused(lake, always(400, body=body), source)
     assert message.endswith(shown)
     assert len(message) < 300
 
@@ -915,7 +1085,7 @@ def test_a_wait_that_is_too_long_is_told_at_once(lake, wait):
         ({"Content-Type": "text/html"}, b"<html>", "sent text/html where JSON is expected"),
         ({}, b"{}", "sent no content type"),
         ({"Content-Type": "application/json"}, b'{"data": [', "isn't valid JSON"),
-        ({"Content-Type": "application/json"}, b'{"data": [NaN]}', "isn't valid JSON"),
+        ({"Content-Type": "application/json"}, b'{"data": [NaN]}', "isn't a record"),
         ({"Content-Type": "application/json"}, b"\xff", "isn't valid JSON"),
         ({"Content-Type": "application/json"}, b"[" * 200_000, "isn't valid JSON"),
         ({"Content-Type": "application/json"}, b"", "isn't valid JSON"),
@@ -1006,6 +1176,29 @@ def test_a_next_page_elsewhere_is_not_asked_for(lake, where, form):
     assert "pw" not in message
 
 
+@pytest.mark.parametrize(
+    ("link", "asked"),
+    [
+        ("http://shop.example/orders?p=2", "https://shop.example/orders?p=2"),
+        ("http://shop.example:80/orders?p=2", "https://shop.example/orders?p=2"),
+        ("http://shop.example:8080/orders?p=2", None),
+        ("http://me:pw@shop.example/orders?p=2", None),
+        ("http://other.example/orders?p=2", None),
+    ],
+)
+def test_a_server_behind_a_proxy_that_calls_itself_http_is_asked_over_https(link, asked):
+    endpoint = api_pages._Endpoint(PLAIN, "https://shop.example", None, requests.Session())
+    answer = requests.Response()
+    answer.url = "https://shop.example/orders?p=1"
+    if asked:
+        assert urlsplit(endpoint.followed(link, answer)) == urlsplit(asked)._replace(
+            netloc="shop.example:443"
+        )
+    else:
+        with pytest.raises(ApiError, match="which is not below https://shop"):
+            endpoint.followed(link, answer)
+
+
 def test_a_token_goes_over_http_only_where_it_is_allowed(lake, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     seen = []
@@ -1074,6 +1267,11 @@ def test_a_url_that_is_none_or_holds_credentials_is_refused_unseen(lake, url):
 )
 def test_a_url_is_shown_without_credentials(url, shown):
     assert without_credentials(url) == shown
+
+
+def test_a_host_that_no_network_has_is_a_clear_error(lake):
+    with pytest.raises(ApiError, match="orders could not be read"):
+        pull(lake, "https://a..b")
 
 
 def test_an_api_that_is_not_there_fails_soon(lake):
