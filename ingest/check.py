@@ -4,12 +4,13 @@ Each file is read as landing reads it, into a lake in a temporary folder. What i
 tried: the file was read again with it.
 """
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,7 +23,7 @@ from ingest.contract import Entity, why_left_alone
 from ingest.declarations import Declaration, Declarations, load_declarations
 from ingest.dialect import SEPARATORS, unpacked
 from ingest.headers import HeaderMatch, match_header
-from ingest.landing import check_input, entity_of, list_input
+from ingest.landing import check_input, entity_of, is_named, list_input
 from ingest.likeness import likely_columns
 from ingest.readers import read
 from ingest.reading import read_landed
@@ -42,6 +43,7 @@ _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½
 # Three such letters on end are of another alphabet, these signs beside letters of another language.
 _NOT_WESTERN = re.compile(r"[À-ÿ]{3}|[£¹³¼¾Ÿ](?=[^\W\d_])|[^\W\d_][¹¿Ÿ]")
 _LOOKED_AT = 1 << 20  # bytes of a text, to tell whether its letters are right
+_UNNAMED = re.compile(r"unnamed_\d+")  # what a header without a name is called
 _TITLE_LINES = 20  # how far down a header of other names is looked for
 _TIME_KEYS = {"dates", "datetime_formats", "epoch"}
 _SETTLED = 0.1  # of the values may stay unread where what is suggested is sure
@@ -55,13 +57,14 @@ class Suggestion:
     """Keys to declare for the files of an entity, and what was seen.
 
     `doubt` says why a person has to decide; it is empty for what is sure. Where several fit, each
-    is a suggestion of its own.
+    is a suggestion of its own. `named` are the files that belong to the entity only if it is taken.
     """
 
     entity: str
     keys: Keys
     reason: str
     doubt: str = ""
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,44 @@ def agreed(checks: Sequence[FileCheck], declarations: Declarations) -> list[Sugg
                 "an entity: make the two files alike"
             )
             found.append(replace(each, doubt=doubt) if harmed else each)
-    return found
+    return list(_together(found, checks, declarations))
+
+
+def _together(
+    found: Sequence[Suggestion], checks: Sequence[FileCheck], declarations: Declarations
+) -> Iterator[Suggestion]:
+    """Yield one suggestion for all files that belong to an entity under names of their own."""
+    named = [each for each in found if each.named]
+    for each in found:
+        alike = [o for o in named if (o.entity, o.keys) == (each.entity, each.keys)]
+        if not each.named:
+            yield each
+        elif each == alike[0]:
+            own = [o.named[0] for o in named if o.entity == each.entity]
+            others = [
+                check.source
+                for check in checks
+                if check.source not in own
+                and (not check.entity or check.entity.name != each.entity)
+            ]
+            names = [name for o in alike for name in o.named]
+            declared = declarations.for_entity(each.entity).files
+            patterns = dict.fromkeys([*declared, *(_pattern(name, others) for name in names)])
+            more = f" and {len(names) - 1:,} more are" if names[1:] else " is"
+            yield replace(
+                each,
+                keys={"files": list(patterns), **each.keys},
+                reason=f"the file {names[0]}{more} left alone",
+                named=tuple(names),
+            )
+
+
+def _pattern(source: str, others: Sequence[str]) -> str:
+    """Return a pattern of a file's name whatever its numbers are, if no other file has it."""
+    name = source.rpartition("/")[2]
+    stem, dot, ending = name.partition(".")
+    pattern = re.sub(r"\d(?:[\d\W_]*\d)?", "*", stem) + dot + ending
+    return name if any(is_named(other, pattern) for other in others) else pattern
 
 
 # One file
@@ -263,10 +303,20 @@ class _Header:
         return True
 
     def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
-        self.header(table.column_names)
+        self.header([name for column in table.column_names for name in _fields(table, column)])
 
     def malformed(self, line: Malformed) -> None:
         pass
+
+
+def _fields(table: pa.Table, name: str) -> list[str]:
+    """Return the name of a field of records, or those of the fields in it when it is an object."""
+    inner: dict[str, None] = {}
+    for text in table[name].to_pylist():
+        if text and text.startswith("{"):
+            with suppress(ValueError):
+                inner.update(dict.fromkeys(json.loads(text)))
+    return [f"{name}.{field}" for field in inner] or [name]
 
 
 def _checked(
@@ -311,7 +361,7 @@ def _settle(
     check.names = tuple(names)
     check.header = match_header(entity, now.declaration, names)
     if "`columns`" in now.refusal:
-        check.suggestions += _columns(entity, now.declaration, names)[0]
+        check.suggestions += _below_titles(reader, entity, now.declaration)[0]
 
 
 def _with_rest(suggestion: Suggestion, before: Read, after: Read) -> Suggestion:
@@ -354,14 +404,9 @@ def _proposals(
             yield [Suggestion(entity.name, {"encoding": encoding}, reason, doubt)]
     if "`columns`" in now.refusal:
         yield from _presets(reader, entity, contract)
-        for above in range(_TITLE_LINES):
-            # The header can be below title lines, and have other names at that.
-            skip = {"skip_lines": above} if above else {}
-            skipping = with_keys(now.declaration, skip)
-            found, is_whole = _columns(entity, skipping, reader.header(skipping))
-            if is_whole:
-                yield [replace(each, keys={**skip, **each.keys}) for each in found]
-                break
+        found, is_whole = _below_titles(reader, entity, now.declaration)
+        if is_whole:
+            yield found
     if written:
         for of, find in ((now.times, written.time_keys), (now.numbers, written.number_keys)):
             for column, forms in of.items():
@@ -405,19 +450,37 @@ def _presets(
     reader: _Reader, entity: Entity | None, contract: Mapping[str, Entity]
 ) -> Iterator[list[Suggestion]]:
     """Yield the presets whose files are called like this one, and that can read it."""
-    file = reader.source.rpartition("/")[2].casefold()
     for path in sorted(PRESETS.glob("*.yml")):
         said = yaml.safe_load(path.read_text(encoding="utf-8"))
         for name, own in said["files"].items():
             if entity and entity.name != name:
                 continue
-            if not any(fnmatch(file, pattern.casefold()) for pattern in own["files"]):
+            if not any(is_named(reader.source, pattern) for pattern in own["files"]):
                 continue
             declaration = load_declarations(path, contract).for_entity(name)
             if not reader.read(contract[name], declaration)[0].refusal:
                 keys = {**said.get("defaults", {}), **own}
                 reason = f"it is written as ingest/presets/{path.name} declares it"
                 yield [Suggestion(name, keys, reason, _doubt(keys))]
+
+
+def _below_titles(
+    reader: _Reader, entity: Entity, declaration: Declaration
+) -> tuple[list[Suggestion], bool]:
+    """Return what `_columns` does, of the line that has most of them: titles can be above it."""
+    best: tuple[list[Suggestion], bool] = [], False
+    for above in range(declaration.skip_lines or 0, _TITLE_LINES):
+        skip = {"skip_lines": above} if above else {}
+        skipping = with_keys(declaration, skip)
+        names = [name for name in reader.header(skipping) if not _UNNAMED.fullmatch(name)]
+        found, is_whole = _columns(entity, skipping, names)
+        found = [replace(each, keys={**skip, **each.keys}) for each in found]
+        if is_whole:
+            return found, True
+        count, most = (sum(len(o.keys["columns"]) for o in of) for of in (found, best[0]))
+        if count > most:
+            best = found, False
+    return best
 
 
 def _columns(
@@ -469,15 +532,9 @@ def _suggest_name(
     _settle(check, reader, entity, declarations.for_entity(entity.name), contract)
     check.read, found = None, check.suggestions
     own = [each.keys for each in found if not each.doubt]
-    name = reader.source.rpartition("/")[2]
-    stem, dot, ending = name.partition(".")
-    pattern = re.sub(r"\d[\d\W_]*$", "*", stem) + dot + ending
-    declared = [*declarations.for_entity(entity.name).files, pattern]
-    doubt = f"its name says nothing, but it has the columns of {entity.name}"
+    doubt = f"the name says nothing, but the columns are those of {entity.name}"
     check.suggestions = [
-        Suggestion(
-            entity.name, merged([{"files": declared}, *own]), f"{name} is left alone", doubt
-        ),
+        Suggestion(entity.name, merged(own), "", doubt, (reader.source,)),
         *(each for each in found if each.doubt),
     ]
 

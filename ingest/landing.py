@@ -7,14 +7,15 @@ reading refuses goes to quarantine with the reason. The batch exists from its co
 import hashlib
 import logging
 import os
+import re
 import stat
 import threading
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -129,9 +130,27 @@ def entity_of(
     name = source.rpartition("/")[2]
     for entity in contract.values():
         for pattern in declarations.for_entity(entity.name).files:
-            if any(fnmatch(text.casefold(), pattern.casefold()) for text in (name, source)):
+            if is_named(source, pattern):
                 return entity
     return entity_for_file(contract, name)
+
+
+def is_named(source: str, pattern: str) -> bool:
+    """Tell whether a file, or its name with the folders before it, is called as is declared.
+
+    `*` stands for anything, and all else for itself, in any case.
+
+    >>> is_named("2024/Orders [1].csv", "orders [*].csv")
+    True
+    """
+    wanted = ".*".join(map(re.escape, _folded(pattern).split("*")))
+    names = (source.rpartition("/")[2], source)
+    return any(re.fullmatch(wanted, _folded(name), re.DOTALL) for name in names)
+
+
+def _folded(name: str) -> str:
+    # A Mac's file names have an accent as a letter of its own.
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 class _ChangedError(Exception):

@@ -8,6 +8,7 @@ import yaml
 from ingest.check import FileCheck, Suggestion, merged
 from ingest.declarations import SCHEMA, SOURCES
 from ingest.written import Keys
+from lake.errors import visible
 
 _WIDTH = 92
 
@@ -39,7 +40,8 @@ def _dumped(keys: Keys) -> list[str]:
 
 
 def _comment(text: str) -> list[str]:
-    return [f"    # {line}" for line in textwrap.wrap(f"{text[:1].upper()}{text[1:]}.", _WIDTH)]
+    said = visible(f"{text[:1].upper()}{text[1:]}.")
+    return [f"    # {line}" for line in textwrap.wrap(said, _WIDTH)]
 
 
 def starting_text(checks: Sequence[FileCheck], suggestions: Sequence[Suggestion]) -> str:
@@ -77,4 +79,4 @@ def _said_of(check: FileCheck) -> str:
 
 
 def _indented(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ")
+    return textwrap.wrap(visible(text), _WIDTH, initial_indent="#   ", subsequent_indent="#     ")

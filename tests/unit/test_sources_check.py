@@ -311,6 +311,52 @@ def test_a_file_of_another_name_is_known_by_its_columns(tmp_path: Path) -> None:
     assert after.suggestions == []
 
 
+def test_many_files_of_one_entity_are_named_together(tmp_path: Path) -> None:
+    names = [f"2024-{month:02d}/sales_{month:02d}a.csv" for month in range(1, 6)]
+    folder = put(tmp_path / "in", dict.fromkeys(names, orders(["2024-05-01"])))
+    (found,) = agreed(checked(folder), declared(folder, "{}"))
+    assert found.keys == {"files": ["sales_*a.csv"]}
+    assert "2024-01/sales_01a.csv and 4 more" in found.reason
+    after = checked(folder, yaml.safe_dump({"files": {found.entity: found.keys}}))
+    assert [each.entity for each in after] == [CONTRACT["online_transactions"]] * 5
+
+
+def test_names_that_differ_in_their_numbers_only_are_told_apart(tmp_path: Path) -> None:
+    files = {"export_1.csv": CUSTOMERS, "export_[2].csv": orders(["2024-05-01"])}
+    folder = put(tmp_path / "in", files)
+    found = agreed(checked(folder), declared(folder, "{}"))
+    assert {each.entity: each.keys["files"] for each in found} == {
+        "customers": ["export_1.csv"],
+        "online_transactions": ["export_[*].csv"],
+    }
+    said = yaml.safe_dump({"files": {each.entity: each.keys for each in found}})
+    assert {c.source: c.entity.name for c in checked(folder, said) if c.entity} == {
+        "export_1.csv": "customers",
+        "export_[2].csv": "online_transactions",
+    }
+
+
+def test_fields_of_records_in_records_are_found(tmp_path: Path) -> None:
+    record = '{"store": {"id": 3, "city": "Oslo"}, "Location": "a", "Manager": "b", "Hours": "9"}'
+    folder = put(tmp_path / "in", {"Stores.jsonl": record})
+    (found,) = agreed(checked(folder), declared(folder, "{}"))
+    assert found.keys == {"columns": {"StoreID": "store.id", "OpenHours": "Hours"}}
+    (after,) = checked(folder, yaml.safe_dump({"files": {found.entity: found.keys}}))
+    assert after.read
+    assert [row["StoreID"] for row in after.read.rows] == ["3"]
+
+
+def test_likely_headers_are_found_below_title_lines_even_when_one_is_missing(
+    tmp_path: Path,
+) -> None:
+    content = "All clients;;;\n;;;\nCustomer No;Full Name;Email;Street\n1;Ann;a@x;Main St\n"
+    folder = put(tmp_path / "in", {"Customers.csv": content})
+    (found,) = agreed(checked(folder), declared(folder, "{}"))
+    assert found.keys["skip_lines"] == 2
+    assert found.keys["columns"]["CustomerID"] == "Customer No"
+    assert "Address" in found.doubt
+
+
 def test_a_preset_is_named_where_it_fits(tmp_path: Path) -> None:
     header = "order_id,status,date,customer_id,payment_method,item_sku,item_total,item_refunded\n"
     row = "1,completed,2024-05-01 10:00:00,7,bacs,MUG,10.00,0\n"
@@ -481,6 +527,14 @@ def test_init_writes_what_can_be_used_at_once(tmp_path: Path) -> None:
     assert str(tmp_path) not in text
     status, output = call("check", folder, "--sources", target)
     assert "Would be refused: InStoreTransactions.csv." in output
+
+
+def test_init_writes_what_can_be_read_whatever_files_are_called(tmp_path: Path) -> None:
+    names = ["Stores_\x1b[31m.csv", "Stores\nfiles: x.csv", "other # \x07'.csv"]
+    content = "StoreID,Location\x1b,Manager,Hours\n1,Oslo,Ann,9-17\n"
+    folder = put(tmp_path / "in", dict.fromkeys([*names, os.fsdecode(b"St\xe9.csv")], content))
+    assert call("init", folder, "--to", tmp_path / "mine.yml")[0] == 0
+    load_declarations(tmp_path / "mine.yml", CONTRACT)
 
 
 def test_init_keeps_what_is_there(tmp_path: Path) -> None:
