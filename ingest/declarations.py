@@ -172,6 +172,8 @@ def load_declarations(path: Path | None, contract: Mapping[str, Entity]) -> Decl
     if not isinstance(said, dict):
         document.refuse([((), "the file must hold defaults:, files: or apis:")])
     said = {key: value for key, value in said.items() if value is not None}
+    if isinstance(said.get("files"), dict):  # all that was declared may be a comment by now
+        said["files"] = {name: {} if e is None else e for name, e in said["files"].items()}
     document.refuse(_schema_problems(said))
     document.refuse(_Check(said, contract).problems())
     defaults = said.get("defaults", {})
@@ -212,6 +214,8 @@ def _declaration(said: Mapping[str, Any]) -> Declaration:
     for key, value in taken.items():
         if isinstance(value, list):
             taken[key] = tuple(map(str, value))
+    if taken.get("delimiter") == r"\t":  # YAML makes a tab of it between double quotes only
+        taken["delimiter"] = "\t"
     if "columns" in taken:
         taken["columns"] = {
             column: (headers,) if isinstance(headers, str) else tuple(headers)
@@ -262,16 +266,18 @@ class _Document:
             self.content = self._value(node, ()) if node else {}
         except yaml.MarkedYAMLError as error:
             line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise InputError(f"{path}{line}: this is not YAML: {error.problem}.") from error
+            tab = "; lines are indented with blanks, not tabs" if "\n\t" in text else ""
+            raise InputError(f"{path}{line}: this is not YAML: {error.problem}{tab}.") from error
         except (yaml.YAMLError, RecursionError) as error:
             raise InputError(f"{path}: this is not YAML: {error}.") from error
         self.refuse(self._doubled)
 
     def refuse(self, problems: Sequence[tuple[_Path, str]]) -> None:
         """Raise InputError when there are problems."""
-        if problems:
+        found = sorted({(self._line(at), what) for at, what in problems})
+        if found:
             raise InputError(
-                "\n".join(f"{self._path} line {self._line(at)}: {what}." for at, what in problems)
+                "\n".join(f"{self._path} line {line}: {what.rstrip('.')}." for line, what in found)
             )
 
     def _line(self, at: _Path) -> int:
@@ -336,6 +342,8 @@ def _explained(error: ValidationError) -> Iterator[tuple[_Path, str]]:
     said: Any = error.validator_value  # what the schema says, by the kind of its keyword
     schema: Any = error.schema
     match error.validator:
+        case _ if value is None:
+            yield at, f"{where} has no value"
         case "additionalProperties" | "unevaluatedProperties":
             allowed = sorted(_allowed(schema))
             for key in value:
@@ -364,8 +372,6 @@ def _explained(error: ValidationError) -> Iterator[tuple[_Path, str]]:
                 yield from _explained(cause)
         case "minLength" | "minItems" | "minProperties":
             yield at, f"{where} is empty"
-        case "maxLength":
-            yield at, f"{where} is {value!r} and must be one character"
         case "minimum" | "exclusiveMinimum":
             yield at, f"{where} is {value}, which is too small"
         case "pattern":
@@ -374,6 +380,7 @@ def _explained(error: ValidationError) -> Iterator[tuple[_Path, str]]:
             yield at, f"{where}: {error.message}"
 
 
+_DELIMITER = _schema()["$defs"]["reading"]["properties"]["delimiter"]["pattern"]
 _KINDS = {
     "object": "a list of `key: value`",
     "array": "a list",
@@ -384,6 +391,7 @@ _KINDS = {
 }
 _PATTERNS = {
     "^[A-Z]{3}$": "currency code of three capital letters",
+    _DELIMITER: r"single sign of ASCII such as ; or | (a tab is \t)",
     "^[A-Za-z0-9_]+$": "name of letters, digits and _",
     "^[A-Za-z_][A-Za-z0-9_]*$": "name of an environment variable",
     r"^\d+(\.\d+)? (second|minute|hour|day)s?$": "number of seconds and no such as `5 minutes`",
@@ -519,8 +527,9 @@ def _check_timezone(name: str) -> str | None:
 def _check_encoding(name: str) -> str | None:
     try:
         codecs.lookup(name)
+        codecs.getincrementaldecoder(name)().decode(b"")
         b" ".decode(name, "replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         return (
             f"there is no encoding {name}; usual ones are utf-8, utf-16, cp1252 (Windows in "
             "Western Europe and America), cp1250, cp1251, iso-8859-1, shift_jis, gb18030"

@@ -216,8 +216,14 @@ def test_an_endpoint_has_its_own_order_before_its_incremental_field(sources):
     assert declarations.apis[0].declaration.order_by == "Version"
 
 
+@pytest.mark.parametrize("written", [r"\t", r"'\t'", r'"\t"'])
+def test_a_tab_can_be_written_as_one_expects(sources, written):
+    found = sources(f"files: {{stores: {{delimiter: {written}}}}}")
+    assert found.for_entity("stores").delimiter == "\t"
+
+
 def test_nothing_declared_is_no_mistake(sources):
-    for text in ("", "# nothing\n", "files:\napis:\n", "files: {}\n"):
+    for text in ("", "# nothing\n", "files:\napis:\n", "files:\n  customers:\n    # later\n"):
         declarations = sources(text)
         assert declarations.apis == ()
         assert declarations.for_entity("customers") == Declaration()
@@ -298,7 +304,17 @@ def test_a_fingerprint_tells_what_decides_the_rows():
         ("files: {stores: {columns: {StoreID: []}}}", "files.stores.columns.StoreID is empty."),
         ("files: {stores: {skip_lines: x}}", "files.stores.skip_lines must be a whole number."),
         ("files: {stores: {skip_lines: -1}}", "skip_lines is -1, which is too small."),
-        ("files: {stores: {delimiter: '||'}}", "is '||' and must be one character."),
+        ("files: {stores: {delimiter: '||'}}", r"is '||', which is no single sign of ASCII such"),
+        ("files: {stores: {delimiter: §}}", r"such as ; or | (a tab is \t)."),
+        ("files: {stores: {delimiter: '\"'}}", "is no single sign"),
+        ("files: {stores: {delimiter: '\\n'}}", "is no single sign"),
+        ("files: {stores: {rows: }}", "files.stores.rows has no value."),
+        ("files: {stores: {order_by: ~}}", "files.stores.order_by has no value."),
+        ("files: {stores: x}", "files.stores must be a list of `key: value`."),
+        ("apis:\n- name: a", "line 2: apis[1] lacks entity and path."),
+        ("files: {stores: {encoding: idna}}", "there is no encoding idna"),
+        ("files: {stores: {encoding: undefined}}", "there is no encoding undefined"),
+        ("files:\n\tstores: {}", "lines are indented with blanks, not tabs."),
         ("files: {stores: {currency: Euro}}", "'Euro', which is no currency code of three"),
         ("files: {stores: {currency_signs: $}}", "files.stores.currency_signs must be a list."),
         ("files: [stores]", "files must be a list of `key: value`."),
@@ -381,7 +397,7 @@ def test_every_mistake_is_told_at_once(sources):
     lines = problems(
         sources, "defaults: {delimeter: ';'}\nfiles:\n  stores:\n    rows: x\n    dates: y\n"
     )
-    assert {line.partition(":")[0] for line in lines} == {"line 1", "line 4", "line 5"}
+    assert [line.partition(":")[0] for line in lines] == ["line 1", "line 4", "line 5"]
     lines = problems(
         sources, "files:\n  stores:\n    timezone: x\n    encoding: y\n    columns: {Z: z}\n"
     )
