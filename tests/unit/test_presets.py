@@ -112,7 +112,7 @@ SHOPIFY_CUSTOMERS = export(
         "Email": "Ada@Example.com", "Accepts Email Marketing": "yes",
         "Default Address Address1": "1 Main St", "Default Address City": "Berlin",
         "Default Address Province Code": "BE", "Default Address Country Code": "DE",
-        "Default Address Zip": "10115", "Accepts SMS Marketing": "no", "Total Spent": "47.50",
+        "Default Address Zip": "'01115", "Accepts SMS Marketing": "no", "Total Spent": "47.50",
         "Total Orders": "1", "Tax Exempt": "no",
     },
     {
@@ -184,7 +184,7 @@ def test_shopify(tmp_path):
         "57.50"
     )
     assert columns(read_as["customers"], "CustomerID", "Name", "Email", "Address") == [
-        ("ada@example.com", "Ada Able", "Ada@Example.com", "1 Main St 10115 Berlin BE DE"),
+        ("ada@example.com", "Ada Able", "Ada@Example.com", "1 Main St 01115 Berlin BE DE"),
         ("'7002", "Cy", "", ""),
     ]
     assert columns(read_as["products"], "ProductID", "Name", "Category", "Price") == [
@@ -193,6 +193,24 @@ def test_shopify(tmp_path):
         ("LAMP-R", "Lamp", "Home & Garden > Lighting", "30.00"),
         ("LAMP-B", "Lamp", "Home & Garden > Lighting", "32.00"),
         ("Poster", "Poster", "Art", "25.00"),
+    ]
+
+
+def test_shopify_lines_have_what_only_the_first_of_their_order_says(tmp_path):
+    first = {
+        "Name": "#1", "Email": "a@x", "Financial Status": "paid", "Payment Method": "manual",
+        "Created at": "2024-05-01 10:00:00 +0200", "Lineitem name": "Mug",
+        "Lineitem price": "5.00", "Lineitem quantity": "1", "Lineitem sku": "M",
+    }  # fmt: skip
+    second = {**dict.fromkeys(first, ""), "Name": "#1", "Lineitem name": "Lamp"}
+    second |= {"Lineitem price": "7.00", "Lineitem quantity": "2"}
+    header = ",".join([*first, "Lineitem discount", "Cancelled at"])
+    orders = read(tmp_path, "shopify", {"orders_export_1.csv": export(header, first, second)})
+    assert columns(
+        orders["online_transactions"], "CustomerID", "DateTime", "Status", "ProductID", "Amount"
+    ) == [
+        ("a@x", "2024-05-01 10:00:00 +0200", "Completed", "M", "5.000000000000"),
+        ("a@x", "2024-05-01 10:00:00 +0200", "Completed", "Lamp", "14.000000000000"),
     ]
 
 
