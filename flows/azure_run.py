@@ -26,7 +26,7 @@ from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
 from ingest.batches import reading_code
 from lake import paths, versions
 from lake.clock import utc_now
-from lake.errors import C360Error, InputError
+from lake.errors import C360Error, InputError, without_token
 from lake.manifest import committed_batches, read_manifests
 from lake.opening import open_lake
 from lake.store import Lake
@@ -55,8 +55,8 @@ def check_settings() -> None:
     if not location.startswith("abfss://"):
         raise C360Error(
             f"Target azure needs the lake in {LAKE_VARIABLE}, as "
-            f"abfss://<filesystem>@<account>.dfs.core.windows.net; it is {location or 'not set'}. "
-            "docs/azure.md lists all settings."
+            "abfss://<filesystem>@<account>.dfs.core.windows.net; it is "
+            f"{without_token(location) or 'not set'}. docs/azure.md lists all settings."
         )
     missing = [name for name in _PACKAGES if not _installed(name)]
     if missing:

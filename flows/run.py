@@ -21,7 +21,7 @@ from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declaration, Declarations, load_declarations
 from lake import paths, versions
-from lake.errors import C360Error, InputError, QuarantinedError
+from lake.errors import C360Error, InputError, QuarantinedError, without_token
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
 from lake.store import Lake
 from report import content, page
@@ -299,8 +299,8 @@ def checked(
     location = os.environ.get("C360_LAKE", "")
     if target == "local" and "://" in location:
         raise C360Error(
-            f"C360_LAKE is {location}, but a run on target local keeps its lake in {place.lake}. "
-            "Run on the other one with --target azure, or unset C360_LAKE."
+            f"C360_LAKE is {without_token(location)}, but a run on target local keeps its lake in "
+            f"{place.lake}. Run on the other one with --target azure, or unset C360_LAKE."
         )
     place.prepare()
     folder = Path(input_dir).resolve() if input_dir else None

@@ -51,7 +51,7 @@ from azure.storage.filedatalake import (
 
 from lake import paths
 from lake.clock import utc_now
-from lake.errors import C360Error, ConflictError, LakeError
+from lake.errors import C360Error, ConflictError, LakeError, without_token
 from lake.store import ANY_VERSION, TEMPORARY, checked
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ _RETRIES: dict[str, Any] = {
 # Its name on the dfs endpoint and on the Blob endpoint, which Azure's client uses to read.
 _NO_CONTAINER = ("FilesystemNotFound", "ContainerNotFound")
 
-_LOCATION = re.compile(r"abfss://([a-z0-9-]+)@([a-z0-9]+)(\.dfs\.[a-z0-9.-]+)(?:/(.*))?")
+_LOCATION = re.compile(r"abfss://([a-z0-9-]+)@([a-z0-9]+)(\.dfs\.[a-z0-9.-]+)(?:/([^?]*))?")
 
 
 class AdlsLake:
@@ -100,8 +100,9 @@ class AdlsLake:
         match = _LOCATION.fullmatch(location)
         if not match:
             raise C360Error(
-                f"The lake {location} must be a folder, or like "
-                "abfss://container@account.dfs.core.windows.net/folder."
+                f"The lake {without_token(location)} must be a folder, or like "
+                "abfss://container@account.dfs.core.windows.net/folder. A token belongs into "
+                "AZURE_STORAGE_SAS_TOKEN."
             )
         self._container, self._account, suffix, folder = match.groups()
         self._folder = "/".join(checked(folder or "").parts)

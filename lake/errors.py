@@ -64,6 +64,15 @@ def told(error: BaseException) -> str:
     return visible(" ".join([line, *notes]))
 
 
+def without_token(location: object) -> str:
+    """Return a lake's location as it may be shown: what follows a ? may be a token.
+
+    >>> without_token("https://account.blob.core.windows.net/lake?sig=secret")
+    'https://account.blob.core.windows.net/lake'
+    """
+    return str(location).partition("?")[0]
+
+
 def visible(text: str) -> str:
     r"""Return a text with its control characters written out, so that no terminal obeys them.
 

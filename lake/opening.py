@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lake.errors import C360Error
+from lake.errors import C360Error, without_token
 from lake.local import LocalLake
 from lake.store import Lake
 
@@ -18,7 +18,7 @@ def open_lake(location: str | Path) -> Lake:
         if not (error.name or "").startswith("azure"):
             raise
         raise C360Error(
-            f"The lake {location} is in Azure, and the packages for that aren't installed. "
-            "Run `make setup` in the project's folder."
+            f"The lake {without_token(location)} is in Azure, and the packages for that aren't "
+            "installed. Run `make setup` in the project's folder."
         ) from error
     return AdlsLake(str(location))

@@ -1,6 +1,6 @@
 {#- DuckDB: views that name the files of rows. -#}
 {% macro duckdb__create_bronze_relations() %}
-    {% set manifests = lake_path('bronze/manifests/*.json') %}
+    {% set manifests = duckdb_lake_pattern('bronze/manifests', '*.json') %}
     {% set landed = [] %}
     {% if duckdb_has_files(manifests) %}
         {% set landed = run_query(duckdb_landed_files_sql(manifests) ~ ' order by path').rows %}
@@ -109,7 +109,7 @@
 
 {% macro duckdb_check_bronze_is_there() %}
     {% set published = lake_path('silver/published.json') %}
-    {% set retracted = lake_path('bronze/manifests/retracted/*.json') %}
+    {% set retracted = duckdb_lake_pattern('bronze/manifests/retracted', '*.json') %}
     {% set batches = [] %}
     {% if duckdb_has_files(published) %}
         {% set batches = run_query(
@@ -127,6 +127,12 @@
             ~ "and view_name = 'landed_files' and contains(sql, 'read_json')"
         ).rows[0][0] > 0,
     ) %}
+{% endmacro %}
+
+
+{#- A pattern for files of a folder in the lake, whose own path may have [, * and ? in it. -#}
+{% macro duckdb_lake_pattern(folder, names) %}
+    {{ return(modules.re.sub('[*?[]', '[\\g<0>]', lake_path(folder)) ~ '/' ~ names) }}
 {% endmacro %}
 
 

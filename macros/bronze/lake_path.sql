@@ -3,10 +3,10 @@
     Raises when C360_LAKE is no folder but an address. Example: lake_path('bronze/manifests')
 -#}
 {% macro lake_path(path) -%}
-    {%- set lake = env_var('C360_LAKE', env_var('C360_HOME', '.c360') ~ '/lake') -%}
+    {%- set lake = env_var('C360_LAKE', '') or (env_var('C360_HOME', '') or '.c360') ~ '/lake' -%}
     {%- if execute and '://' in lake -%}
         {{ exceptions.raise_compiler_error(
-            'The target ' ~ target.name ~ ' reads a lake in a local folder, but C360_LAKE is ' ~ lake ~ '. Unset C360_LAKE, or '
+            'The target ' ~ target.name ~ ' reads a lake in a local folder, but C360_LAKE is ' ~ lake.split('?')[0] ~ '. Unset C360_LAKE, or '
             ~ 'build silver where that lake is: --target synapse.'
         ) }}
     {%- endif -%}
@@ -24,11 +24,12 @@
 -#}
 {% macro lake_url() -%}
     {%- set lake = env_var('C360_LAKE', '').rstrip('/') -%}
-    {%- set parts = modules.re.match('abfss?://([^@/]+)@([^/]+)(/.*)?$', lake) -%}
+    {#- A ? begins a token, which belongs into no address and no message. -#}
+    {%- set parts = modules.re.match('abfss?://([^@/?]+)@([^/?]+)(/[^?]*)?$', lake) -%}
     {%- if not parts -%}
         {{ exceptions.raise_compiler_error(
             'Set C360_LAKE to the lake in the cloud, as abfss://<filesystem>@<account>.dfs.core.windows.net/<folder>; it is '
-            ~ (lake or 'not set') ~ '.'
+            ~ (lake.split('?')[0] or 'not set') ~ '.'
         ) }}
     {%- endif -%}
     {{ return('https://' ~ parts[2] ~ '/' ~ parts[1] ~ (parts[3] or '')) }}

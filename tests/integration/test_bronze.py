@@ -167,3 +167,23 @@ def test_a_lake_in_the_cloud_is_refused_by_the_local_target(home: Home) -> None:
     assert "Unset C360_LAKE" in done.output
     assert "--target synapse" in done.output
     assert len(home.query("from bronze.agents")) == 3
+
+
+def test_a_token_in_the_lake_s_address_is_in_no_message(home: Home) -> None:
+    done = home.make_bronze(C360_LAKE="https://account.blob.core.windows.net/lake?sig=s3cret")
+    assert "C360_LAKE is https://account.blob.core.windows.net/lake. Unset" in done.output
+    assert "s3cret" not in done.output
+
+
+def test_a_home_may_be_in_a_folder_of_any_name(made: Home, tmp_path: Path) -> None:
+    folder = tmp_path / "shop's [new] *"
+    folder.mkdir()
+    shutil.copyfile(made.folder.parent / "profiles.yml", folder / "profiles.yml")
+    home = Home(folder / "home", made.target, made.driver)
+    done = home.make_bronze(C360_LAKE="")  # as .env files leave it
+    assert done.returncode == 0, done.output
+    assert len(home.query("from bronze.agents")) == 3
+    for each in home.batches:
+        retract(home.lake, each)
+    assert home.make_bronze().returncode == 0
+    assert home.query("from bronze.agents") == []

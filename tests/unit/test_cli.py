@@ -203,6 +203,21 @@ def test_a_local_run_does_not_pass_over_a_lake_on_azure(
     assert flow == []
 
 
+@pytest.mark.parametrize("target", ["local", "azure"])
+def test_a_token_in_the_lake_s_address_is_not_shown(
+    flow: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    target: str,
+) -> None:
+    monkeypatch.setenv("C360_LAKE", "https://shop.blob.core.windows.net/c360?sig=s3cret")
+    assert call(monkeypatch, "run", "--home", tmp_path / "home", "--target", target) == 1
+    err = capsys.readouterr().err
+    assert "https://shop.blob.core.windows.net/c360" in err
+    assert "s3cret" not in err
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

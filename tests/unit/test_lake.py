@@ -299,8 +299,16 @@ def test_engines_get_absolute_paths(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "location", ["s3://bucket/x", "abfss://account.dfs.core.windows.net", "abfss://a@b/c"]
+    "location",
+    [
+        "s3://bucket/x",
+        "abfss://account.dfs.core.windows.net",
+        "abfss://a@b/c",
+        "abfss://a@b.dfs.core.windows.net/c?sig=s3cret",
+    ],
 )
 def test_a_location_that_is_none_is_told(location):
-    with pytest.raises(C360Error, match="must be a folder, or like abfss://container@account"):
+    message = "must be a folder, or like abfss://container@account"
+    with pytest.raises(C360Error, match=message) as error:
         open_lake(location)
+    assert "s3cret" not in str(error.value)
