@@ -39,6 +39,7 @@ from lake.store import Lake
 
 _API = "api:"  # before the names of APIs in a record's source
 _NOTE = paths.quarantine_reason("", "").rpartition("/")[2]
+_TOLD = 3  # files, or batches, of those that are refused
 _NEAREST = 3  # ids that are offered for one that isn't there
 
 
@@ -293,10 +294,11 @@ def reread(
     """Read every file again that was read by another reader, or as declared otherwise.
 
     What is no longer declared at all stays as it was read. A record whose declaration changed
-    remembers in `declared_in` which run read it again. A file that is refused now raises
-    InputError; its rows stay what they were.
+    remembers in `declared_in` which run read it again. Files that are refused now raise InputError
+    once all others were read; their rows stay what they were.
     """
     done = Reread()
+    refused: list[tuple[str, FileRecord, UnreadableError]] = []
     for manifest in read_manifests(lake):
         files = list(manifest.files)
         try:
@@ -305,35 +307,57 @@ def reread(
                 if declaration is None:
                     continue
                 on_file(record.source)
-                files[place], warnings = reading.read_landed(
-                    lake,
-                    contract[record.entity],
-                    declaration,
-                    record,
-                    manifest.batch_id,
-                    _since(record, manifest, ()),
-                )
+                try:
+                    files[place], warnings = reading.read_landed(
+                        lake,
+                        contract[record.entity],
+                        declaration,
+                        record,
+                        manifest.batch_id,
+                        _since(record, manifest, ()),
+                    )
+                except UnreadableError as error:
+                    if not lake.exists(paths.rows(record.entity, manifest.batch_id, record.name)):
+                        # Refused for what its rows said: whatever is declared next, read it again.
+                        files[place] = replace(record, read_as={**record.read_as, "reader": None})
+                    refused.append((manifest.batch_id, record, error))
+                    continue
                 done.files += 1
                 done.warnings += warnings
                 before = record.read_as.get("declaration", declaration.fingerprint)
                 if before != declaration.fingerprint:
                     files[place].read_as["declared_in"] = run_id
                     done.declared.add(record.entity)
-        except UnreadableError as error:
-            if not lake.exists(paths.rows(record.entity, manifest.batch_id, record.name)):
-                # Refused for what its rows said: whatever is declared next, it is read again.
-                files[place] = replace(record, read_as={**record.read_as, "reader": None})
-            reason = str(error).rstrip(".")
-            raise InputError(
-                f"{record.source} of batch {manifest.batch_id} cannot be read as it is declared "
-                f"now: {reason}. Mend the declaration of {record.entity}, or take the batch back: "
-                f"c360 retract {manifest.batch_id}."
-            ) from error
         finally:
             if files != manifest.files:
                 manifest.files = files
                 manifest.write(lake)
+    if refused:
+        raise InputError(_refused_now(refused, declarations))
     return done
+
+
+def _refused_now(
+    refused: Sequence[tuple[str, FileRecord, UnreadableError]], declarations: Declarations
+) -> str:
+    told = [
+        f"{record.source} of batch {batch_id} cannot be read as it is declared now: "
+        f"{str(error).rstrip('.')}."
+        for batch_id, record, error in refused[:_TOLD]
+    ]
+    if len(refused) > _TOLD:
+        told.append(f"Nor can {len(refused) - _TOLD:,} more.")
+    batch_ids = list(dict.fromkeys(batch_id for batch_id, _, _ in refused))
+    others = ", ".join(batch_ids[1:_TOLD])
+    if len(batch_ids) > _TOLD:
+        others += f" and {len(batch_ids) - _TOLD:,} more"
+    entities = ", ".join(dict.fromkeys(record.entity for _, record, _ in refused))
+    return (
+        f"{' '.join(told)} What is declared is in {declarations.path}: if another file was used "
+        f"before, give it with --sources; else mend the declaration of {entities}, or take back "
+        f"what should not have come: c360 retract {batch_ids[0]}"
+        f"{f' (the same for {others})' if others else ''}."
+    )
 
 
 def has_outdated(lake: Lake, contract: Mapping[str, Entity], declarations: Declarations) -> bool:

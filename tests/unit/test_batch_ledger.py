@@ -442,6 +442,28 @@ def test_a_file_that_is_refused_now_stops_and_stays_as_it_was(
     assert reread(lake, CONTRACT, NOTHING).files == 0
 
 
+def test_all_that_is_refused_now_is_told_at_once_and_the_rest_is_read(
+    lake: LocalLake, inbox: Path, declared: Callable[[str], Declarations]
+) -> None:
+    batches = []
+    for number in range(5):
+        (inbox / "Stores.csv").write_text(STORES + f"{number},Oslo,Ann,-\n")
+        (inbox / "Agents.csv").write_text(f"AgentID,Name,Department,Shift\n{number},a,b,-\n")
+        batches.append(land(lake, inbox))
+    changed = declared("{defaults: {null_words: ['-']}, files: {stores: {delimiter: '~'}}}")
+    with pytest.raises(InputError) as caught:
+        reread(lake, CONTRACT, changed)
+    told = str(caught.value)
+    assert told.count("Stores.csv of batch") == 3
+    assert "Nor can 2 more." in told
+    assert str(changed.path) in told
+    others = f"{batches[1]}, {batches[2]} and 2 more"
+    assert told.endswith(f"c360 retract {batches[0]} (the same for {others}).")
+    for batch in batches:
+        (agents, _) = read_manifest(lake, batch).files
+        assert rows(lake, agents, batch)[0]["Shift"] is None
+
+
 def test_a_file_that_is_refused_for_its_rows_has_them_again_afterwards(
     lake: LocalLake, inbox: Path, declared: Callable[[str], Declarations]
 ) -> None:
