@@ -16,13 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
-from ingest.contract import Entity
+from ingest.contract import READABLE, Entity
 from ingest.declarations import Declaration
 from ingest.headers import HeaderMatch, match_header
 from ingest.structure import BLOCK, checked_utf8
 from lake.errors import UnreadableError
 
 SEPARATORS = (",", ";", "\t", "|")
+OLE = b"\xd0\xcf\x11\xe0"
+"""How a workbook of old Excel begins, and one with a password."""
 
 _HEAD = 1 << 20  # bytes in which the header, with whatever is above it, has to be
 _TITLE_LINES = 50  # how far down a header is looked for to tell where it is
@@ -97,6 +99,8 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         for each in archive.infolist()
         if not each.is_dir() and not re.search(r"(^|/)(__MACOSX/|\._|\.DS_Store)", each.filename)
     ]
+    # One by its name among others that are no tables, such as a note on the export.
+    members = [each for each in members if READABLE.search(each.filename)] or members
     if len(members) != 1:
         names = ", ".join(each.filename for each in members[:5])
         raise UnreadableError(
@@ -127,7 +131,7 @@ def check_content(head: bytes, name: str) -> None:
             "it is an Excel workbook or a ZIP file under another name. Save it as CSV, or name it "
             ".xlsx if it is a workbook, .zip if it is a ZIP file"
         )
-    if head.startswith(b"\xd0\xcf\x11\xe0"):
+    if head.startswith(OLE):
         raise UnreadableError(
             "it is an Excel workbook of the old kind (.xls). Save it as .xlsx or as CSV"
         )
@@ -160,8 +164,8 @@ def decoded(
         ((mark, encoding) for mark, encoding in _MARKS if head.startswith(mark)),
         (b"", declaration.encoding or "utf-8"),
     )
-    if not mark and not declaration.encoding and head[:2048].count(0) > len(head[:2048]) // 4:
-        order = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+    order = None if mark or declaration.encoding else _utf_16_order(head[:2048])
+    if order:
         raise UnreadableError(
             "it looks like UTF-16 text without the mark that says so. Save it as UTF-8, or "
             f"declare `encoding: {order}`"
@@ -176,7 +180,17 @@ def decoded(
         begin += block
         if len(begin) >= _HEAD:
             break
+    while begin.startswith(codecs.BOM_UTF8):  # a program put its mark before another's
+        begin = begin.removeprefix(codecs.BOM_UTF8)
     return encoding, begin, _after(begin, text)
+
+
+def _utf_16_order(sample: bytes) -> str | None:
+    """Return which UTF-16 it is where every second byte is zero, as in Latin letters; else None."""
+    zeros = {"utf-16-be": sample[0::2].count(0), "utf-16-le": sample[1::2].count(0)}
+    rare, common = sorted(zeros, key=lambda order: zeros[order])
+    many = zeros[common] > len(sample) // 4
+    return common if many and zeros[rare] * 4 < zeros[common] else None
 
 
 def _chained(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
@@ -247,7 +261,7 @@ def csv_dialect(
     separator, match = _best(entity, declaration, begin, position, separators)
     if match.problem:
         _look_below(entity, declaration, begin, position, skipped, separators)
-        if begin[position:].lstrip()[:1] in (b"{", b"["):
+        if re.match(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]])", begin[position:]):
             raise UnreadableError("it is JSON. Save it with one record a line, named .jsonl")
         raise UnreadableError(match.problem)
     return Dialect(encoding, separator, _line_end(begin, position), skipped), position
@@ -314,16 +328,22 @@ def _look_below(
 
 
 def _line_end(begin: bytes, position: int) -> str:
-    """Return the line end of the header: LF, CRLF, CR, or CRCRLF as some programs write it."""
+    """Return the line end of the header: LF, CRLF, CR, or CRCRLF as some programs write it.
+
+    These may write it in the rows only, where the header came from another hand.
+    """
     quoted = False
+    found: list[str] = []
     while blank := _ANY_LINE_END.match(begin, position):
         position = blank.end()
     for match in re.finditer(rb'"|\r\r\n|\r\n|\r|\n', begin[position:]):
         if match[0] == b'"':
             quoted = not quoted
         elif not quoted:
-            return {b"\n": "LF", b"\r\n": "CRLF", b"\r": "CR", b"\r\r\n": "CRCRLF"}[match[0]]
-    return "LF"
+            found.append({b"\n": "LF", b"\r\n": "CRLF", b"\r": "CR"}.get(match[0], "CRCRLF"))
+            if len(found) == 2:  # the header's, and that of the first row
+                break
+    return "CRCRLF" if "CRCRLF" in found else next(iter(found), "LF")
 
 
 _SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")

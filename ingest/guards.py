@@ -12,9 +12,16 @@ from ingest.contract import Entity
 from ingest.declarations import Declaration
 from lake.errors import UnreadableError
 
-_DAY_MONTH_YEAR = r"^\s*(?P<first>\d{1,2})[/.-](?P<second>\d{1,2})[/.-]\d{2}(?:\d\d)?(?:[T ,]|$)"
-_DECIMAL_COMMA = r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+\s*$"
-_DECIMAL_POINT = r"^\s*[+-]?\d+\.\d+\s*$"
+_DAY_MONTH_YEAR = (
+    r"^[\s\x{a0}']*(?P<first>\d{1,2})[/.-](?P<second>\d{1,2})[/.-]\d{2}(?:\d\d)?(?:[T,\s\x{a0}]|$)"
+)
+_DECIMAL_COMMA = {  # by the file's separator; where none is told of, a comma may be of thousands
+    ";": r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+\s*$",
+    **dict.fromkeys("\t|", r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d\d?\s*$"),
+}
+_POINT = r"^\s*[+-]?\d*\.\d+\s*$"
+_MAYBE_THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?\s*$"
+_SURE_THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+,\d+\s*$"
 
 
 class Guards:
@@ -26,7 +33,9 @@ class Guards:
         says_dates = declaration.dates or declaration.datetime_formats
         self._dates = {column: _Dates() for column in ([] if says_dates else entity.times)}
         self._commas: dict[str, str] = {}
-        self._numbers = [] if declaration.decimal else list(entity.numbers)
+        self._thousands: dict[str, str] = {}
+        as_came = [] if declaration.thousands else entity.numbers
+        self._numbers = [column for column in as_came if column not in declaration.expressions]
         self._currencies: set[str] = set()
         self.separator: str | None = None  # of a CSV file
 
@@ -34,7 +43,7 @@ class Guards:
         """Look at rows of the contract's columns."""
         for column, dates in self._dates.items():
             dates.look(table[column])
-        for column in list(self._numbers) if self.separator == ";" else []:
+        for column in list(self._numbers):
             self._look_at_numbers(column, table[column])
 
     def look_at_currency(self, column: pa.ChunkedArray) -> None:
@@ -59,32 +68,63 @@ class Guards:
                 f"{self._place}, with rates in the seed exchange_rates"
             )
         warnings = []
-        for column, example in self._commas.items():
-            said = f"{column} has decimal commas, such as {example}"
-            if column in _JUDGED:
-                raise UnreadableError(f'{said}. Declare `decimal: ","` {self._place}')
+        for column in self._numbers:
+            comma, thousands = self._commas.get(column), self._thousands.get(column)
+            if thousands and self._declaration.decimal:
+                raise UnreadableError(
+                    f"{column} has points between thousands, such as {thousands}. Declare "
+                    f'`thousands: "."` too {self._place}'
+                )
+            if thousands and not comma:
+                raise UnreadableError(
+                    f"{column} has numbers such as {thousands}, which may be thousands. If so, "
+                    'declare `decimal: ","` and `thousands: "."`, else `decimal: "."` '
+                    f"{self._place}"
+                )
+            if not comma:
+                continue
+            said = f"{column} has decimal commas, such as {comma}"
+            keys = '`decimal: ","`' + (' and `thousands: "."`' if thousands else "")
+            if column in _JUDGED or thousands:
+                raise UnreadableError(f"{said}. Declare {keys} {self._place}")
             warnings.append(
                 f"{said}, which stay unread (null) unless the declaration says so: "
-                f'`decimal: ","` {self._place}.'
+                f"{keys} {self._place}."
             )
         return warnings
 
     def _look_at_numbers(self, column: str, values: pa.ChunkedArray) -> None:
-        if pc.any(pc.match_substring_regex(values, _DECIMAL_POINT)).as_py():
+        if self._declaration.decimal == ",":
+            # A value without the comma is taken for one with a decimal point.
+            sure = pc.match_substring_regex(values, _SURE_THOUSANDS)
+            _note(self._thousands, column, values, sure)
+        if self._declaration.decimal or self.separator not in _DECIMAL_COMMA:
+            return
+        maybe_thousands = pc.match_substring_regex(values, _MAYBE_THOUSANDS)
+        has_point = pc.match_substring_regex(values, _POINT)
+        if pc.any(pc.and_not(has_point, maybe_thousands)).as_py():
             self._numbers.remove(column)  # it has decimal points: the others are no decimals
             self._commas.pop(column, None)
+            self._thousands.pop(column, None)
             return
-        if column not in self._commas:
-            at = pc.index(pc.match_substring_regex(values, _DECIMAL_COMMA), True).as_py()
-            if at >= 0:
-                self._commas[column] = values[at].as_py().strip()
+        has_comma = pc.match_substring_regex(values, _DECIMAL_COMMA[self.separator])
+        _note(self._commas, column, values, has_comma)
+        if self.separator == ";":  # as Excel separates where a comma is the decimal sign
+            _note(self._thousands, column, values, maybe_thousands)
+
+
+def _note(
+    examples: dict[str, str], column: str, values: pa.ChunkedArray, found: pa.ChunkedArray
+) -> None:
+    if column not in examples and (at := pc.index(found, True).as_py()) >= 0:
+        examples[column] = values[at].as_py().strip()
 
 
 class _Dates:
     """What the dates of one column show of the order of day and month."""
 
     def __init__(self) -> None:
-        self._values = self._slashed = 0
+        self._values = self._slashed = self._proofs = 0
         self._month_first = False
         self.day_first: set[str] = set()
 
@@ -103,25 +143,32 @@ class _Dates:
         self._month_first = bool(
             pc.any(pc.greater(pc.cast(parts.field("second"), pa.int8()), 12)).as_py()
         )
+        proofs = candidates.filter(pc.greater(first, 12))
+        self._proofs += len(proofs)
         if len(self.day_first) < 2:
-            proofs = pc.unique(candidates.filter(pc.greater(first, 12)))
-            self.day_first.update(text.strip() for text in proofs[:2].to_pylist())
+            found = pc.unique(proofs)[:2].to_pylist()
+            self.day_first.update(" ".join(text.split()) for text in found)
 
     def are_day_first(self) -> bool:
-        """Tell whether it is how dates are written here, and no single slip in a file of others."""
+        """Tell whether it is how dates are written here, and no single slip in a file of others.
+
+        Such a slip is a row that is rejected; others of its form would be taken for month first.
+        """
         if self._month_first or not self.day_first:
             return False
-        return len(self.day_first) > 1 or self._slashed * 2 > self._values
+        others = self._slashed > self._proofs
+        return others or len(self.day_first) > 1 or self._slashed * 2 > self._values
 
 
 _JUDGED = ("Amount", "PointsChange")  # a row whose number can't be read is lost
 
 
 def _has_early_separator(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Tell which texts have a slash, point or hyphen in the second or third place.
+    """Tell which texts have a slash, point or hyphen in the second or third place, or may have.
 
     All others are no dates of one or two digits for the day and the month, and these are rare in
-    files that are in order: it spares them the regular expression.
+    files that are in order: it spares them the regular expression. So are texts that do not begin
+    with a digit, which may stand after blanks of any kind.
     """
     masks = []
     for chunk in values.chunks:
@@ -133,7 +180,9 @@ def _has_early_separator(values: pa.ChunkedArray) -> pa.ChunkedArray:
         starts, ends = offsets[:-1], offsets[1:]
         mask = np.zeros(len(chunk), bool)
         if len(data):
-            for place in (1, 2, 3):  # the last for a blank before it
+            first = data[np.minimum(starts, len(data) - 1)]
+            mask |= (starts < ends) & ((first < 0x30) | (first > 0x39))
+            for place in (1, 2):
                 at = np.minimum(starts + place, len(data) - 1)
                 letters = data[at]
                 mask |= (starts + place < ends) & (

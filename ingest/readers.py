@@ -9,7 +9,7 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, BinaryIO, Protocol
 
@@ -56,7 +56,7 @@ class Consumer(Protocol):
 def read(
     name: str, raw: BinaryIO, entity: Entity, declaration: Declaration, consumer: Consumer
 ) -> dict[str, Any]:
-    """Read a file of any format, by its name; return how it was read.
+    """Read a file of any format, by its name; return how it was read, with `warnings` in it.
 
     Raises UnreadableError when the file as a whole can't be read.
     """
@@ -178,12 +178,13 @@ def _read_csv(
         first_line=written.skipped + 1,
     )
     sink.flush()
+    end = "its last line has no line end as the others have; the file may be cut off."
     return {
         "encoding": written.encoding,
         "delimiter": written.separator,
         "line_end": written.line_end,
         "skipped_lines": written.skipped,
-        "cut_off": cut_off,
+        "warnings": [end] if cut_off else [],
     }
 
 
@@ -332,7 +333,8 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 def _read_parquet(stream: BinaryIO, consumer: Consumer) -> dict[str, Any]:
     with dialect.seekable(stream) as file:
         try:
-            parquet = pq.ParquetFile(file)
+            # Else the columns of a row group are held as a whole, and it can be all of the file.
+            parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
             names = parquet.schema_arrow.names
             consumer.header(names)
             unique = unique_names(names)
@@ -349,12 +351,28 @@ def _as_text(column: pa.Array) -> pa.Array:
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _as_text(column.dictionary_decode())
-    if pa.types.is_floating(kind) or pa.types.is_nested(kind):
+    if pa.types.is_float16(kind):
+        return _as_text(column.cast(pa.float32()))
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return _without_exponents(column.cast(pa.string()))
+    if pa.types.is_nested(kind):
         return pa.array([_value_text(value) for value in column.to_pylist()], pa.string())
     if pa.types.is_timestamp(kind) and kind.tz:
         moments = column.cast(pa.timestamp(kind.unit)).cast(pa.string())
         return pc.binary_join_element_wise(moments, "Z", "")
     return column.cast(pa.string())
+
+
+def _without_exponents(numbers: pa.Array) -> pa.Array:
+    """Return numbers in text with all their digits; null for what is no number."""
+    odd = pc.fill_null(pc.match_substring_regex(numbers, "[eEn]"), False)  # `nan` too
+    if not pc.any(odd).as_py():
+        return numbers
+    texts = [
+        None if text == "nan" else format(Decimal(text), "f")
+        for text in numbers.filter(odd).to_pylist()
+    ]
+    return pc.replace_with_mask(numbers, odd, pa.array(texts, pa.string()))
 
 
 def _value_text(value: Any) -> str | None:
@@ -377,67 +395,119 @@ def _value_text(value: Any) -> str | None:
 # Excel
 
 
+class _Sheet:
+    """A sheet of a workbook: its header, how that fits, and the rows below it."""
+
+    def __init__(
+        self, name: str, hidden: bool, sheet: Any, entity: Entity, declaration: Declaration
+    ) -> None:
+        self.name, self.hidden = name, hidden
+        self.rows = _sheet_rows(sheet, declaration.skip_lines or 0)
+        self.names = _names(next(self.rows, (0, []))[1])
+        self.match = match_header(entity, declaration, self.names)
+
+
 def _read_xlsx(
     stream: BinaryIO, entity: Entity, declaration: Declaration, consumer: Consumer
 ) -> dict[str, Any]:
-    from python_calamine import CalamineError, CalamineWorkbook, ZipError
+    """Read all sheets that have the needed columns; hidden ones only where no other has them."""
+    from python_calamine import (
+        CalamineError,
+        CalamineWorkbook,
+        SheetTypeEnum,
+        SheetVisibleEnum,
+        ZipError,
+    )
 
+    content = stream.read()
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(stream.read()))
-        sheets = {name: workbook.get_sheet_by_name(name) for name in workbook.sheet_names}
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        sheets = [
+            _Sheet(
+                about.name,
+                about.visible != SheetVisibleEnum.Visible,
+                workbook.get_sheet_by_name(about.name),
+                entity,
+                declaration,
+            )
+            for about in workbook.sheets_metadata
+            if about.typ == SheetTypeEnum.WorkSheet
+        ]
     except (CalamineError, ZipError, ValueError) as error:
+        if content.startswith(dialect.OLE):
+            raise UnreadableError(
+                "it is an Excel workbook with a password or of the old kind. Save it as .xlsx "
+                "without a password, or as CSV"
+            ) from error
         raise UnreadableError(f"it isn't a readable Excel workbook ({error})") from error
-    best = None
-    for sheet_name, sheet in sheets.items():
-        rows = _sheet_rows(sheet, declaration.skip_lines or 0)
-        names = _names(next(rows, (0, []))[1])
-        match = match_header(entity, declaration, names)
-        if best is None or (match.problem is None and best[0].problem):
-            best = match, names, rows, sheet_name
-    if best is None:
-        raise UnreadableError("the workbook has no sheet with cells")
-    match, names, rows, sheet_name = best
-    if match.problem:
-        for number, row in itertools.islice(rows, _TITLE_ROWS):
+    fitting = [sheet for sheet in sheets if not sheet.match.problem]
+    chosen = [sheet for sheet in fitting if not sheet.hidden] or fitting
+    if not chosen:
+        raise UnreadableError(_why_no_sheet_fits(sheets, entity, declaration))
+    names: list[str] = []
+    for sheet in chosen:
+        known = set(map(normalised, names))
+        names += [name for name in sheet.names if normalised(name) not in known]
+    consumer.header(names)
+    needed = [name for name in unique_names(names) if consumer.needs(name)]
+    for sheet in chosen:
+        own = unique_names(sheet.names)
+        places = {
+            name: own.index(name) if name in own else find_header(own, name) for name in needed
+        }
+        while some := [row for _, row in itertools.islice(sheet.rows, _BATCH_ROWS)]:
+            consumer.rows(_sheet_table(some, places))
+    return {
+        "sheet": ", ".join(sheet.name for sheet in chosen),
+        "skipped_lines": declaration.skip_lines or 0,
+        "warnings": [
+            f"its sheet {sheet.name} was left alone: "
+            + ("it is hidden." if sheet.hidden else "its first row lacks needed columns.")
+            for sheet in sheets
+            if sheet not in chosen and (sheet in fitting or (sheet.names and not sheet.hidden))
+        ],
+    }
+
+
+def _why_no_sheet_fits(sheets: Sequence[_Sheet], entity: Entity, declaration: Declaration) -> str:
+    with_cells = sorted((sheet for sheet in sheets if sheet.names), key=lambda each: each.hidden)
+    if not with_cells:
+        return "the workbook has no sheet with cells"
+    for sheet in with_cells:
+        for number, row in itertools.islice(sheet.rows, _TITLE_ROWS):
             if match_header(entity, declaration, _names(row)).problem is None:
-                raise UnreadableError(
-                    f"its header is in row {number + 1} of the sheet {sheet_name}, below other "
+                return (
+                    f"its header is in row {number + 1} of the sheet {sheet.name}, below other "
                     "rows. Remove what is above it, or declare "
                     f"`skip_lines: {number}` {declaration.place(entity.name)}"
                 )
-        raise UnreadableError(match.problem)
-    while names and not names[-1]:
-        names.pop()
-    names = [name or f"unnamed_{place}" for place, name in enumerate(names, 1)]
-    consumer.header(names)
-    unique = unique_names(names)
-    needed = [place for place, name in enumerate(unique) if consumer.needs(name)]
-    while some := [row for _, row in itertools.islice(rows, _BATCH_ROWS)]:
-        consumer.rows(_sheet_table(some, unique, needed))
-    return {"sheet": sheet_name, "skipped_lines": declaration.skip_lines or 0}
+    best = max(with_cells, key=lambda sheet: len(sheet.match.places))
+    return f"in its sheet {best.name}, {best.match.problem}"
 
 
 def _names(row: list[Any]) -> list[str]:
-    return [_value_text(value) or "" for value in row]
+    """Return the names in a header, without the empty cells at its end."""
+    names = [(_value_text(value) or "").strip() for value in row]
+    while names and not names[-1]:
+        names.pop()
+    return [name or f"unnamed_{place}" for place, name in enumerate(names, 1)]
 
 
 def _sheet_rows(sheet: Any, skipped: int) -> Iterator[tuple[int, list[Any]]]:
     """Yield the rows of a sheet that have something in them, and how many are above each."""
     for number, row in enumerate(sheet.iter_rows()):
-        if number >= skipped and any(value != "" for value in row):
+        if number >= skipped and any(not isinstance(v, str) or v.strip() for v in row):
             yield number, row
 
 
-def _sheet_table(rows: list[list[Any]], names: list[str], needed: list[int]) -> pa.Table:
-    return pa.table(
-        {
-            names[place]: pa.array(
-                [_value_text(row[place]) if place < len(row) else None for row in rows],
-                pa.string(),
-            )
-            for place in needed
-        }
-    )
+def _sheet_table(rows: list[list[Any]], places: Mapping[str, int | None]) -> pa.Table:
+    def column(place: int | None) -> pa.Array:
+        if place is None:
+            return pa.nulls(len(rows), pa.string())
+        values = [_value_text(row[place]) if place < len(row) else None for row in rows]
+        return pa.array(values, pa.string())
+
+    return pa.table({name: column(place) for name, place in places.items()})
 
 
 def _map_columns(table: pa.Table, change: Any) -> pa.Table:

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -100,10 +101,7 @@ def read_landed(
     else:
         lake.delete(malformed_path)
     lake.move(new_rows, rows_path)
-    if how.pop("cut_off", False):
-        warnings.append(
-            "its last line has no line end as the others have; the file may be cut off."
-        )
+    warnings += how.pop("warnings", [])
     if consumer.match.extra and not is_api:
         warnings.append(f"nobody asked for its columns {', '.join(consumer.match.extra)}.")
     completed = replace(
@@ -208,7 +206,7 @@ class _Rows:
             self.names.update(
                 dict.fromkeys(n for n in table.column_names if n and normalised(n) not in known)
             )
-        elif self._guards.separator:
+        else:
             table = self._without_headers(table)
         table = self._fill_down.fill(table)
         contract = self._select(table)
@@ -257,15 +255,29 @@ class _Rows:
 
     def _without_headers(self, table: pa.Table) -> pa.Table:
         """Leave out rows that are the header once more, as in files that were put together."""
-        repeated = None
-        for places in self.match.places.values():
-            name = self._unique[places[0]]
-            # Files that were put together can have a mark before each of their headers.
-            is_header = pc.ends_with(table[name], name)
-            if not pc.any(is_header).as_py():
+        names = [self._unique[places[0]] for places in self.match.places.values()]
+        candidates = None
+        for name in names:  # hardly any row is left after the first
+            values = table[name] if candidates is None else table[name].take(candidates)
+            found = pc.indices_nonzero(pc.match_substring(values, name))
+            candidates = found if candidates is None else candidates.take(found)
+            if not len(candidates):
                 return table
-            repeated = is_header if repeated is None else pc.and_(repeated, is_header)
-        return table.filter(pc.invert(repeated)) if repeated is not None else table
+        if candidates is None:
+            return table
+        # Files that were put together can have a mark before each of their headers, and that makes
+        # the quotes after it part of the first name.
+        spelled = [normalised(name) for name in names]
+        repeated = [
+            place.as_py()
+            for place, *values in zip(
+                candidates, *(table[name].take(candidates) for name in names), strict=True
+            )
+            if [normalised(value.as_py()).strip('"') for value in values] == spelled
+        ]
+        kept = np.ones(table.num_rows, bool)
+        kept[repeated] = False
+        return table.filter(kept)
 
     def _select(self, table: pa.Table) -> pa.Table:
         """Return the contract's columns, in their standard forms."""

@@ -19,6 +19,7 @@ properly, its value unchanged.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
@@ -38,6 +39,7 @@ _SMALL_WINDOW = 1 << 15
 _PLAIN = 1 << 16  # bytes without a quote that are worth being parsed by themselves
 _MAX_TEXT = 1 << 16
 _QUOTE, _LF, _CR = b'"\n\r'
+_END_OF_FILE = b"\x1a"  # which programs of DOS times put after the last line
 _PEEK = 50  # records that tell whether every row ends with surplus separators
 
 _QUOTED = rb'"(?:[^"\0]++|"")*+"'
@@ -109,7 +111,7 @@ def check_csv(
     for block in blocks:
         rest += block
         rest = rest[checker.feed(rest, final=False) :]
-    checker.feed(rest, final=True)
+    checker.feed(rest.removesuffix(_END_OF_FILE), final=True)
     return checker.cut_off
 
 
@@ -228,14 +230,15 @@ class _Checker:
         return end
 
     def _settle_width(self, names: list[str], buffer: bytes, position: int) -> list[str]:
-        """Decide how many fields a record has: the first ones tell whether all end with surplus.
+        """Decide how many fields a record has: most of the first ones tell whether with surplus.
 
         Returns the names without those that no record has a field for.
         """
         named = len(names)
         while named and not names[named - 1]:
             named -= 1
-        widths, surplus_empty = set(), True
+        widths: Counter[int] = Counter()
+        filled: set[int] = set()  # widths with something in a field beyond the names
         for _ in range(_PEEK):
             match = self._grammar.record.match(buffer, position, position + MAX_RECORD)
             assert match
@@ -244,18 +247,17 @@ class _Checker:
                 break
             if match[0].strip():
                 fields = self._grammar.split(match[0])
-                widths.add(len(fields))
-                surplus_empty = surplus_empty and all(
-                    raw in (b"", b'""') for raw in fields[len(names) :]
-                )
+                widths[len(fields)] += 1
+                if any(raw not in (b"", b'""') for raw in fields[len(names) :]):
+                    filled.add(len(fields))
             position = line_end.end()
         self._width = len(names)
-        if len(widths) == 1:
-            width = widths.pop()
+        width, count = max(widths.items(), key=lambda each: each[1], default=(self._width, 0))
+        if count * 2 > widths.total():
             if named <= width < len(names):
                 names = names[:width]
                 self._width = width
-            elif width > len(names) and surplus_empty:
+            elif width > len(names) and width not in filled:
                 self._width, self._surplus = width, width - len(names)
         self._record, self._strict = self._grammar.records(self._width)
         self._short_record = self._grammar.records(self._width - self._surplus)[0]

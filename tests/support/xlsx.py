@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from xml.sax.saxutils import escape
@@ -22,15 +22,13 @@ _PARTS = {
     'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
     '<Default Extension="xml" ContentType="application/xml"/>'
     f'<Override PartName="/xl/workbook.xml" ContentType="{_KIND}sheet.main+xml"/>'
-    f'<Override PartName="/xl/styles.xml" ContentType="{_KIND}styles+xml"/>'
-    f'<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_KIND}worksheet+xml"/></Types>',
+    f'<Override PartName="/xl/styles.xml" ContentType="{_KIND}styles+xml"/>%s</Types>',
     "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}/relationships"><Relationship Id="rId1" '
     f'Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
     "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>'
-    '<sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "%s</sheets></workbook>",
     "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
-    f'<Relationship Id="rId2" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
+    f'<Relationship Id="styles" Type="{_OFFICE}/styles" Target="styles.xml"/>%s</Relationships>',
     # Styles of cells: 0 is general, 1 a date, 2 a date with its time.
     "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}">'
     '<fonts count="1"><font/></fonts><fills count="1"><fill/></fills>'
@@ -43,19 +41,49 @@ _BEGIN = datetime(1899, 12, 30)  # Excel counts days from here
 
 def workbook(rows: Sequence[Sequence[Cell]]) -> bytes:
     """Return a workbook with one sheet of these rows; None is an empty cell."""
-    sheet = ""
-    for number, row in enumerate(rows, 1):
-        cells = [_cell(f"{_letters(place)}{number}", value) for place, value in enumerate(row)]
-        sheet += f'<row r="{number}">{"".join(cells)}</row>'
+    return workbook_of({"Sheet1": rows})
+
+
+def workbook_of(
+    sheets: Mapping[str, Sequence[Sequence[Cell]]], hidden: Collection[str] = ()
+) -> bytes:
+    """Return a workbook with these sheets, some of which are hidden."""
+    numbers = range(1, len(sheets) + 1)
+    each = {
+        "[Content_Types].xml": "".join(
+            f'<Override PartName="/xl/worksheets/sheet{n}.xml" ContentType="{_KIND}worksheet+xml"/>'
+            for n in numbers
+        ),
+        "xl/workbook.xml": "".join(
+            f'<sheet name="{escape(name)}" sheetId="{n}" r:id="rId{n}" '
+            + ('state="hidden"/>' if name in hidden else "/>")
+            for n, name in enumerate(sheets, 1)
+        ),
+        "xl/_rels/workbook.xml.rels": "".join(
+            f'<Relationship Id="rId{n}" Type="{_OFFICE}/worksheet" '
+            f'Target="worksheets/sheet{n}.xml"/>'
+            for n in numbers
+        ),
+    }
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:
         for name, part in _PARTS.items():
-            file.writestr(name, _XML + part)
-        file.writestr(
-            "xl/worksheets/sheet1.xml",
-            f'{_XML}<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>',
-        )
+            file.writestr(name, _XML + (part % each[name] if name in each else part))
+        for number, rows in enumerate(sheets.values(), 1):
+            data = f"<sheetData>{_rows(rows)}</sheetData>"
+            file.writestr(
+                f"xl/worksheets/sheet{number}.xml",
+                f'{_XML}<worksheet xmlns="{_MAIN}">{data}</worksheet>',
+            )
     return content.getvalue()
+
+
+def _rows(rows: Sequence[Sequence[Cell]]) -> str:
+    text = ""
+    for number, row in enumerate(rows, 1):
+        cells = [_cell(f"{_letters(place)}{number}", value) for place, value in enumerate(row)]
+        text += f'<row r="{number}">{"".join(cells)}</row>'
+    return text
 
 
 def _cell(place: str, value: Cell) -> str:

@@ -425,6 +425,19 @@ def test_a_local_time_is_the_moment_that_python_finds(moments, zone, order):
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("06/13/2024 1:05 PM", "2024-06-13 13:05:00+02:00"),
+        ("6/13/2024 12:05am", "2024-06-13 00:05:00+02:00"),
+        ("06/13/2024 13:05", "2024-06-13 13:05:00+02:00"),
+        ("06/13/2024 13:05 PM", "06/13/2024 13:05 PM"),
+    ],
+)
+def test_a_time_that_needs_no_declared_form_gets_the_offset_of_its_zone(written, expected):
+    assert formed([written], "DateTime", timezone="Europe/Berlin") == [expected]
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_local_times_around_every_change_of_the_clock(zone):
     start = datetime(2023, 1, 1)

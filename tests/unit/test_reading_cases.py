@@ -75,11 +75,40 @@ def test_a_gzip_file_padded_with_zeros_is_read_and_so_is_what_comes_after_it(giv
     assert given({"Customers.csv.gz": padded[:-512]}).values("customers") == TWO
 
 
+def test_a_zip_file_is_read_whatever_lies_beside_its_one_table(given):
+    beside = {"README.md": "How to", "Thumbs.db": "x", "__MACOSX/._Customers.csv": "x"}
+    content = packed({"export/Customers.csv": CUSTOMERS, **beside})
+    assert given({"Customers.zip": content}).values("customers") == TWO
+
+
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\n"], ids=["CR", "CRLF", "LF"])
 def test_line_ends_of_every_system_are_read(given, end):
     delivery = given({"Customers.csv": CUSTOMERS.replace("\n", end)})
     assert delivery.values("customers") == TWO
     assert not delivery.warnings
+
+
+def test_a_line_end_of_three_characters_is_read_where_only_the_rows_have_it(given):
+    header, rows = CUSTOMERS.split("\n", 1)
+    text = f"{header}\r\n" + rows.replace("\n", "\r\r\n")
+    assert given({"Customers.csv": text}).values("customers") == TWO
+
+
+@pytest.mark.parametrize("mark", ["\x1a", "\ufeff\ufeff", "\ufeff"])
+def test_marks_around_a_file_are_no_part_of_it(given, mark):
+    text = '"CustomerID","Name","Email","Address"\n"1","Ann","a","x"\n'
+    delivery = given({"Customers.csv": text + mark if mark == "\x1a" else mark + text})
+    assert delivery.values("customers") == [["1", "Ann", "a", "x"]]
+    assert not delivery.warnings
+
+
+def test_a_bad_row_among_the_first_does_not_hide_that_all_others_end_with_an_empty_field(given):
+    rows = [order(n).replace("\n", ",\n") for n in range(1001, 1006)]
+    rows[1] = "1002,too,short\n"
+    delivery = given({"OnlineTransactions.csv": ORDERS + "".join(rows)})
+    found = delivery.column("online_transactions", "OrderID")
+    assert found == ["1001", "1003", "1004", "1005"]
+    assert "1 malformed line" in delivery.warnings
 
 
 def test_an_empty_field_too_many_at_the_end_of_every_row_is_nothing(given):
@@ -186,6 +215,19 @@ def test_blank_lines_and_header_lines_in_between_are_no_rows(given):
     assert not delivery.warnings
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        "CustomerID , Name,Email,Address\n",
+        '\ufeff"CustomerID","Name","Email","Address"\n',
+        "\ufeffCustomerID,Name,Email,Address\n",
+    ],
+)
+def test_a_header_that_comes_again_is_known_whatever_is_around_it(given, again):
+    delivery = given({"Customers.csv": f"{CUSTOMERS}{again}3,Name,Email,Address\n"})
+    assert delivery.values("customers") == [*TWO, ["3", "Name", "Email", "Address"]]
+
+
 def test_numbers_that_excel_keeps_as_text_are_read(given):
     text = 'CustomerID,Name,Email,Address\n="17",="0049","=""Ann""",=\n'
     delivery = given({"Customers.csv": text})
@@ -195,6 +237,13 @@ def test_numbers_that_excel_keeps_as_text_are_read(given):
 def test_a_nul_byte_costs_its_line_and_not_its_file(given):
     delivery = given({"Customers.csv": CUSTOMERS + "3,C\0y,c,x\n4,Di,d,x\n"})
     assert delivery.column("customers", "CustomerID") == ["1", "2", "4"]
+    assert "1 malformed line" in delivery.warnings
+
+
+@pytest.mark.parametrize("content", [CUSTOMERS + "\0" * 5000, CUSTOMERS + "\0" * 5000 + "\n\n"])
+def test_a_file_filled_up_with_nul_bytes_is_not_taken_for_utf_16(given, content):
+    delivery = given({"Customers.csv": content})
+    assert delivery.values("customers") == TWO
     assert "1 malformed line" in delivery.warnings
 
 
@@ -361,7 +410,30 @@ def test_day_first_dates_are_refused_and_read_when_declared(given):
 
 @pytest.mark.parametrize(
     "days",
-    [["06/13/2024", "13/13/2024"], ["06/13/2024"], ["06/05/2024"], ["2024-06-13"]],
+    [
+        [*["2024-06-05"] * 5, "13/06/2024", "05/06/2024"],
+        ["\u00a005/06/2024", "\u00a013/06/2024\u00a010:00", "2024-06-05"],
+        ["   05/06/2024", "   13/06/2024", "2024-06-05"],
+        ["13/06/2024\n10:00"],
+    ],
+    ids=["one proof among others", "no-break spaces", "blanks", "line break"],
+)
+def test_day_first_dates_are_refused_however_they_stand_there(given, days):
+    text = ORDERS + "".join(order(n, when=day) for n, day in enumerate(days, 1001))
+    reason = given({"OnlineTransactions.csv": text}).refused["OnlineTransactions.csv"]
+    assert "dates: dmy" in reason
+    assert "\n" not in reason
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        ["06/13/2024", "13/13/2024"],
+        ["06/13/2024"],
+        ["06/05/2024"],
+        ["2024-06-13"],
+        ["2024-06-13", "2024-06-13", "13/06/2024"],
+    ],
 )
 def test_dates_that_may_be_month_first_are_read_as_they_are(given, days):
     text = ORDERS + "".join(order(n, when=day) for n, day in enumerate(days))
@@ -453,6 +525,52 @@ def test_a_semicolon_file_with_decimal_commas_in_its_amounts_is_refused(given):
         {"OnlineTransactions.csv": text}, 'files: {online_transactions: {decimal: ","}}'
     )
     assert declared.column("online_transactions", "Amount") == ["10.00"]
+
+
+def semicolons(*amounts, separator=";"):
+    rows = [f"{n},1,10,{DAY},Cash,*{a}*,Completed\n" for n, a in enumerate(amounts, 1001)]
+    text = (ORDERS + "".join(rows)).replace(",", separator)
+    for amount in amounts:
+        text = text.replace(f"*{amount}*".replace(",", separator), amount)
+    return {"OnlineTransactions.csv": text}
+
+
+@pytest.mark.parametrize(
+    ("amounts", "declared", "keys"),
+    [
+        (["1.234", "900"], "", ['decimal: ","', 'thousands: "."', 'decimal: "."']),
+        (["1.234,50", "1.234"], "", ['decimal: ","', 'thousands: "."']),
+        (["1.234,50", "1.234"], 'decimal: ","', ['thousands: "."']),
+    ],
+)
+def test_points_that_may_be_between_thousands_are_refused(given, amounts, declared, keys):
+    sources = f"files: {{online_transactions: {{{declared}}}}}" if declared else None
+    reason = given(semicolons(*amounts), sources).refused["OnlineTransactions.csv"]
+    assert all(f"`{key}`" in reason for key in keys)
+    assert amounts[0] in reason
+
+
+@pytest.mark.parametrize(
+    ("amounts", "declared"),
+    [
+        (["1.234", "9.50"], ""),
+        (["0.125", "0.250"], ""),
+        (["1.234", "900"], 'decimal: "."'),
+        (["1234", "900"], ""),
+    ],
+)
+def test_decimal_points_in_a_semicolon_file_are_read(given, amounts, declared):
+    sources = f"files: {{online_transactions: {{{declared}}}}}" if declared else None
+    delivery = given(semicolons(*amounts), sources)
+    assert delivery.column("online_transactions", "Amount") == amounts
+
+
+@pytest.mark.parametrize("separator", ["\t", "|"])
+def test_decimal_commas_are_told_of_between_other_separators_too(given, separator):
+    reason = given(semicolons("12,50", "3", separator=separator)).refused["OnlineTransactions.csv"]
+    assert 'decimal: ","' in reason
+    thousands = given(semicolons("1,234", "3", separator=separator))
+    assert thousands.column("online_transactions", "Amount") == ["1,234", "3"]
 
 
 def test_words_for_nothing_are_none_when_declared(given):
@@ -574,6 +692,13 @@ def test_a_header_without_a_needed_column_is_told_what_is_missing_and_what_is_th
     for name in ("Name", "Address", "FullName", "Place"):
         assert re.search(rf"\b{name}\b", reason)
     assert "columns" in reason
+
+
+def test_a_header_in_brackets_is_not_taken_for_json(given):
+    brackets = "[CustomerID],[Name],[Email],[Address]\n1,Ann,a,x\n"
+    assert "columns" in refusal(given, "Customers.csv", brackets)
+    files = {"Customers.csv": '[\n {"a": 1}]', "Stores.csv": '{"a": 1}\n', "Agents.csv": "[]"}
+    assert all("JSON" in reason for reason in given(files).refused.values())
 
 
 def test_a_file_without_a_header_is_refused_without_telling_its_rows(given):

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from lake.local import LocalLake
 from tests.support.reading import CONTRACT, deliver
 from tests.support.reference_files import cleaned, csv_value
-from tests.support.xlsx import workbook
+from tests.support.xlsx import workbook, workbook_of
 
 HEADER = list(CONTRACT["customers"].columns)
 
@@ -285,6 +285,30 @@ def test_parquet_floats_and_local_times_are_read_as_they_are(lake, tmp_path):
     assert prices[3] in (None, "nan", "NaN")
 
 
+def test_parquet_numbers_are_read_with_the_digits_that_they_were_written_with(lake, tmp_path):
+    """A decimal of many places and a float of 32 bits say no more and no less than their digits."""
+    table = pa.table(
+        {
+            "ProductID": pa.array([Decimal("1"), Decimal("2")], pa.decimal128(38, 12)),
+            "Name": pa.array([0.5, 16_777_216.0], pa.float32()),
+            "Category": pa.array([Decimal("0.5"), None], pa.decimal256(50, 30)),
+            "Price": pa.array([Decimal("0"), Decimal("12.5")], pa.decimal128(38, 18)),
+        }
+    )
+    wide, narrow = io.BytesIO(), io.BytesIO()
+    pq.write_table(table, wide)
+    price = pa.array([0.1, 1.005], pa.float32())
+    pq.write_table(table.set_column(3, "Price", price), narrow)
+    files = {"products.parquet": wide.getvalue(), "products_2.parquet": narrow.getvalue()}
+    delivery = deliver(lake, tmp_path / "in", files)
+    assert delivery.values("products") == [
+        ["1.000000000000", "0.5", f"0.5{'0' * 29}", f"0.{'0' * 18}"],
+        ["2.000000000000", "16777216", None, f"12.5{'0' * 17}"],
+        ["1.000000000000", "0.5", f"0.5{'0' * 29}", "0.1"],
+        ["2.000000000000", "16777216", None, "1.005"],
+    ]
+
+
 def test_a_workbook_is_read_as_text(lake, tmp_path):
     content = workbook(
         [
@@ -305,6 +329,58 @@ def test_a_workbook_is_read_as_text(lake, tmp_path):
     assert second[6] == "two\nlines"
     assert third[:4] == ["1003", "2", "3", "2024-05-03"]
     assert third[5] == "1000000"
+
+
+PRODUCTS = ["ProductID", "Name", "Category", "Price"]
+
+
+def test_all_sheets_of_a_workbook_that_have_the_columns_are_read(lake, tmp_path):
+    sheets = {
+        "About": [["Products of 2024"], ["by month"]],
+        "January": [PRODUCTS, [1, "Mug", "Kitchen", 10], [" ", None, ""], PRODUCTS],
+        "February": [
+            ["price", "Note", "product id", "NAME", "category"],
+            [5, "new", 2, "Pen", "x"],
+        ],
+        "Nothing": [],
+    }
+    delivery = deliver(lake, tmp_path / "in", {"Products.xlsx": workbook_of(sheets)})
+    assert delivery.values("products") == [
+        ["1", "Mug", "Kitchen", "10"],
+        ["2", "Pen", "x", "5"],
+    ]
+    assert "its sheet About was left alone" in delivery.warnings
+    assert "Nothing" not in delivery.warnings
+
+
+def test_a_hidden_sheet_is_read_only_where_no_other_has_the_columns(lake, tmp_path):
+    old, now = [PRODUCTS, [1, "Mug", "Kitchen", 9]], [PRODUCTS, [1, "Mug", "Kitchen", 10]]
+    both = workbook_of({"Old": old, "Now": now}, hidden=["Old"])
+    alone = workbook_of({"Cover": [["Hello"]], "Old": old}, hidden=["Old"])
+    delivery = deliver(lake, tmp_path / "in", {"Products.xlsx": both, "Products_2.xlsx": alone})
+    assert delivery.column("products", "Price") == ["10", "9"]
+    assert "its sheet Old was left alone: it is hidden" in delivery.warnings
+
+
+def test_a_header_below_a_title_is_found_on_any_sheet_of_a_workbook(lake, tmp_path):
+    sheets = {"Cover": [["Hello"]], "Data": [["Products"], [], PRODUCTS, [1, "a", "b", 1]]}
+    delivery = deliver(lake, tmp_path / "in", {"Products.xlsx": workbook_of(sheets)})
+    reason = delivery.refused["Products.xlsx"]
+    assert "row 3 of the sheet Data" in reason
+    assert "skip_lines: 2" in reason
+
+
+def test_a_workbook_without_the_columns_is_told_by_the_sheet_that_has_most(lake, tmp_path):
+    sheets = {"Cover": [["Hello"]], "Data": [PRODUCTS[:3], [1, "a", "b"]]}
+    content = {
+        "Products.xlsx": workbook_of(sheets),
+        "Stores.xlsx": b"\xd0\xcf\x11\xe0" + bytes(600),
+        "Agents.xlsx": workbook_of({"Sheet1": []}),
+    }
+    refused = deliver(lake, tmp_path / "in", content).refused
+    assert "in its sheet Data, column Price is missing" in refused["Products.xlsx"]
+    assert "password" in refused["Stores.xlsx"]
+    assert "no sheet with cells" in refused["Agents.xlsx"]
 
 
 # Sizes
