@@ -163,6 +163,11 @@ class Home:
 
     def prepare(self) -> None:
         """Create the home's folders, for their owner alone, or say why that cannot be."""
+        if "?" in str(self.root):
+            raise C360Error(
+                f"The home {self.root} has a ? in its path, which DuckDB takes for the end of it. "
+                "Choose another with --home or C360_HOME."
+            )
         try:
             for folder in (self.root, self.lake, self.logs, self.dbt_target):
                 folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from rich.status import Status
 from rich.text import Text
 
 from flows.terminal import plain
+from lake.errors import visible
 
 logger = logging.getLogger(__name__)
 
@@ -89,11 +90,18 @@ def current() -> Progress:
     return _followed or Progress()
 
 
+class _Plain(logging.Formatter):
+    """Writes out control characters, for whoever looks at the log on a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(visible, super().format(record).split("\n")))
+
+
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
     """Write the log lines of a run to its own file."""
     handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
     loggers = [logging.getLogger(name) for name in LOGGERS]
     for each in loggers:

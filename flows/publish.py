@@ -115,14 +115,6 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
             f"{home.staged_warehouse} is still open, so nothing was published. Run again.",
             passing=True,
         )
-    if home.warehouse.exists():
-        _settle(home.warehouse)
-    if WarehouseState.of(home.warehouse) != copied:
-        raise C360Error(
-            f"another program wrote to {home.warehouse} during the run, so nothing was published "
-            "and its changes are kept. Run again.",
-            passing=True,
-        )
     for entity in new.entities.values():
         follow_folder(Path(lake.uri(entity.path)))
     _make_durable(
@@ -137,6 +129,15 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
             for file in lake.list(entity.path, recursive=True)
         ]
     )
+    # Asked last of all: what is written to the disk before can take minutes.
+    if home.warehouse.exists():
+        _settle(home.warehouse)
+    if WarehouseState.of(home.warehouse) != copied:
+        raise C360Error(
+            f"another program wrote to {home.warehouse} during the run, so nothing was published "
+            "and its changes are kept. Run again.",
+            passing=True,
+        )
     _write_durably(home.intent, new.to_json())
     _roll_forward(home, lake, new)
 

@@ -85,6 +85,12 @@ def test_a_home_without_permission_is_refused(
         Home.at(tmp_path).prepare()
 
 
+def test_a_home_that_no_database_can_be_in_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(C360Error, match=r"has a \? in its path"):
+        Home.at(tmp_path / "what?").prepare()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_home_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(C360Error, match="cannot be written"):

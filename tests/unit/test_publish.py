@@ -236,6 +236,23 @@ def test_changes_by_another_program_are_not_overwritten(first: Home) -> None:
     assert seen(first) == {V1}
 
 
+def test_a_change_while_the_build_is_written_to_the_disk_is_not_lost(
+    first: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_durable = publishing._make_durable
+
+    def write_meanwhile(files: list[Path]) -> None:
+        make_durable(files)
+        with duckdb.connect(first.warehouse) as connection:
+            connection.execute("create table mine (x int)")
+
+    copied = build(first, V2)
+    monkeypatch.setattr(publishing, "_make_durable", write_meanwhile)
+    with pytest.raises(C360Error, match="another program wrote"):
+        publish_build(first, V2, copied)
+    assert seen(first) == {V1}
+
+
 def test_a_change_while_the_warehouse_is_copied_is_not_lost(
     first: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from flows.customer import print_customer
 from flows.home import Home
-from flows.progress import Progress
+from flows.progress import Progress, logged_to
 from flows.status import print_status
 from flows.summary import Answer, EntityCounts, Results, Summary, answers_markdown, print_summary
 from lake.errors import C360Error, QuarantinedError, told, visible
@@ -52,6 +53,19 @@ def test_in_the_steps(console: Console) -> None:
     with progress.step(f"Pull {EVIL}"):
         pass
     assert SHOWN in printed(console)
+
+
+def test_in_the_log_of_a_run(tmp_path: Path) -> None:
+    with logged_to(tmp_path / "log"):
+        logging.getLogger("ingest.batch").warning("%s was left alone\nbeside \udcff", EVIL)
+        try:
+            raise QuarantinedError({EVIL: "its header is none"})
+        except QuarantinedError:
+            logging.getLogger("flows.run").exception("the run failed")
+    first, second, *_, last = (tmp_path / "log").read_text().splitlines()
+    assert first.endswith(f"WARNING ingest.batch: {SHOWN} was left alone")
+    assert second == r"beside \udcff"
+    assert SHOWN in last
 
 
 def test_in_what_is_known_about_a_customer(console: Console, tmp_path: Path) -> None:
