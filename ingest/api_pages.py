@@ -231,19 +231,20 @@ class _Walk:
     def _more(self, body: Any) -> bool | None:
         """Return what a page says of there being more, None when it says nothing."""
         pages = self._pages
-        if pages.more:
-            found = _find(body, pages.more)
+        for path, says_more in ((pages.more, True), (pages.end, False)):
+            found = _find(body, path) if path else None
+            if found is _ABSENT or found is None:
+                continue
             flag = {"true": True, "1": True, "false": False, "0": False}.get(str(found).lower())
-            if flag is not None:
-                return flag
-            if found is not _ABSENT and found is not None:
-                raise self._error(f"sent a {pages.more!r} that is neither true nor false")
-        for path, done in ((pages.total, self._received), (pages.total_pages, self._count)):
+            if flag is None:
+                raise self._error(f"sent a {path!r} that is neither true nor false")
+            return flag == says_more
+        for path, got in ((pages.total, self._received), (pages.total_pages, self._count)):
             found = _find(body, path) if path else None
             if found is _ABSENT or found is None:
                 continue
             try:
-                return done < int(found)
+                return got < int(found)
             except (TypeError, ValueError):
                 raise self._error(f"sent a {path!r} that is no number") from None
         return None
@@ -270,7 +271,14 @@ class _Walk:
         if not isinstance(body, dict):
             return body is None or body == []  # PHP writes an empty object so
         pages = self._pages
-        paths = (pages.cursor, pages.next_url, pages.more, pages.total, pages.total_pages)
+        paths = (
+            pages.cursor,
+            pages.next_url,
+            pages.more,
+            pages.end,
+            pages.total,
+            pages.total_pages,
+        )
         return body.keys() <= {_first_name(body, path) for path in paths if path}
 
     def _error(self, problem: str) -> ApiError:

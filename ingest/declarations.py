@@ -105,6 +105,7 @@ class Pages:
     limit_param: str | None = None
     limit: int | None = None
     more: str | None = None
+    end: str | None = None
 
 
 @dataclass(frozen=True)

@@ -337,6 +337,12 @@ def following(start, form):
         (Pages(page_param="page", total="total_count"), lambda *rest: {"total_count": rest[2]}, 4),
         (Pages(page_param="page", first_page=0, total_pages="n"), lambda *_: {"n": 4}, 4),
         (Pages(page_param="page", more="has_more"), lambda start, *_: {"has_more": start < 6}, 4),
+        (Pages(page_param="page", end="last"), lambda start, *_: {"last": start >= 6}, 4),
+        (
+            Pages(next_url="next", end="end"),
+            lambda start, *_: {"next": f"?at={start + 2}", "end": str(start >= 6)},
+            4,
+        ),
         (Pages(page_param="page", more="flags.more"), lambda *_: {}, 5),
         (Pages(offset_param="offset"), lambda *_: {}, 5),
         (Pages(offset_param="offset", total="total"), lambda *rest: {"total": str(rest[2])}, 4),
@@ -492,6 +498,12 @@ def test_an_end_flag_ends_a_pull_that_has_a_cursor_still(lake):
         (SOURCE.pages, {"data": RECORDS[:1], "p": {"next": {"url": "x"}}}, {}, "has more pages"),
         (Pages(next_url="next"), {"data": RECORDS[:1], "links": {"next": "x"}}, {}, "links.next"),
         (Pages(link_header=True), {"data": RECORDS[:1], "next_page": 2}, {}, "its 'next_page'"),
+        (
+            Pages(end="done"),
+            {"data": RECORDS[:1], "done": False},
+            {},
+            "there are more records, but",
+        ),
         (Pages(more="more"), {"data": [], "more": "maybe"}, {}, "neither true nor false"),
         (
             Pages(offset_param="offset", total="total"),
