@@ -146,8 +146,10 @@ class Written:
         """Return what can be declared to read the times of a column; several fit where unclear."""
         self._take(column)
         before = self._unread(_TIME_FORMS, "value")
-        orders = [] if declaration.dates else [{"dates": order} for order in ("ymd", "dmy", "mdy")]
         shapes = self._forms(_TIME_FORMS).counts
+        # Excel leaves 11-08-2016 beside 11/16/2016: what shows the order shows it for both.
+        first = ("ymd", "mdy") if MONTH_FIRST in shapes else ("ymd", "dmy", "mdy")
+        orders = [] if declaration.dates else [{"dates": order} for order in first]
         epochs = [
             {"epoch": unit}
             for unit in ("seconds", "milliseconds")

@@ -116,6 +116,10 @@ SURE: dict[str, tuple[str | bytes, dict[str, object]]] = {
         orders(["2024-05-01"]).encode("utf-16-le"),
         {"encoding": "utf-16-le"},
     ),
+    "dates of which only some show that the month is first": (
+        orders(["05/16/2024", "05-06-2024", "07-08-2024"]),
+        {"dates": "mdy"},
+    ),
     "other headers": (
         orders(["2024-05-01"]).replace("OrderID", "Order No").replace("Amount", "Total"),
         {"columns": {"OrderID": "Order No", "Amount": "Total"}},
