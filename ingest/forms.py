@@ -29,7 +29,7 @@ _STANDARD_TIMES = (
     ("ymdHMSf", rf"(\d{{4}})[-/](\d{{1,2}})[-/](\d{{1,2}})(?:[Tt]|{_B}+){_STANDARD_CLOCK}"),
     (
         "mdyHMSfp",
-        rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}}){_B}+{_STANDARD_CLOCK}(?:{_B}*([AaPp])[Mm])?",
+        rf"(\d{{1,2}})/(\d{{1,2}})/(\d{{4}})(?:{_B}+{_STANDARD_CLOCK}(?:{_B}*([AaPp])[Mm])?)?",
     ),
 )
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # years 1 to 9999 in seconds from 1970

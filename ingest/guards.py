@@ -37,6 +37,8 @@ class Guards:
         as_came = [] if declaration.thousands else entity.numbers
         self._numbers = [column for column in as_came if column not in declaration.expressions]
         self._currencies: set[str] = set()
+        self._order = None if says_dates else _Dates()
+        self._unordered, self._no_time = 0, ""
         self.separator: str | None = None  # of a CSV file
 
     def look(self, table: pa.Table) -> None:
@@ -51,9 +53,22 @@ class Guards:
         values = pc.utf8_upper(pc.utf8_trim_whitespace(pc.drop_null(pc.unique(column))))
         self._currencies.update(filter(None, values.to_pylist()))
 
+    def look_at_order(self, column: pa.ChunkedArray, moments: pa.ChunkedArray) -> None:
+        """Look at the values that order the rows, and the moments that they were read as."""
+        if self._order:
+            self._order.look(column)
+        blank = pc.equal(pc.utf8_trim_whitespace(column), "")
+        unread = column.filter(pc.and_not(pc.is_null(moments), pc.fill_null(blank, True)))
+        if len(unread):
+            self._unordered += len(unread)
+            self._no_time = self._no_time or " ".join(unread[0].as_py().split())
+
     def conclude(self) -> list[str]:
         """Return warnings; raise UnreadableError for a file that would be misread."""
-        for column, dates in self._dates.items():
+        dates_of = dict(self._dates)
+        if self._order and self._declaration.order_by:
+            dates_of[self._declaration.order_by] = self._order
+        for column, dates in dates_of.items():
             if dates.are_day_first():
                 raise UnreadableError(
                     f"{column} has dates with the day first, such as {min(dates.day_first)}, "
@@ -68,6 +83,11 @@ class Guards:
                 f"{self._place}, with rates in the seed exchange_rates"
             )
         warnings = []
+        if self._unordered:
+            warnings.append(
+                f"{self._declaration.order_by} has values that are no times, such as "
+                f"{self._no_time} ({self._unordered:,} in all); their rows hold as the file does."
+            )
         for column in self._numbers:
             comma, thousands = self._commas.get(column), self._thousands.get(column)
             if thousands and self._declaration.decimal:

@@ -72,6 +72,7 @@ def read_landed(
         with _blamed(name), ExitStack() as opened:
             consumer = _Rows(entity, declaration, lambda: lake.open_write(new_malformed))
             opened.enter_context(closing(consumer))
+            consumer.is_api = is_api
             # A file of API records may lack fields that others of the same pull have.
             consumer.names.update(dict.fromkeys(record.header))
             # The records of an API are changes: a key that comes again is no surprise.
@@ -102,8 +103,9 @@ def read_landed(
         lake.delete(malformed_path)
     lake.move(new_rows, rows_path)
     warnings += how.pop("warnings", [])
-    if consumer.match.extra and not is_api:
-        warnings.append(f"nobody asked for its columns {', '.join(consumer.match.extra)}.")
+    extra = consumer.not_asked_for()
+    if extra and not is_api:
+        warnings.append(f"nobody asked for its columns {', '.join(extra)}.")
     completed = replace(
         record,
         format=how.pop("format"),
@@ -112,7 +114,7 @@ def read_landed(
         longest_value=consumer.writer.longest_value,
         header=list(consumer.names),
         missing_columns=consumer.match.missing,
-        extra_columns=consumer.match.extra,
+        extra_columns=extra,
         outcome="landed",
         reason=None,
         read_as={
@@ -158,6 +160,7 @@ class _Rows:
     writer: RowsWriter
     as_of: datetime
     repeats: RepeatedKeys | None = None
+    is_api = False
 
     def __init__(
         self,
@@ -175,10 +178,9 @@ class _Rows:
         self._computed = {
             found.column for sql in declaration.expressions.values() for found in references(sql)
         }
-        wanted = {h for c in entity.columns for h in declaration.columns.get(c, (c,))}
-        wanted |= {CURRENCY, declaration.order_by or CURRENCY} | self._computed
-        wanted |= set(declaration.fill_down)
-        self._wanted = {normalised(name) for name in wanted}
+        asked = {h for c in entity.columns for h in declaration.columns.get(c, (c,))}
+        asked |= {declaration.order_by or ""} | self._computed | set(declaration.fill_down)
+        self._asked = {normalised(name) for name in asked}
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.names: dict[str, None] = {}  # an ordered set
         self.match = HeaderMatch({}, [], [], None)
@@ -197,7 +199,7 @@ class _Rows:
 
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""
-        return normalised(name) in self._wanted
+        return normalised(name) in self._asked or normalised(name) == normalised(CURRENCY)
 
     def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
         """Take rows as the file has them; write them as the contract has them."""
@@ -237,13 +239,25 @@ class _Rows:
                 raise UnreadableError(self.match.problem)
         self._malformed.close()
         self.writer.close()
-        return self._guards.conclude()
+        order_by, warnings = self._declaration.order_by, self._guards.conclude()
+        if (
+            order_by
+            and self.names
+            and not self.is_api
+            and find_header(list(self.names), order_by) is None
+        ):
+            warnings.append(f"it has no column {order_by}, which `order_by` names.")
+        return warnings
 
     def close(self) -> None:
         """Let go of everything; lines that were set aside count from `finish` on."""
         if self._connection:
             self._connection.close()
         self._malformed.__exit__(UnreadableError, UnreadableError(""), None)
+
+    def not_asked_for(self) -> list[str]:
+        """Return the file's columns that neither the contract nor the declaration names."""
+        return [name for name in self.match.extra if normalised(name) not in self._asked]
 
     def origins(self) -> dict[str, list[str]]:
         """Return which of the file's headers each column came from."""
@@ -311,8 +325,11 @@ class _Rows:
         place = find_header(table.column_names, self._declaration.order_by)
         if place is None:
             return self.as_of
+        values = table.column(place)
         said = forms.moment(self._declaration, quoted(table.column_names[place]))
         since = self._query(table, f"{said} as since")["since"].cast(pa.timestamp("us"))
+        if not self.is_api:  # whose records are ordered by what the next pull goes on from
+            self._guards.look_at_order(values, since)
         return pc.fill_null(since, pa.scalar(self.as_of, pa.timestamp("us")))
 
     def _query(self, table: pa.Table, selects: str) -> pa.Table:

@@ -321,6 +321,44 @@ def test_rows_hold_from_the_day_that_the_files_name_carries(given):
     }
 
 
+def ordered(given, *updated, declared="order_by: Updated at"):
+    """Deliver customers 1, 2, … with these values of a column that orders them."""
+    rows = "".join(f'{n},Ann,a,x,"{value}"\n' for n, value in enumerate(updated, 1))
+    text = CUSTOMERS.partition("\n")[0] + ",Updated at\n" + rows
+    return given({"Customers_2020-01-31.csv": text}, f"files: {{customers: {{{declared}}}}}")
+
+
+def test_a_column_that_orders_rows_is_read_as_times_are(given):
+    delivery = ordered(given, "06/13/2024", "06/13/2024 1:05 PM", "2024-06-13T10:00:00+02:00", "")
+    assert [f"{row['_as_of']:%Y-%m-%d %H:%M}" for row in delivery.rows("customers")] == [
+        "2024-06-13 00:00",
+        "2024-06-13 13:05",
+        "2024-06-13 08:00",
+        "2020-01-31 23:59",
+    ]
+    assert not delivery.warnings
+
+
+def test_a_column_that_cannot_order_rows_is_told_of(given):
+    delivery = ordered(given, "2024-06-13", "v2", "v3")
+    assert "Updated at has values that are no times, such as v2 (2 in all)" in delivery.warnings
+    lacking = given({"Customers.csv": CUSTOMERS}, "files: {customers: {order_by: Changed}}")
+    assert "it has no column Changed" in lacking.warnings
+    day_first = ordered(given, "05/06/2024 10:00", "13/06/2024 10:00")
+    assert "Updated at has dates with the day first" in str(day_first.refused)
+    declared = ordered(given, "05/06/2024", declared="order_by: Updated at, dates: dmy")
+    assert declared.rows("customers")[0]["_as_of"] == datetime(2024, 6, 5)
+
+
+def test_columns_that_a_declaration_names_are_not_told_of_as_not_asked_for(given):
+    text = "OrderNo,Card\n1,x\n"
+    columns = "Name: \"'a'\", Email: \"'b'\", Address: \"'c'\", CustomerID: OrderNo"
+    sources = f"files: {{customers: {{expressions: {{{columns}}}}}}}"
+    delivery = given({"Customers.csv": text}, sources)
+    assert delivery.values("customers") == [["1", "a", "b", "c"]]
+    assert delivery.warnings == "Customers.csv: nobody asked for its columns Card."
+
+
 # Rows of one key
 
 
