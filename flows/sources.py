@@ -152,7 +152,7 @@ def _origins(read: Read | None, columns: Mapping[str, Sequence[str]]) -> Iterabl
         same = list(names) == [column]
         yield column if same else f"{column} <- {' + '.join(names)}"
     for column, sql in read.declaration.expressions.items() if read else ():
-        yield f"{column} = {sql}"
+        yield f"{column} = {' '.join(sql.split())}"
 
 
 def _forms(forms: Forms) -> str:

@@ -34,8 +34,19 @@ def sources_text(suggestions: Sequence[Suggestion]) -> str:
     return "\n".join(["files:", *lines]) + "\n"
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes SQL of several lines as it is written by hand."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
 def _dumped(keys: Keys) -> list[str]:
-    text = yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=_WIDTH)
+    text = yaml.dump(keys, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
     return text.splitlines()
 
 

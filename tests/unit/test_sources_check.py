@@ -17,7 +17,7 @@ import yaml
 from typer.testing import CliRunner
 
 from flows import cli
-from ingest.check import FileCheck, agreed, check_folder
+from ingest.check import FileCheck, Suggestion, agreed, check_folder
 from ingest.declarations import SCHEMA, Declarations, load_declarations
 from ingest.likeness import likely_columns
 from ingest.starting import sources_text, starting_text
@@ -230,6 +230,13 @@ def test_removing_the_comment_signs_declares_it(tmp_path: Path) -> None:
         for line in text.splitlines()
     )
     assert yaml.safe_load(chosen) == {"files": {"online_transactions": {"keys": "text"}}}
+
+
+def test_sql_of_several_lines_is_written_as_by_hand() -> None:
+    keys = {"expressions": {"Manager": "case\n    when a <> '' then a\n    else b\nend"}}
+    text = sources_text([Suggestion("stores", keys, "it is so")])
+    assert "      Manager: |-\n        case\n            when a <> '' then a\n" in text
+    assert yaml.safe_load(text) == {"files": {"stores": keys}}
 
 
 def test_what_is_in_order_needs_nothing(tmp_path: Path) -> None:
