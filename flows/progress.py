@@ -90,20 +90,33 @@ def current() -> Progress:
     return _followed or Progress()
 
 
-class _Plain(logging.Formatter):
-    """Writes out control characters, for whoever looks at the log on a terminal."""
+def _write_out_controls(record: logging.LogRecord) -> bool:
+    """Change a record into one that no terminal obeys; a filter, which keeps it."""
+    text = record.getMessage()
+    if record.exc_info:
+        record.exc_text = _visible_lines(logging.Formatter().formatException(record.exc_info))
+    record.msg, record.args = _visible_lines(text), ()
+    return True
 
-    def format(self, record: logging.LogRecord) -> str:
-        return "\n".join(map(visible, super().format(record).split("\n")))
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
 
 
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """Write the log lines of a run to its own file."""
+    """Write the log lines of a run to its own file.
+
+    Their control characters are written out, also where Prefect shows or sends them.
+    """
     handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    handler.setFormatter(_Plain("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
     loggers = [logging.getLogger(name) for name in LOGGERS]
+    handlers = [handler, *logging.getLogger().handlers]
+    handlers += [shown for each in loggers for shown in each.handlers]
+    for shown in handlers:
+        shown.addFilter(_write_out_controls)
     for each in loggers:
         each.addHandler(handler)
         if each.getEffectiveLevel() > logging.INFO:
@@ -113,4 +126,6 @@ def logged_to(path: Path) -> Iterator[None]:
     finally:
         for each in loggers:
             each.removeHandler(handler)
+        for shown in handlers:
+            shown.removeFilter(_write_out_controls)
         handler.close()

@@ -55,7 +55,9 @@ def test_in_the_steps(console: Console) -> None:
     assert SHOWN in printed(console)
 
 
-def test_in_the_log_of_a_run(tmp_path: Path) -> None:
+def test_in_the_log_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = logging.StreamHandler()  # as Prefect has one
+    logging.getLogger().addHandler(terminal)
     with logged_to(tmp_path / "log"):
         logging.getLogger("ingest.batch").warning("%s was left alone\nbeside \udcff", EVIL)
         try:
@@ -66,6 +68,10 @@ def test_in_the_log_of_a_run(tmp_path: Path) -> None:
     assert first.endswith(f"WARNING ingest.batch: {SHOWN} was left alone")
     assert second == r"beside \udcff"
     assert SHOWN in last
+    logging.getLogger().removeHandler(terminal)
+    printed = capsys.readouterr().err
+    assert printed.count(SHOWN) == 2
+    assert "\x1b" not in printed
 
 
 def test_in_what_is_known_about_a_customer(console: Console, tmp_path: Path) -> None:
