@@ -440,8 +440,8 @@ class _Endpoint:
                 f"{source.token_env} to a valid one"
             )
         if status != 429 and status < 500:
-            redirected = 300 <= status < 400
-            hint = "; give the URL that it leads to" if redirected else said
+            leads_to = _target(response)
+            hint = f"; give the URL that it leads to, {leads_to}" if leads_to else said
             return _RefusedError(self._message(f"answered with status {status}{hint}"))
         wait = _seconds(response.headers.get("Retry-After", "").strip())
         if wait > source.longest_wait:
@@ -602,6 +602,16 @@ def _origin(url: str) -> tuple[str, str, int] | None:
     if parts is None or not parts.scheme or not parts.host:
         return None
     return parts.scheme, parts.host, parts.port or _PORTS[parts.scheme]
+
+
+def _target(response: requests.Response) -> str:
+    """Return where a redirect leads to, as it may be shown; nothing for other answers."""
+    if not 300 <= response.status_code < 400 or "Location" not in response.headers:
+        return ""
+    try:
+        return visible(without_credentials(urljoin(response.url, response.headers["Location"])))
+    except ValueError:
+        return "which is none"
 
 
 def _is_loopback(host: str) -> bool:

@@ -1152,8 +1152,9 @@ def test_a_pull_that_is_run_again_replaces_what_it_brought(lake, monkeypatch):
 
 def test_a_redirect_is_told_and_gets_no_token(lake):
     with serving(always()) as other:
-        away = always(302, {"Location": f"{other.url}/orders"})
-        pull_refused(lake, away, match="status 302; give the URL that it leads to")
+        away = always(302, {"Location": f"{other.url}/orders?key=s3cret"})
+        message, _ = pull_refused(lake, away)
+    assert f"status 302; give the URL that it leads to, {other.url}/orders." in message
     assert other.requests == []
 
 
