@@ -65,7 +65,7 @@
 
 {#- The lake's folder as Azure SQL's data virtualization names it: abfss://… becomes adls://…. -#}
 {% macro azure_sql_lake_location() -%}
-    {%- set lake = env_var('C360_LAKE', '') -%}
+    {%- set lake = env_var('C360_LAKE', '').split('?')[0] -%}
     {%- if not lake.startswith('abfss://') -%}
         {{ exceptions.raise_compiler_error(
             'To read silver from the lake, Azure SQL needs C360_LAKE=abfss://<filesystem>@<account>.dfs.core.windows.net; '
