@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -32,6 +33,8 @@ class LocalLake:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root).absolute()
+        # Several threads write: none may remove the folder that another has just made.
+        self._folders = threading.Lock()
 
     def exists(self, path: str) -> bool:
         """Tell whether a file stands there."""
@@ -55,7 +58,7 @@ class LocalLake:
     def _writing(self, path: str, expected: str | None) -> Iterator[BinaryIO]:
         target = self._local(path)
         temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
-        with self._failure("write", path):
+        with self._failure("write", path), self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)
             raw = _Writer(temporary, "xb")
         raw.shown = str(target)
@@ -106,7 +109,7 @@ class LocalLake:
     def move(self, src: str, dst: str) -> None:
         """Give a file its new name, replacing what stood there, in one step."""
         source, target = self._local(src), self._local(dst)
-        with self._failure("write", dst):
+        with self._failure("write", dst), self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
             _sync_folder(target.parent)
@@ -168,7 +171,7 @@ class LocalLake:
 
     def _prune(self, folder: Path) -> None:
         """Remove folders that became empty: a store in the cloud has none either."""
-        with suppress(OSError):
+        with suppress(OSError), self._folders:
             while folder != self.root and folder.is_relative_to(self.root):
                 folder.rmdir()
                 folder = folder.parent

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from lake import local as local_lake
 from lake.errors import C360Error, ConflictError, LakeError
 from lake.local import LocalLake
 from lake.opening import open_lake
@@ -158,6 +159,24 @@ def test_deleting_what_is_not_there_is_no_error(lake):
     lake.delete_tree("a")
     assert files(lake) == []
     assert folders(lake) == []
+
+
+def test_what_is_deleted_takes_no_folder_from_what_is_written_beside_it(local, monkeypatch):
+    begun = threading.Event()
+
+    class SlowWriter(local_lake._Writer):
+        def __init__(self, *arguments):
+            begun.set()
+            time.sleep(0.2)  # its folder is there, and nothing in it
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(local_lake, "_Writer", SlowWriter)
+    with ThreadPoolExecutor() as threads:
+        written = threads.submit(local.write_bytes, "rows/stores/one", b"1")
+        begun.wait()
+        local.delete("rows/stores/another")
+        written.result()
+    assert local.read_bytes("rows/stores/one") == b"1"
 
 
 def test_a_folder_is_no_file(lake):
