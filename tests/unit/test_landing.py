@@ -3,11 +3,13 @@
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
 import signal
 import threading
+import zipfile
 from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -257,6 +259,18 @@ def test_what_goes_wrong_after_the_last_row_is_no_reason_to_fail_either(lake, in
     (inbox / "Stores.csv").write_bytes(STORES + STORE)
     monkeypatch.setattr(Guards, "conclude", lambda _: 1 / 0)
     assert "division by zero" in land_folder(lake, inbox).quarantined["Stores.csv"]
+
+
+def test_a_zip_file_without_its_beginning_costs_itself_only(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("Stores.csv", STORES)
+    # What is in it is said to be in a place before its beginning, which the system calls an error.
+    (inbox / "Stores_2.zip").write_bytes(content.getvalue()[10:])
+    result = land_folder(lake, inbox)
+    assert list(result.quarantined) == ["Stores_2.zip"]
+    assert "Stores.csv" in [r.source for r in result.records if r.outcome == "landed"]
 
 
 def test_a_disk_that_fails_is_not_the_files_fault(lake, inbox, monkeypatch):
