@@ -261,6 +261,7 @@ def csv_dialect(
     separator, match = _best(entity, declaration, begin, position, separators)
     if match.problem:
         _look_below(entity, declaration, begin, position, skipped, separators)
+        _look_above(entity, declaration, begin, position, separators)
         if re.match(rb"\s*(?:\{\s*[\"}]|\[\s*[\[{\"\]])", begin[position:]):
             raise UnreadableError("it is JSON. Save it with one record a line, named .jsonl")
         raise UnreadableError(match.problem)
@@ -324,6 +325,24 @@ def _look_below(
                 f"its header is in line {above + 1}, below {above} "
                 f"{'line' if above == 1 else 'lines'} of title. Remove what is above it, or "
                 f"declare `skip_lines: {above}` {declaration.place(entity.name)}"
+            )
+
+
+def _look_above(
+    entity: Entity,
+    declaration: Declaration,
+    begin: bytes,
+    position: int,
+    separators: Iterable[str],
+) -> None:
+    """Raise UnreadableError when the header is in a line that is skipped."""
+    lines = [0, *(end.end() for end in _ANY_LINE_END.finditer(begin[:position]))]
+    for line, start in enumerate(lines[: declaration.skip_lines or 0], 1):
+        if _best(entity, declaration, begin, start, separators)[1].problem is None:
+            raise UnreadableError(
+                f"its header is in line {line}, which `skip_lines: {declaration.skip_lines}` "
+                f"{declaration.place(entity.name)} skips. That key holds for all files of "
+                f"{entity.name}: bring them into the same form"
             )
 
 

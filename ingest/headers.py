@@ -35,10 +35,11 @@ class HeaderMatch:
 def normalised(name: str) -> str:
     """Return what two spellings of one header have in common.
 
-    >>> normalised("Customer ID") == normalised("customer_id") == normalised("CUSTOMER-ID")
+    >>> normalised("Customer ID") == normalised("customer_id") == normalised('="CUSTOMER-ID"')
     True
     """
     visible = unicodedata.normalize("NFC", name).translate(dict.fromkeys(map(ord, MARKS)))
+    visible = re.sub(r'(?s)^="(.*)"$', r"\1", visible)  # as Excel keeps text from being changed
     return re.sub(r"[\s_-]+", "", visible).casefold()
 
 

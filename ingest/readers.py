@@ -29,6 +29,7 @@ from lake.errors import UnreadableError
 _PARSED_BYTES = 4 << 20  # of CSV at a time
 _JSON_BYTES = 8 << 20  # of records at a time
 _LONGEST_LINE = 64 << 20  # of JSON
+_PARQUET_BYTES = 32 << 20  # of columns at a time
 _BATCH_ROWS = 16_384
 _TITLE_ROWS = 50  # how far down a header is looked for to tell where it is
 _MAX_TEXT = 1 << 16  # of a line that is set aside
@@ -338,13 +339,34 @@ def _read_parquet(stream: BinaryIO, consumer: Consumer) -> dict[str, Any]:
             names = parquet.schema_arrow.names
             consumer.header(names)
             unique = unique_names(names)
-            needed = [place for place, name in enumerate(unique) if consumer.needs(name)]
-            for batch in parquet.iter_batches(_BATCH_ROWS):
-                columns = {unique[place]: _as_text(batch.column(place)) for place in needed}
+            # Where a name is there twice, columns are told apart by their places only.
+            needed = [name for name in names if consumer.needs(name)] if names == unique else None
+            rows = _rows_at_once(parquet.metadata, needed or names)
+            for batch in parquet.iter_batches(rows, columns=needed or None):
+                got = unique_names(batch.schema.names)
+                columns = {
+                    name: _as_text(column)
+                    for name, column in zip(got, batch.columns, strict=True)
+                    if consumer.needs(name)
+                }
                 consumer.rows(pa.table(columns or {"": pa.nulls(batch.num_rows, pa.string())}))
         except (pa.ArrowException, OSError) as error:
             raise UnreadableError(f"it isn't a readable Parquet file ({error})") from error
     return {}
+
+
+def _rows_at_once(metadata: pq.FileMetaData, names: Sequence[str]) -> int:
+    """Return how many rows can be held, by what they take up in the row group with the longest."""
+    longest = 1.0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        chunks = map(group.column, range(group.num_columns))
+        size = sum(
+            chunk.total_uncompressed_size
+            for chunk in chunks
+            if chunk.path_in_schema.partition(".")[0] in names or chunk.path_in_schema in names
+        )
+        longest = max(longest, size / max(group.num_rows, 1))
+    return max(min(_BATCH_ROWS, int(_PARQUET_BYTES / longest)), 1)
 
 
 def _as_text(column: pa.Array) -> pa.Array:

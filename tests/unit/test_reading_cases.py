@@ -229,9 +229,11 @@ def test_a_header_that_comes_again_is_known_whatever_is_around_it(given, again):
 
 
 def test_numbers_that_excel_keeps_as_text_are_read(given):
-    text = 'CustomerID,Name,Email,Address\n="17",="0049","=""Ann""",=\n'
-    delivery = given({"Customers.csv": text})
-    assert delivery.values("customers") == [["17", "0049", "Ann", "="]]
+    rows = '="17",="0049","=""Ann""",=\n'
+    headers = ["CustomerID,Name,Email,Address\n", '="CustomerID",="Name","=""Email""",Address\n']
+    for header in headers:
+        delivery = given({"Customers.csv": header + rows})
+        assert delivery.values("customers") == [["17", "0049", "Ann", "="]]
 
 
 def test_a_nul_byte_costs_its_line_and_not_its_file(given):
@@ -722,6 +724,8 @@ def test_title_lines_are_refused_with_where_the_header_is_and_read_when_declared
     assert "skip_lines: 3" in reason
     declared = given({"Customers.csv": text}, "files: {customers: {skip_lines: 3}}")
     assert declared.values("customers") == TWO
+    without = given({"Customers_2.csv": CUSTOMERS}, "files: {customers: {skip_lines: 3}}")
+    assert "its header is in line 1, which `skip_lines: 3`" in without.refused["Customers_2.csv"]
 
 
 def test_a_header_without_a_needed_column_is_told_what_is_missing_and_what_is_there(given):

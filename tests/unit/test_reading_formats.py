@@ -331,6 +331,28 @@ def test_a_workbook_is_read_as_text(lake, tmp_path):
     assert third[5] == "1000000"
 
 
+def test_parquet_columns_that_nobody_needs_may_have_one_name(lake, tmp_path):
+    arrays = [pa.array(["a"]), pa.array(["b"]), *(pa.array([value]) for value in "1nc9")]
+    table = pa.Table.from_arrays(arrays, ["Note", "Note", "ProductID", "Name", "Category", "Price"])
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    delivery = deliver(lake, tmp_path / "in", {"Products.parquet": file.getvalue()})
+    assert delivery.values("products") == [["1", "n", "c", "9"]]
+
+
+def test_parquet_rows_count_even_where_none_of_their_columns_is_needed(lake, tmp_path):
+    file = io.BytesIO()
+    pq.write_table(pa.table({"Note": ["a", "b"]}), file)
+    values = ", ".join(f"{name}: '1'" for name in PRODUCTS)
+    delivery = deliver(
+        lake,
+        tmp_path / "in",
+        {"Products.parquet": file.getvalue()},
+        f"files: {{products: {{expressions: {{{values}}}}}}}",
+    )
+    assert delivery.values("products") == [["1"] * 4] * 2
+
+
 PRODUCTS = ["ProductID", "Name", "Category", "Price"]
 
 
