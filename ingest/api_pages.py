@@ -34,6 +34,7 @@ Page = list[dict[str, Any]]
 _EMPTY_PAGES = 10
 """Pages without records in a row that are passed over when each leads on to another."""
 _LONGEST_TEXT = 200
+_UNTRUSTED = re.compile(r"certificate verify failed: ([^(\"']+)", re.I)
 _PORTS = {"http": 80, "https": 443}
 _ABSENT = object()
 
@@ -413,7 +414,12 @@ class _Endpoint:
                 f"{source.read_timeout:g} seconds)"
             )
             raise _TransientError(self._message(problem)) from None
-        except (exceptions.ConnectionError, exceptions.ChunkedEncodingError):
+        except (exceptions.ConnectionError, exceptions.ChunkedEncodingError) as error:
+            if untrusted := _UNTRUSTED.search(str(error)):
+                raise self.error(
+                    f"has a certificate that is not trusted ({untrusted[1].strip()}). If those who "
+                    "run the API issue their own, set REQUESTS_CA_BUNDLE to the file of the issuer"
+                ) from None
             problem = (
                 f"can't be reached or broke off ({source.attempts} attempts). "
                 "Check the URL and that the API is running"
@@ -439,7 +445,7 @@ class _Endpoint:
                 f"refused the token ({status}{said}). Set the environment variable "
                 f"{source.token_env} to a valid one"
             )
-        if status != 429 and status < 500:
+        if status not in (408, 425, 429) and status < 500:
             leads_to = _target(response)
             hint = f"; give the URL that it leads to, {leads_to}" if leads_to else said
             return _RefusedError(self._message(f"answered with status {status}{hint}"))

@@ -3,10 +3,12 @@
 import gzip
 import json
 import logging
+import ssl
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 import pyarrow.parquet as pq
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from ingest import api, api_pages, cursor
 from ingest.api import check_url, land_api, without_credentials
@@ -110,6 +116,28 @@ def serving(answer):
     finally:
         server.server.shutdown()
         server.server.server_close()
+
+
+def own_certificate(folder):
+    """Return a file with a key and a certificate for localhost that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = folder / "certificate.pem"
+    file.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
 
 
 def always(status=200, headers=None, body=None):
@@ -1054,7 +1082,7 @@ def test_the_own_words_of_an_api_are_told_without_what_is_secret(lake, body, sho
     assert len(message) < 300
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 503])
 def test_passing_failures_are_tried_again_a_few_times(lake, status):
     message, requests = pull_refused(lake, always(status), passing=True)
     assert f"status {status} after 3 attempts" in message
@@ -1296,6 +1324,18 @@ def test_an_api_that_is_not_there_fails_soon(lake):
     assert time.monotonic() - start < 5
     assert error.value.__cause__ is None
     assert error.value.passing
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_at_once(lake, tmp_path):
+    certificate = own_certificate(tmp_path)
+    with serving(always()) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.server.socket = context.wrap_socket(server.server.socket, server_side=True)
+        with pytest.raises(ApiError, match=r"not trusted \(self.signed") as error:
+            pull(lake, server.url.replace("http://127.0.0.1", "https://localhost"))
+    assert "REQUESTS_CA_BUNDLE" in str(error.value)
+    assert not error.value.passing
 
 
 def test_an_api_that_never_answers_fails_soon(lake):
