@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ingest.contract import Entity
 from ingest.declarations import Declaration
+from ingest.headers import find_header
 from lake.errors import UnreadableError
 
 _DAY_MONTH_YEAR = (
@@ -21,7 +22,6 @@ _DECIMAL_COMMA = {  # by the file's separator; where none is told of, a comma ma
 }
 _POINT = r"^\s*[+-]?\d*\.\d+\s*$"
 _MAYBE_THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?\s*$"
-_SURE_THOUSANDS = r"^\s*[+-]?[1-9]\d{0,2}(?:\.\d{3})+,\d+\s*$"
 
 
 class Guards:
@@ -30,23 +30,30 @@ class Guards:
     def __init__(self, entity: Entity, declaration: Declaration) -> None:
         self._entity, self._declaration = entity, declaration
         self._place = declaration.place(entity.name)
-        says_dates = declaration.dates or declaration.datetime_formats
-        self._dates = {column: _Dates() for column in ([] if says_dates else entity.times)}
+        self._dates = {column: _Dates() for column in ([] if declaration.dates else entity.times)}
         self._commas: dict[str, str] = {}
         self._thousands: dict[str, str] = {}
-        as_came = [] if declaration.thousands else entity.numbers
+        says_all = declaration.thousands or declaration.decimal == "."
+        as_came = [] if says_all else entity.numbers
         self._numbers = [column for column in as_came if column not in declaration.expressions]
+        self._says_comma = declaration.decimal == ","
         self._currencies: set[str] = set()
+        says_dates = declaration.dates or declaration.datetime_formats
         self._order = None if says_dates else _Dates()
         self._unordered, self._no_time = 0, ""
         self.separator: str | None = None  # of a CSV file
 
-    def look(self, table: pa.Table) -> None:
-        """Look at rows of the contract's columns."""
+    def look(self, contract: pa.Table, as_came: pa.Table) -> None:
+        """Look at rows of the contract's columns, and at the same as they stand in the file."""
         for column, dates in self._dates.items():
-            dates.look(table[column])
+            dates.look(contract[column])
+        if not self.separator or (self.separator == "," and not self._says_comma):
+            return
         for column in list(self._numbers):
-            self._look_at_numbers(column, table[column])
+            header, *others = self._declaration.columns.get(column, (column,))
+            place = find_header(as_came.column_names, header)
+            if place is not None and not others:
+                self._look_at_numbers(column, as_came.column(place))
 
     def look_at_currency(self, column: pa.ChunkedArray) -> None:
         """Look at a file's own column of currencies, which nothing is declared about."""
@@ -92,8 +99,8 @@ class Guards:
             comma, thousands = self._commas.get(column), self._thousands.get(column)
             if thousands and self._declaration.decimal:
                 raise UnreadableError(
-                    f"{column} has points between thousands, such as {thousands}. Declare "
-                    f'`thousands: "."` too {self._place}'
+                    f"{column} has decimal commas as declared, and numbers such as {thousands}: "
+                    f'points between thousands. Declare `thousands: "."` too {self._place}'
                 )
             if thousands and not comma:
                 raise UnreadableError(
@@ -114,12 +121,6 @@ class Guards:
         return warnings
 
     def _look_at_numbers(self, column: str, values: pa.ChunkedArray) -> None:
-        if self._declaration.decimal == ",":
-            # A value without the comma is taken for one with a decimal point.
-            sure = pc.match_substring_regex(values, _SURE_THOUSANDS)
-            _note(self._thousands, column, values, sure)
-        if self._declaration.decimal or self.separator not in _DECIMAL_COMMA:
-            return
         maybe_thousands = pc.match_substring_regex(values, _MAYBE_THOUSANDS)
         has_point = pc.match_substring_regex(values, _POINT)
         if pc.any(pc.and_not(has_point, maybe_thousands)).as_py():
@@ -127,9 +128,11 @@ class Guards:
             self._commas.pop(column, None)
             self._thousands.pop(column, None)
             return
-        has_comma = pc.match_substring_regex(values, _DECIMAL_COMMA[self.separator])
-        _note(self._commas, column, values, has_comma)
-        if self.separator == ";":  # as Excel separates where a comma is the decimal sign
+        if self.separator in _DECIMAL_COMMA and not self._says_comma:
+            has_comma = pc.match_substring_regex(values, _DECIMAL_COMMA[self.separator])
+            _note(self._commas, column, values, has_comma)
+        # Excel separates by semicolons where a comma is the decimal sign.
+        if self.separator == ";" or self._says_comma:
             _note(self._thousands, column, values, maybe_thousands)
 
 

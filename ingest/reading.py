@@ -217,7 +217,7 @@ class _Rows:
         contract = self._select(table)
         if not ascii_only or self._declaration.expressions or self._declaration.fill_down:
             contract = visible(contract)
-        self._guards.look(contract)
+        self._guards.look(contract, table)
         currency = find_header(table.column_names, CURRENCY)
         if currency is not None and not self._declaration.currency:
             self._guards.look_at_currency(table.column(currency))

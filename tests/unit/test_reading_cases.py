@@ -463,6 +463,9 @@ def test_day_first_dates_are_refused_however_they_stand_there(given, days):
     reason = given({"OnlineTransactions.csv": text}).refused["OnlineTransactions.csv"]
     assert "dates: dmy" in reason
     assert "\n" not in reason
+    others = 'files: {online_transactions: {datetime_formats: ["%Y%m%d"]}}'
+    again = given({"OnlineTransactions_2.csv": text}, others)
+    assert "dates: dmy" in again.refused["OnlineTransactions_2.csv"]
 
 
 @pytest.mark.parametrize(
@@ -581,6 +584,7 @@ def semicolons(*amounts, separator=";"):
         (["1.234", "900"], "", ['decimal: ","', 'thousands: "."', 'decimal: "."']),
         (["1.234,50", "1.234"], "", ['decimal: ","', 'thousands: "."']),
         (["1.234,50", "1.234"], 'decimal: ","', ['thousands: "."']),
+        (["1.234", "12,50"], 'decimal: ","', ['thousands: "."']),
     ],
 )
 def test_points_that_may_be_between_thousands_are_refused(given, amounts, declared, keys):
@@ -596,6 +600,7 @@ def test_points_that_may_be_between_thousands_are_refused(given, amounts, declar
         (["1.234", "9.50"], ""),
         (["0.125", "0.250"], ""),
         (["1.234", "900"], 'decimal: "."'),
+        (["1.234", "9.50"], 'decimal: ","'),
         (["1234", "900"], ""),
     ],
 )
