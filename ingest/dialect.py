@@ -6,6 +6,7 @@ decide. What stays unclear is refused with the key of the declaration that settl
 
 import codecs
 import csv
+import errno
 import gzip
 import re
 import tempfile
@@ -29,7 +30,7 @@ OLE = b"\xd0\xcf\x11\xe0"
 _HEAD = 1 << 20  # bytes in which the header, with whatever is above it, has to be
 _TITLE_LINES = 50  # how far down a header is looked for to tell where it is
 _PACKING_ERRORS = (
-    gzip.BadGzipFile,
+    OSError,  # of gzip, or of a place before the beginning that a ZIP file tells
     EOFError,
     zlib.error,
     zipfile.BadZipFile,
@@ -38,13 +39,14 @@ _PACKING_ERRORS = (
 )
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEP_LINE = re.compile(rb'"?sep=([^"\r\n]|\\t)"?[^\S\r\n]*(?=[\r\n]|\Z)', re.I)
 _ANY_LINE_END = re.compile(rb"\r\n?|\n")
+_BLANK_LINES = re.compile(rb"(?:[ \t,;|]*+(?:\r\n?|\n))*+")
 _TEXT_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
 
 
@@ -86,7 +88,8 @@ def unpacked(name: str, raw: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
         else:
             yield name, raw
     except _PACKING_ERRORS as error:
-        if not lower.endswith((".gz", ".zip")):
+        is_systems = getattr(error, "errno", None) not in (None, errno.EINVAL)
+        if is_systems or not lower.endswith((".gz", ".zip")):
             raise
         raise UnreadableError(
             f"it isn't a readable {kind} file ({error}). Pack it or download it again"
@@ -141,7 +144,9 @@ def check_content(head: bytes, name: str) -> None:
         raise UnreadableError("it is a Parquet file under another name. Name it .parquet")
     if head.startswith(b"%PDF"):
         raise UnreadableError("it is a PDF document. Export the table as CSV")
-    if re.match(rb"<(!doctype|html|head|body|table|\?xml|div|script|meta)\b", start):
+    if head.startswith((b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf", b"Rar!")):
+        raise UnreadableError("it is packed, and not with gzip or ZIP. Unpack it")
+    if re.match(rb"<[!?a-z]", start):
         raise UnreadableError(
             "it is a web page (or XML), not a table: the download may have needed a sign-in. Open "
             "it to see what it says, and download the file again"
@@ -250,13 +255,12 @@ def csv_dialect(
         raise UnreadableError(
             "it is empty, not even a header line" if begin else "it is empty (zero bytes)"
         )
-    position, skipped = _skip_lines(begin, declaration.skip_lines or 0)
+    position, skipped = _skip_blank(begin, *_skip_lines(begin, declaration.skip_lines or 0))
     declared = declaration.delimiter
     if sep_line := _SEP_LINE.match(begin, position):
         declared = declared or sep_line[1].decode().replace("\\t", "\t")
         end = _ANY_LINE_END.match(begin, sep_line.end())
-        position = end.end() if end else len(begin)
-        skipped += 1
+        position, skipped = _skip_blank(begin, end.end() if end else len(begin), skipped + 1)
     separators = (declared,) if declared else SEPARATORS
     separator, match = _best(entity, declaration, begin, position, separators)
     if match.problem:
@@ -276,6 +280,12 @@ def _skip_lines(begin: bytes, count: int) -> tuple[int, int]:
             raise UnreadableError(f"it has no more than the {count} lines that `skip_lines` skips")
         position = end.end()
     return position, count
+
+
+def _skip_blank(begin: bytes, position: int, skipped: int) -> tuple[int, int]:
+    """Go on behind lines with nothing but blanks and separators."""
+    blank = cast(re.Match[bytes], _BLANK_LINES.match(begin, position))
+    return blank.end(), skipped + len(_ANY_LINE_END.findall(blank[0]))
 
 
 def _best(

@@ -4,7 +4,6 @@ It is a function of the file's bytes, the declaration and the code here: read ag
 the same rows. Nothing is judged: what a value means is for cleaning to say.
 """
 
-import errno
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -143,11 +142,9 @@ def _blamed(name: str) -> Iterator[None]:
         raise
     except BaseException as error:
         # A reader in Rust that gives up raises what is no Exception. An error of the system, which
-        # has a number, is not the file's: the next run may read it. But a file can send its reader
-        # to a place that is none.
+        # has a number, is not the file's: the next run may read it.
         is_panic = type(error).__name__ == "PanicException"
-        is_systems = getattr(error, "errno", None) not in (None, errno.EINVAL)
-        if is_systems or not (is_panic or isinstance(error, Exception)):
+        if not (is_panic or isinstance(error, Exception)) or getattr(error, "errno", None):
             raise
         # Ours to mend, and yet no reason to fail: the file is kept, to be read later.
         log.exception("%s could not be read", name)

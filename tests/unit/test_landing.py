@@ -270,6 +270,7 @@ def test_a_zip_file_without_its_beginning_costs_itself_only(lake, inbox):
     (inbox / "Stores_2.zip").write_bytes(content.getvalue()[10:])
     result = land_folder(lake, inbox)
     assert list(result.quarantined) == ["Stores_2.zip"]
+    assert "it isn't a readable ZIP file" in result.quarantined["Stores_2.zip"]
     assert "Stores.csv" in [r.source for r in result.records if r.outcome == "landed"]
 
 
