@@ -239,15 +239,19 @@ class _Rows:
                 raise UnreadableError(self.match.problem)
         self._malformed.close()
         self.writer.close()
-        order_by, warnings = self._declaration.order_by, self._guards.conclude()
-        if (
-            order_by
-            and self.names
-            and not self.is_api
-            and find_header(list(self.names), order_by) is None
-        ):
-            warnings.append(f"it has no column {order_by}, which `order_by` names.")
-        return warnings
+        return self._guards.conclude() + list(self._not_there())
+
+    def _not_there(self) -> Iterator[str]:
+        """Warn of columns that the declaration names and the file can be read without."""
+        if not self.names or self.is_api:
+            return
+        filled = [
+            n for group, names in self._declaration.fill_down.items() for n in (group, *names)
+        ]
+        for key, wanted in (("order_by", [self._declaration.order_by]), ("fill_down", filled)):
+            for name in wanted:
+                if name and find_header(list(self.names), name) is None:
+                    yield f"it has no column {name}, which `{key}` names."
 
     def close(self) -> None:
         """Let go of everything; lines that were set aside count from `finish` on."""

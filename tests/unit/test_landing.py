@@ -21,7 +21,7 @@ import pytest
 from ingest import api, landing, reading
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import Entity
-from ingest.declarations import ApiSource, Declaration, Incremental
+from ingest.declarations import ApiSource, Declaration, Declarations, Incremental
 from ingest.guards import Guards
 from ingest.landing import land, land_files
 from lake import paths
@@ -124,6 +124,17 @@ def test_an_extra_column_lands_and_is_reported(lake, inbox):
     [warning] = result.warnings
     assert "Stores.csv" in warning
     assert "Phone" in warning
+
+
+def test_columns_that_only_the_declaration_knows_are_told_of(lake, inbox):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    declaration = Declaration(order_by="Updated", fill_down={"Location": ("Manger", "Manager")})
+    batch = Batch(lake, CONTRACT, Declarations(inbox, files={"stores": declaration}))
+    land_files(batch, inbox)
+    assert commit(batch).warnings == [
+        "Stores.csv: it has no column Updated, which `order_by` names.",
+        "Stores.csv: it has no column Manger, which `fill_down` names.",
+    ]
 
 
 def test_malformed_lines_are_kept_beside_the_good_ones(lake, inbox):
