@@ -46,7 +46,7 @@ _MARKS = (
 )
 _SEP_LINE = re.compile(rb'"?sep=([^"\r\n]|\\t)"?[^\S\r\n]*(?=[\r\n]|\Z)', re.I)
 _ANY_LINE_END = re.compile(rb"\r\n?|\n")
-_BLANK_LINES = re.compile(rb"(?:[ \t,;|]*+(?:\r\n?|\n))*+")
+_BLANK_LINES = re.compile(rb"(?:[ \t]*+(?:\r\n?|\n))*+")
 _TEXT_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
 
 
@@ -283,7 +283,7 @@ def _skip_lines(begin: bytes, count: int) -> tuple[int, int]:
 
 
 def _skip_blank(begin: bytes, position: int, skipped: int) -> tuple[int, int]:
-    """Go on behind lines with nothing but blanks and separators."""
+    """Go on behind lines with nothing but blanks."""
     blank = cast(re.Match[bytes], _BLANK_LINES.match(begin, position))
     return blank.end(), skipped + len(_ANY_LINE_END.findall(blank[0]))
 

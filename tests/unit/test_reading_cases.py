@@ -206,6 +206,13 @@ def test_a_column_that_is_needed_must_not_be_there_twice(given):
     assert "Email" in delivery.refused["Customers.csv"]
 
 
+@pytest.mark.parametrize("above", ["  \n", "\n \n", "\t\r\n \r\nsep=,\r\n", "sep=,\n \n"])
+def test_blank_lines_above_the_header_are_nothing(given, above):
+    delivery = given({"Customers.csv": above + CUSTOMERS + "too,short\n"})
+    assert delivery.values("customers") == TWO
+    assert "1 malformed line" in delivery.warnings
+
+
 def test_blank_lines_and_header_lines_in_between_are_no_rows(given):
     header = CUSTOMERS.partition("\n")[0]
     text = f"\n{CUSTOMERS}\n\n{header}\n3,Cy,c,x\n\n"
@@ -669,10 +676,16 @@ def refusal(given, name, content):
         (gzip.compress(CUSTOMERS.encode()), "gzip"),
         ("<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n", "web page"),
         ("\n <html lang='en'><body>Sign in</body></html>\n", "web page"),
+        ("\ufeff<!-- saved --><center>Access denied</center>", "web page"),
+        ("<Workbook><Worksheet/></Workbook>", "XML"),
+        (b"BZh91AY&SY" + bytes(range(200)), "packed"),
         ("", "empty"),
         ("\n\r\n\n", "empty|header"),
     ],
-    ids=["ZIP", "Excel", "gzip", "web page", "web page after blanks", "empty", "blank lines"],
+    ids=[
+        *("ZIP", "Excel", "gzip", "web page", "web page after blanks", "part of a page", "XML"),
+        *("bzip2", "empty", "blank lines"),
+    ],
 )
 def test_what_is_no_csv_file_is_told_as_what_it_is(given, content, words):
     assert re.search(words, refusal(given, "Customers.csv", content))
@@ -710,8 +723,9 @@ def test_text_in_an_older_encoding_is_refused_and_read_when_declared(given):
 
 
 def test_utf_16_is_read_with_its_mark_and_refused_without(given):
-    marked = given({"Customers.csv": CUSTOMERS.encode("utf-16")})
-    assert marked.values("customers") == TWO
+    for encoding in ("utf-16", "utf-32"):
+        marked = given({f"Customers_{encoding}.csv": CUSTOMERS.encode(encoding)})
+        assert marked.values("customers") == TWO
     reason = refusal(given, "Customers.csv", CUSTOMERS.encode("utf-16-be"))
     assert "UTF-16" in reason
     assert "encoding: utf-16-be" in reason
