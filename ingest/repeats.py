@@ -77,7 +77,9 @@ class RepeatedKeys:
         if not found.repeated:
             return None
         rows = _take(open_rows(), [self._key, *self._others], found.example)
-        columns = [name for name in self._others if pc.count_distinct(rows[name]).as_py() > 1]
+        columns = [
+            name for name in self._others if pc.count_distinct(rows[name], mode="all").as_py() > 1
+        ]
         said = (
             f"{found.repeated:,} of {found.keys:,} {self._key}{'s' if found.keys > 1 else ''} came "
             f"in several rows with other content, such as {rows[self._key][0].as_py().strip()} in "

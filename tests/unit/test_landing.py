@@ -137,6 +137,14 @@ def test_columns_that_only_the_declaration_knows_are_told_of(lake, inbox):
     ]
 
 
+def test_a_key_that_comes_again_where_a_value_was_missing_is_told_of(lake, inbox):
+    record = {"StoreID": 1, "Location": "Oslo", "Manager": None, "OpenHours": "9-17"}
+    lines = [json.dumps(each) for each in (record, record | {"Manager": "Ann"})]
+    (inbox / "Stores.jsonl").write_text("\n".join(lines))
+    [warning] = land(lake, CONTRACT, inbox).warnings
+    assert "such as 1 in 2 rows with several Manager. The last row" in warning
+
+
 def test_malformed_lines_are_kept_beside_the_good_ones(lake, inbox):
     content = STORES + STORE + b"2,Bergen\n3,\xc5\x81\xc3\xb3d\xc5\xba,Bo,8-16\n"
     (inbox / "Stores.csv").write_bytes(content)
