@@ -171,16 +171,25 @@ def _set_aside(lake: Lake) -> list[Quarantined]:
     for path in lake.list(paths.QUARANTINE):
         if path.endswith(_NOTE):
             batch_id, name = path.removesuffix(_NOTE).split("/")[-2:]
-            notes[batch_id].append((name, from_json(lake.read_bytes(path))))
+            notes[batch_id].append((name, _note(lake, path)))
     return [
         Quarantined(manifest, record, name)
         for manifest in (read_manifests(lake) if notes else ())
         for name, note in notes[manifest.batch_id]
         for record in manifest.files
         if record.outcome != "landed"
-        and (record.entity, record.source, record.sha256)
-        == (note["entity"], note["source"], note["sha256"])
+        and note in (None, (record.entity, record.source, record.sha256))
+        and (note or record.name == name)
     ]
+
+
+def _note(lake: Lake, path: str) -> tuple[str, str, str] | None:
+    """Return whose note it is, None when it is damaged, which is no reason for a run to fail."""
+    try:
+        note = from_json(lake.read_bytes(path))
+        return note["entity"], note["source"], note["sha256"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 @dataclass(frozen=True)

@@ -284,6 +284,15 @@ def test_a_file_lands_once_its_declaration_was_mended(
     assert list(lake.list(paths.QUARANTINE)) == []
 
 
+@pytest.mark.parametrize("note", [b"", b"{}", b"[]", b"\xff"])
+def test_a_damaged_note_hides_no_file(lake: LocalLake, held: str, note: bytes) -> None:
+    lake.write_bytes(f"{paths.QUARANTINE}/{held}.reason.json", note)
+    settle(lake)
+    assert [each.id for each in quarantined(lake)] == [held]
+    drop(lake, [held])
+    assert not list(lake.list(paths.QUARANTINE))
+
+
 def test_a_file_that_still_cannot_be_read_stays(lake: LocalLake, held: str) -> None:
     before = tree(lake)
     done = released(lake, NOTHING)
