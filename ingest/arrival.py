@@ -17,13 +17,15 @@ def holds_since(
 ) -> datetime:
     """Return the time (UTC, without zone) since when what a file says holds.
 
-    That is the end of the day (or month) that its name carries, but not later than its arrival;
-    else when it was last modified, but never before `landed_before`: the last time that a file of
-    this name landed. So a file that is sent again counts.
+    That is the end of the day (or month) that its name carries, the last one of several, but not
+    later than its arrival; else when it was last modified, but never before `landed_before`: the
+    last time that a file of this name landed. So a file that is sent again counts.
 
     >>> of = lambda name: FileRecord("customers", name, None, "csv", "", 0)
     >>> holds_since(of("Customers_2026-11-23.csv"), datetime(2026, 12, 1), None)
     datetime.datetime(2026, 11, 23, 23, 59, 59, 999999)
+    >>> holds_since(of("sales-2026-05-01-2026-05-31.csv"), datetime(2026, 12, 1), None)
+    datetime.datetime(2026, 5, 31, 23, 59, 59, 999999)
     >>> holds_since(of("customers-2026-02.csv"), datetime(2026, 2, 3, 10), None)
     datetime.datetime(2026, 2, 3, 10, 0)
     """
@@ -36,13 +38,9 @@ def holds_since(
 
 
 def _named_day(name: str) -> datetime | None:
-    if match := _DAY.search(name):
-        year, month, day = int(match[1]), int(match[3]), int(match[4])
-        if day > calendar.monthrange(year, month)[1]:
-            return None
-    elif match := _MONTH.search(name):
-        year, month = int(match[1]), int(match[2])
-        day = calendar.monthrange(year, month)[1]
-    else:
-        return None
-    return datetime(year, month, day, 23, 59, 59, 999_999)
+    days = [(int(year), int(month), int(day)) for year, _, month, day in _DAY.findall(name)]
+    if not days:
+        months = [(int(year), int(month)) for year, month in _MONTH.findall(name)]
+        days = [(*month, calendar.monthrange(*month)[1]) for month in months]
+    real = [each for each in days if each[2] <= calendar.monthrange(*each[:2])[1]]
+    return datetime(*max(real), 23, 59, 59, 999_999) if real else None

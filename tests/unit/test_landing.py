@@ -305,6 +305,22 @@ def test_a_disk_that_fails_is_not_the_files_fault(lake, inbox, monkeypatch):
     assert tree(lake) == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "since"),
+    [
+        ("Stores_2024-05-01-2024-05-31.csv", datetime(2024, 5, 31, 23, 59, 59, 999_999)),
+        ("Stores_20240501_20240531.csv", datetime(2024, 5, 31, 23, 59, 59, 999_999)),
+        ("Stores_2024-01_2024-02.csv", datetime(2024, 2, 29, 23, 59, 59, 999_999)),
+        ("Stores_2024-02-30.csv", datetime(2023, 11, 14, 22, 13, 20)),
+    ],
+)
+def test_a_file_of_several_days_holds_since_the_last_of_them(lake, inbox, name, since):
+    (inbox / name).write_bytes(STORES + STORE)
+    os.utime(inbox / name, (1_700_000_000, 1_700_000_000))
+    result = land(lake, CONTRACT, inbox)
+    assert read_rows(lake, result.batch_id, result.records[0])[0]["_as_of"] == since
+
+
 def test_the_same_again_lands_once(lake, inbox):
     (inbox / "Stores.csv").write_bytes(STORES + STORE + b"2\n")
     (inbox / "Stores_copy.csv").write_bytes(STORES + STORE + b"2\n")
