@@ -37,7 +37,8 @@ from lake.manifest import FileRecord
 FIRST_ROWS = 3
 PRESETS = Path(__file__).with_name("presets")
 
-_DECLARED = re.compile(r"`(\w+: [^`]+)`")  # how messages say what settles them
+# How messages say what settles them: keys that belong together stand with an `and` between them.
+_DECLARED = re.compile(r"`\w+: [^`]+`(?: and `\w+: [^`]+`)*")
 _ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
 _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
 # Three such letters on end are of another alphabet, these signs beside letters of another language.
@@ -391,7 +392,10 @@ def _proposals(
     """Yield what may be declared, in the order to try it; several suggestions where each fits."""
     for message in (now.refusal, *now.warnings):
         reason = message.split(". ")[0]
-        options = [yaml.safe_load(found) for found in _DECLARED.findall(message)]
+        options = [
+            yaml.safe_load(found.strip("`").replace("` and `", "\n"))
+            for found in _DECLARED.findall(message)
+        ]
         if any("rows" in keys for keys in options):
             # Lines are of orders; whatever else repeats was corrected.
             ways = ("one", "lines") if "Amount" in entity.columns else ("one",)

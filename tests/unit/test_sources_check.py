@@ -180,6 +180,11 @@ DOUBTFUL: dict[str, tuple[str | bytes, list[dict[str, object]], str]] = {
         [{"thousands": ","}, {"decimal": ","}],
         "only you know",
     ),
+    "points that may be between thousands": (
+        orders(amounts=["1.234", "900"]).replace(",", ";"),
+        [{"decimal": ",", "thousands": "."}, {"decimal": "."}],
+        "only you know",
+    ),
     "another alphabet": (
         (ORDERS + order(1).replace("Cash", "Наличные")).encode("cp1251"),
         [{"encoding": "cp1252"}],
