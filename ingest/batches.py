@@ -382,9 +382,12 @@ def _outdated_by(
     record: FileRecord, contract: Mapping[str, Entity], declarations: Declarations
 ) -> Declaration | None:
     """Return the declaration that a landed file is to be read again by, None when it is not."""
-    declaration = _declaration(declarations, record)
-    if record.outcome != "landed" or record.entity not in contract or declaration is None:
+    if record.outcome != "landed" or record.entity not in contract:
         return None
+    declaration = _declaration(declarations, record)
+    if declaration is None:  # it stays as it was read, if it ever was: an earlier version read none
+        api = record.source.removeprefix(_API)
+        return None if record.read_as.get("reader") else Declaration(api=api)
     read_as = record.read_as.get("reader"), record.read_as.get("declaration")
     return None if read_as == (reading.READER, declaration.fingerprint) else declaration
 

@@ -434,6 +434,22 @@ def test_what_a_batch_taken_back_holds_is_not_read_again(
 
 def test_an_api_that_is_no_longer_declared_stays_as_it_was_read(lake: LocalLake) -> None:
     pulled(lake, B1, "orders")
+    manifest = read_manifest(lake, B1)
+    manifest.files[0].read_as = {"reader": reading.READER - 1, "declaration": "of then"}
+    manifest.write(lake)
+    assert not has_outdated(lake, CONTRACT, NOTHING)
+
+
+def test_records_that_an_earlier_version_pulled_are_read_though_their_api_is_gone(
+    lake: LocalLake,
+) -> None:
+    pulled(lake, B1, "shops")
+    record = {"StoreID": 1, "Location": "Oslo", "Manager": "Ann", "OpenHours": "9-17"}
+    lake.write_bytes(f"bronze/stores/{B1}/shops.jsonl", json.dumps(record).encode())
+    assert has_outdated(lake, CONTRACT, NOTHING)
+    assert reread(lake, CONTRACT, NOTHING).files == 1
+    [found] = rows(lake, read_manifest(lake, B1).files[0], B1)
+    assert found["Manager"] == "Ann"
     assert not has_outdated(lake, CONTRACT, NOTHING)
 
 
