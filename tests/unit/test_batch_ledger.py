@@ -435,7 +435,7 @@ def test_what_a_batch_taken_back_holds_is_not_read_again(
 def test_an_api_that_is_no_longer_declared_stays_as_it_was_read(lake: LocalLake) -> None:
     pulled(lake, B1, "orders")
     manifest = read_manifest(lake, B1)
-    manifest.files[0].read_as = {"reader": reading.READER - 1, "declaration": "of then"}
+    manifest.files[0].read_as = {"reader": reading.READER + 1, "declaration": "of then"}
     manifest.write(lake)
     assert not has_outdated(lake, CONTRACT, NOTHING)
 
