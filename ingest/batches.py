@@ -310,9 +310,18 @@ def reread(
     refused: list[tuple[str, FileRecord, UnreadableError]] = []
     for manifest in read_manifests(lake):
         files = list(manifest.files)
+        declared = [_outdated_by(record, contract, declarations) for record in files]
+        if not any(declared):
+            continue
+        # A run that is killed may leave the rows of one reading beside the malformed lines of
+        # another: whatever is declared by then, the next one reads them again.
+        manifest.files = [
+            replace(record, read_as={**record.read_as, "reader": None}) if declaration else record
+            for record, declaration in zip(files, declared, strict=True)
+        ]
+        manifest.write(lake)
         try:
-            for place, record in enumerate(files):
-                declaration = _outdated_by(record, contract, declarations)
+            for place, (record, declaration) in enumerate(zip(files, declared, strict=True)):
                 if declaration is None:
                     continue
                 on_file(record.source)
@@ -326,9 +335,6 @@ def reread(
                         _since(record, manifest, ()),
                     )
                 except UnreadableError as error:
-                    if not lake.exists(paths.rows(record.entity, manifest.batch_id, record.name)):
-                        # Refused for what its rows said: whatever is declared next, read it again.
-                        files[place] = replace(record, read_as={**record.read_as, "reader": None})
                     refused.append((manifest.batch_id, record, error))
                     continue
                 done.files += 1
@@ -338,9 +344,8 @@ def reread(
                     files[place].read_as["declared_in"] = run_id
                     done.declared.add(record.entity)
         finally:
-            if files != manifest.files:
-                manifest.files = files
-                manifest.write(lake)
+            manifest.files = files
+            manifest.write(lake)
     if refused:
         raise InputError(_refused_now(refused, declarations))
     return done

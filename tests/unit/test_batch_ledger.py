@@ -409,6 +409,32 @@ def test_files_are_read_again_when_their_declaration_changed(
     assert reread(lake, CONTRACT, mended).files == 0
 
 
+def test_reading_again_may_be_cut_short_anywhere_and_be_thought_better_of(
+    tmp_path: Path, inbox: Path, declared: Callable[[str], Declarations]
+) -> None:
+    (inbox / "Stores.csv").write_text(STORES + "1,Oslo,Ann,9-17\n2,Bergen\n")
+    (inbox / "Stores_2.csv").write_text(STORES + "3,Oslo,Ann,9-17\n")
+    other = declared("files: {stores: {skip_lines: 0, null_words: [Ann], delimiter: ','}}")
+
+    def found(lake: LocalLake) -> list[Any]:
+        [manifest] = [read_manifest(lake, batch) for batch in committed_batches(lake)]
+        records = [(each.rows, each.malformed_rows) for each in manifest.landed]
+        files = [path for path in lake.list("bronze") if "/manifests/" not in path]
+        return [records, files, [rows(lake, each, manifest.batch_id) for each in manifest.landed]]
+
+    step, alive = 0, False
+    while not alive:
+        step += 1
+        lake = LocalLake(tmp_path / str(step))
+        land(lake, inbox)
+        before = found(lake)
+        alive = not killed_at(step, lake, lambda lake: reread(lake, CONTRACT, other))
+        remove_uncommitted(lake)
+        reread(lake, CONTRACT, NOTHING)
+        assert found(lake) == before
+    assert step > 5
+
+
 def test_files_are_read_again_by_another_reader(
     lake: LocalLake, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
