@@ -196,6 +196,12 @@ class _Rows:
         self.match = match_header(self._entity, self._declaration, names)
         if self.match.problem:
             raise UnreadableError(self.match.problem)
+        spelled = list(map(normalised, names))
+        doubled = [name for name in names if spelled.count(normalised(name)) > 1]
+        if found := next((name for name in doubled if normalised(name) in self._asked), None):
+            raise UnreadableError(
+                f"its column {found}, which the declaration names, is there more than once"
+            )
 
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""

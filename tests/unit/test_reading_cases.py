@@ -204,6 +204,10 @@ def test_a_column_that_is_needed_must_not_be_there_twice(given):
     text = CUSTOMERS.replace("Address", "Address,E-mail")
     delivery = given({"Customers.csv": text})
     assert "Email" in delivery.refused["Customers.csv"]
+    prices = PRODUCTS.replace("Price", "Net,net").replace(".00", ".00,9")
+    for declared in ("expressions: {Price: Net * 2}", "columns: {Price: Net}"):
+        delivery = given({"Products.csv": prices}, f"files: {{products: {{{declared}}}}}")
+        assert re.search("column Net.* more than once", delivery.refused["Products.csv"])
 
 
 @pytest.mark.parametrize("above", ["  \n", "\n \n", "\t\r\n \r\nsep=,\r\n", "sep=,\n \n"])
