@@ -239,7 +239,7 @@ class _Rows:
 
     def finish(self) -> list[str]:
         """Return warnings once all has been read; raise UnreadableError for what is no good."""
-        if not self._unique and self.names:
+        if not self._unique and (self.names or self.writer.rows):
             self.match = match_header(self._entity, self._declaration, list(self.names))
             if self.match.problem:
                 raise UnreadableError(self.match.problem)

@@ -237,6 +237,12 @@ def test_any_json_record_is_read_back_as_it_was_written(rows, tmp_path_factory):
                 assert value == (None if meant is None else cleaned(str(meant)))
 
 
+@pytest.mark.parametrize("record", ["{}", '{"data": [{"ProductID": 1}]}', '{"id": 1}'])
+def test_json_records_without_any_needed_field_are_refused(lake, tmp_path, record):
+    delivery = deliver(lake, tmp_path / "in", {"Products.jsonl": f"{record}\n"})
+    assert "all that products needs" in delivery.refused["Products.jsonl"]
+
+
 def test_parquet_is_read_as_text(lake, tmp_path):
     day, moment = date(2024, 5, 1), datetime(2024, 5, 1, 10, 30)
     table = pa.table(
