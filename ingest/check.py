@@ -39,6 +39,7 @@ PRESETS = Path(__file__).with_name("presets")
 
 # How messages say what settles them: keys that belong together stand with an `and` between them.
 _DECLARED = re.compile(r"`\w+: [^`]+`(?: and `\w+: [^`]+`)*")
+_YEAR_OF_TWO_DIGITS = re.compile(r"\b\d\d([/.-])\d\d?\1\d\d\b(?!\1)")
 _ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
 _WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
 # Three such letters on end are of another alphabet, these signs beside letters of another language.
@@ -50,6 +51,10 @@ _TIME_KEYS = {"dates", "datetime_formats", "epoch"}
 _SETTLED = 0.1  # of the values may stay unread where what is suggested is sure
 _TRIALS = 10  # of a file: one thing can hide another
 _CHOOSE = "more than one declaration fits, and only you know which is right"
+_LETTERS = (
+    "look whether the letters are right; cp1250 is that of Central Europe, cp1251 Cyrillic, "
+    "cp1253 Greek, cp1254 Turkish"
+)
 _NOT_FOLLOWED = "this version does not build answers by it yet, and c360 run refuses it"
 
 
@@ -378,7 +383,8 @@ def _with_rest(suggestion: Suggestion, before: Read, after: Read) -> Suggestion:
 
 def _is_better(before: Read, after: Read) -> bool:
     if before.refusal:
-        return before.refusal != after.refusal
+        is_same = before.refusal == after.refusal or "`encoding`" in after.refusal
+        return not is_same
     return not after.refusal and after.unsettled < before.unsettled
 
 
@@ -400,13 +406,15 @@ def _proposals(
             # Lines are of orders; whatever else repeats was corrected.
             ways = ("one", "lines") if "Amount" in entity.columns else ("one",)
             options = [{"rows": way} for way in ways]
+        if options == [{"dates": "dmy"}] and _YEAR_OF_TWO_DIGITS.search(reason):
+            first = reader.read(entity, with_keys(now.declaration, {"dates": "ymd"}))[0]
+            options += [] if first.refusal or first.unread else [{"dates": "ymd"}]
         yield _options(entity, options, reason)
     if "`encoding`" in now.refusal:
-        for encoding in _ENCODINGS:
-            doubt = "" if reader.is_western(encoding) else _letters(encoding)
-            reason = now.refusal.split(". ")[0]
-            yield [Suggestion(entity.name, {"encoding": encoding}, reason, doubt)]
+        reason = now.refusal.split(". ")[0]
+        yield from _encodings(reader, entity, reason)
     if "`columns`" in now.refusal:
+        yield from _delimiters(reader, entity, now.declaration)
         yield from _presets(reader, entity, contract)
         found, is_whole = _below_titles(reader, entity, now.declaration)
         if is_whole:
@@ -440,11 +448,30 @@ def _doubt(keys: Keys) -> str:
     return _NOT_FOLLOWED if is_unbuilt or keys.get("load") == "full" else ""
 
 
-def _letters(encoding: str) -> str:
-    return (
-        f"{encoding} is a guess. Look whether its letters are right; cp1250 is that of Central "
-        "Europe, cp1251 Cyrillic, cp1253 Greek, cp1254 Turkish"
-    )
+def _delimiters(
+    reader: _Reader, entity: Entity, declaration: Declaration
+) -> Iterator[list[Suggestion]]:
+    """Yield a sign of the header that splits it into the needed columns."""
+    if declaration.delimiter:
+        return
+    (header, *_) = reader.header(declaration) or [""]
+    for sign in dict.fromkeys(found for found in header if re.match(r"[!-/:-@\[-`{-~]", found)):
+        split = replace(declaration, delimiter=sign)
+        if sign not in '"_-' and not match_header(entity, split, reader.header(split)).problem:
+            reason = f"{sign} stands between its columns"
+            yield [Suggestion(entity.name, {"delimiter": sign}, reason)]
+
+
+def _encodings(reader: _Reader, entity: Entity, reason: str) -> Iterator[list[Suggestion]]:
+    """Yield the encodings in which the text can be read, the most likely one first."""
+    if reader.is_western(_ENCODINGS[0]):
+        yield [Suggestion(entity.name, {"encoding": _ENCODINGS[0]}, reason)]
+        return
+    likely_first = (*_ENCODINGS[1:], _ENCODINGS[0])
+    readable = [each for each in likely_first if "\ufffd" not in reader.text(each)[:-1]]
+    options = [Suggestion(entity.name, {"encoding": each}, reason, _LETTERS) for each in readable]
+    for number, option in enumerate(options):
+        yield [option, *options[:number], *options[number + 1 :]]
 
 
 # Names

@@ -289,7 +289,7 @@ class Written:
 
 _NO_SIGN = r"\d\s.,'’_()+\-−%"
 _AROUND = (
-    re.compile(rf"^[\s(+\-−]*([^{_NO_SIGN}]{{1,4}})[\s(+\-−]*[\d.,]"),
+    re.compile(rf"^[\s(+\-−]*([^\W\d_]{{1,4}}\.(?=\s)|[^{_NO_SIGN}]{{1,4}})[\s(+\-−]*[\d.,]"),
     re.compile(rf"\d[\s)\-−]*([^{_NO_SIGN}]{{1,4}})[\s)\-−]*$"),
 )
 

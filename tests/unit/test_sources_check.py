@@ -116,6 +116,14 @@ SURE: dict[str, tuple[str | bytes, dict[str, object]]] = {
         orders(["2024-05-01"]).encode("utf-16-le"),
         {"encoding": "utf-16-le"},
     ),
+    "a sign of its own between columns": (
+        orders(["2024-05-28"]).replace(",", "~"),
+        {"delimiter": "~"},
+    ),
+    "a code with a point": (
+        orders(amounts=["Rs. 12.50", "7.00"]),
+        {"currency_signs": ["Rs."]},
+    ),
     "dates of which only some show that the month is first": (
         orders(["05/16/2024", "05-06-2024", "07-08-2024"]),
         {"dates": "mdy"},
@@ -163,6 +171,11 @@ CURRENCIES = ORDERS.replace("\n", ",Currency\n") + (
 )
 DOUBTFUL: dict[str, tuple[str | bytes, list[dict[str, object]], str]] = {
     "text keys": (TEXT_KEYS, [{"keys": "text"}], "does not build answers"),
+    "years of two digits": (
+        orders(["24/05/28", "24/05/29"]),
+        [{"dates": "dmy"}, {"dates": "ymd"}],
+        "only you know",
+    ),
     "repeats": (REPEATS, [{"rows": "one"}, {"rows": "lines"}], "only you know"),
     "currencies": (CURRENCIES, [{"currency": {"column": "Currency"}}], "does not build answers"),
     "dates of either order": (
@@ -187,8 +200,8 @@ DOUBTFUL: dict[str, tuple[str | bytes, list[dict[str, object]], str]] = {
     ),
     "another alphabet": (
         (ORDERS + order(1).replace("Cash", "Наличные")).encode("cp1251"),
-        [{"encoding": "cp1252"}],
-        "guess",
+        [{"encoding": each} for each in ("cp1251", "gb18030", "cp1252")],
+        "letters are right",
     ),
     "headers that look alike": (
         orders(["2024-05-01"]).replace("Status", "States"),
