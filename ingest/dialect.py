@@ -126,7 +126,7 @@ def seekable(stream: BinaryIO) -> Iterator[BinaryIO]:
         yield cast(BinaryIO, copy)
 
 
-def check_content(head: bytes, name: str) -> None:
+def check_content(head: bytes) -> None:
     """Raise UnreadableError when a file's first bytes are those of another kind of file."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
     if head.startswith(b"PK\x03\x04"):
@@ -156,15 +156,13 @@ def check_content(head: bytes, name: str) -> None:
 # Text
 
 
-def decoded(
-    stream: BinaryIO, name: str, declaration: Declaration
-) -> tuple[str, bytes, Iterator[bytes]]:
+def decoded(stream: BinaryIO, declaration: Declaration) -> tuple[str, bytes, Iterator[bytes]]:
     """Return a text file's encoding, its first MiB in UTF-8, and all of it in blocks of UTF-8.
 
     A mark at the file's beginning decides on the encoding, else the declaration, else it is UTF-8.
     """
     head = stream.read(BLOCK)
-    check_content(head, name)
+    check_content(head)
     mark, encoding = next(
         ((mark, encoding) for mark, encoding in _MARKS if head.startswith(mark)),
         (b"", declaration.encoding or "utf-8"),

@@ -64,13 +64,13 @@ def read(
     with dialect.unpacked(name, raw) as (inner, stream):
         kind = dialect.format_of(inner)
         if kind == "jsonl":
-            how = _read_jsonl(stream, name, declaration, consumer)
+            how = _read_jsonl(stream, declaration, consumer)
         elif kind == "parquet":
             how = _read_parquet(stream, consumer)
         elif kind == "xlsx":
             how = _read_xlsx(stream, entity, declaration, consumer)
         else:
-            how = _read_csv(stream, name, entity, declaration, consumer)
+            how = _read_csv(stream, entity, declaration, consumer)
     return {"format": kind, **how}
 
 
@@ -167,9 +167,9 @@ class _CsvSink:
 
 
 def _read_csv(
-    stream: BinaryIO, name: str, entity: Entity, declaration: Declaration, consumer: Consumer
+    stream: BinaryIO, entity: Entity, declaration: Declaration, consumer: Consumer
 ) -> dict[str, Any]:
-    encoding, begin, blocks = dialect.decoded(stream, name, declaration)
+    encoding, begin, blocks = dialect.decoded(stream, declaration)
     written, position = dialect.csv_dialect(entity, declaration, encoding, begin)
     sink = _CsvSink(consumer, written)
     cut_off = check_csv(
@@ -218,10 +218,8 @@ def _fraction(text: str) -> str:
 _parse_json = json.JSONDecoder(parse_float=_fraction, parse_int=_Number, parse_constant=str).decode
 
 
-def _read_jsonl(
-    stream: BinaryIO, name: str, declaration: Declaration, consumer: Consumer
-) -> dict[str, Any]:
-    encoding, _, blocks = dialect.decoded(stream, name, declaration)
+def _read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) -> dict[str, Any]:
+    encoding, _, blocks = dialect.decoded(stream, declaration)
     asked = [header for headers in declaration.columns.values() for header in headers]
     asked += [declaration.order_by] if declaration.order_by else []
     paths = {header: header.split(".") for header in asked if "." in header}
@@ -333,6 +331,10 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 def _read_parquet(stream: BinaryIO, consumer: Consumer) -> dict[str, Any]:
     with dialect.seekable(stream) as file:
+        head = file.read(1024)
+        file.seek(0)
+        if not head.startswith(b"PAR1"):
+            dialect.check_content(head)
         try:
             # Else the columns of a row group are held as a whole, and it can be all of the file.
             parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)
@@ -461,6 +463,8 @@ def _read_xlsx(
                 "it is an Excel workbook with a password or of the old kind. Save it as .xlsx "
                 "without a password, or as CSV"
             ) from error
+        if not content.startswith(b"PK"):
+            dialect.check_content(content[:1024])
         raise UnreadableError(f"it isn't a readable Excel workbook ({error})") from error
     fitting = [sheet for sheet in sheets if not sheet.match.problem]
     chosen = [sheet for sheet in fitting if not sheet.hidden] or fitting

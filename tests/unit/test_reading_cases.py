@@ -705,12 +705,16 @@ def test_what_is_no_csv_file_is_told_as_what_it_is(given, content, words):
         ("Customers.zip", packed({"a.csv": CUSTOMERS, "b.csv": CUSTOMERS}), "ZIP.*2 files"),
         ("Customers.zip", packed({}), "ZIP"),
         ("Customers.xlsx", CUSTOMERS.encode(), "Excel"),
+        ("Customers.xlsx", b"<html><body>Sign in</body></html>", "web page"),
         ("Customers.parquet", CUSTOMERS.encode(), "Parquet"),
+        ("Customers.parquet", b"<html><body>Sign in</body></html>", "web page"),
+        ("Customers.parquet", gzip.compress(CUSTOMERS.encode()), "gzip"),
         ("Customers.jsonl", CUSTOMERS.encode(), "JSON"),
     ],
     ids=[
         *("no gzip", "cut gzip", "empty gzip", "no ZIP", "two files in a ZIP", "empty ZIP"),
-        *("no workbook", "no Parquet", "no JSON"),
+        *("no workbook", "a page for a workbook", "no Parquet", "a page for Parquet"),
+        *("gzip for Parquet", "no JSON"),
     ],
 )
 def test_what_is_not_what_its_name_says_is_refused(given, name, content, words):
