@@ -103,13 +103,29 @@ def list_input(folder: Path) -> list[tuple[Path, str]]:
         ) from error
 
     found = []
-    for at, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    linked = {folder.resolve()}
+    for at, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".") and not _is_read_elsewhere(Path(at, name), linked)
+        ]
         found += [Path(at, name) for name in names if not name.startswith(".")]
     return sorted(
         ((path, _shown(path.relative_to(folder).as_posix())) for path in found),
         key=lambda each: each[1],
     )
+
+
+def _is_read_elsewhere(folder: Path, linked: set[Path]) -> bool:
+    """Tell whether a link leads to what is read in its own place; note where it leads to if not."""
+    if not folder.is_symlink():
+        return False
+    place = folder.resolve()
+    if any(place.is_relative_to(known) for known in linked):
+        return True
+    linked.add(place)
+    return False
 
 
 def _shown(name: str) -> str:

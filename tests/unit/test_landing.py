@@ -360,6 +360,21 @@ def test_two_files_of_one_name_in_two_folders_are_two(lake, inbox):
     assert land(lake, CONTRACT, inbox).batch_id is None
 
 
+def test_a_folder_that_is_a_link_is_read_and_nothing_twice(lake, inbox, tmp_path):
+    (inbox / "today").mkdir()
+    (inbox / "today" / "Stores.csv").write_bytes(STORES + STORE)
+    (inbox / "latest").symlink_to(inbox / "today")
+    (inbox / "today" / "up").symlink_to(inbox)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "Agents.csv").write_bytes(b"AgentID,Name,Department,Shift\n1,a,b,c\n")
+    (elsewhere / "round").symlink_to(elsewhere)
+    (inbox / "mounted").symlink_to(elsewhere)
+    result = land(lake, CONTRACT, inbox)
+    assert [r.source for r in result.records] == ["mounted/Agents.csv", "today/Stores.csv"]
+    assert result.duplicates == []
+
+
 def test_a_changed_file_lands_in_a_later_batch(lake, inbox):
     (inbox / "Stores.csv").write_bytes(STORES + STORE)
     first = land(lake, CONTRACT, inbox)
