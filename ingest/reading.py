@@ -216,6 +216,7 @@ class _Rows:
             )
         else:
             table = self._without_headers(table)
+            self._refuse_other_header(table)
         table = self._fill_down.fill(table)
         contract = self._select(table)
         if not ascii_only or self._declaration.expressions or self._declaration.fill_down:
@@ -302,6 +303,19 @@ class _Rows:
         kept = np.ones(table.num_rows, bool)
         kept[repeated] = False
         return table.filter(kept)
+
+    def _refuse_other_header(self, table: pa.Table) -> None:
+        """Raise UnreadableError for a header among the rows whose columns are in other places."""
+        names = [self._unique[places[0]] for places in self.match.places.values()]
+        own = pa.array(self._unique, pa.string())
+        found = pc.indices_nonzero(pc.is_in(table[names[0]], own)) if names else ()
+        for place in found:
+            values = (table[name][place.as_py()].as_py() for name in names)
+            if sum(value in self._unique for value in values) > 1:
+                raise UnreadableError(
+                    f"after {self.writer.rows + place.as_py():,} rows it has another header, with "
+                    "columns in other places: files that differ were put together. Split it there"
+                )
 
     def _select(self, table: pa.Table) -> pa.Table:
         """Return the contract's columns, in their standard forms."""

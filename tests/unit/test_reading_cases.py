@@ -239,6 +239,18 @@ def test_a_header_that_comes_again_is_known_whatever_is_around_it(given, again):
     assert delivery.values("customers") == [*TWO, ["3", "Name", "Email", "Address"]]
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["CustomerID,Email,Name,Address", "Email,CustomerID,Address,Name", "Id,Phone,Name,Email"],
+)
+def test_a_header_in_between_with_its_columns_in_other_places_is_refused(given, header):
+    text = f"{CUSTOMERS}{header}\n3,c,Cy,x\n"
+    if header.startswith("Id"):  # of other columns altogether, where nothing tells a header
+        assert given({"Customers.csv": text}).column("customers", "CustomerID")[2:] == ["Id", "3"]
+    else:
+        assert "after 2 rows" in given({"Customers.csv": text}).refused["Customers.csv"]
+
+
 def test_numbers_that_excel_keeps_as_text_are_read(given):
     rows = '="17",="0049","=""Ann""",=\n'
     headers = ["CustomerID,Name,Email,Address\n", '="CustomerID",="Name","=""Email""",Address\n']
