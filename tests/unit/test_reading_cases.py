@@ -240,15 +240,11 @@ def test_a_header_that_comes_again_is_known_whatever_is_around_it(given, again):
 
 
 @pytest.mark.parametrize(
-    "header",
-    ["CustomerID,Email,Name,Address", "Email,CustomerID,Address,Name", "Id,Phone,Name,Email"],
+    "header", ["CustomerID,Email,Name,Address", "Email,CustomerID,Address,Name"]
 )
 def test_a_header_in_between_with_its_columns_in_other_places_is_refused(given, header):
-    text = f"{CUSTOMERS}{header}\n3,c,Cy,x\n"
-    if header.startswith("Id"):  # of other columns altogether, where nothing tells a header
-        assert given({"Customers.csv": text}).column("customers", "CustomerID")[2:] == ["Id", "3"]
-    else:
-        assert "after 2 rows" in given({"Customers.csv": text}).refused["Customers.csv"]
+    delivery = given({"Customers.csv": f"{CUSTOMERS}{header}\n3,c,Cy,x\n"})
+    assert "after 2 rows it has another header" in delivery.refused["Customers.csv"]
 
 
 def test_numbers_that_excel_keeps_as_text_are_read(given):
