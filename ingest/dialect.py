@@ -196,6 +196,26 @@ def _utf_16_order(sample: bytes) -> str | None:
     return common if many and zeros[rare] * 4 < zeros[common] else None
 
 
+def doubts(encoding: str, begin: bytes) -> list[str]:
+    """Return a warning where a text that was read in an encoding is UTF-8 by all appearances.
+
+    `begin` is its beginning, in UTF-8 by now.
+    """
+    if begin.isascii() or codecs.lookup(encoding).name.startswith("utf"):
+        return []
+    try:
+        received = begin.decode().encode(encoding)
+        codecs.getincrementaldecoder("utf-8")().decode(received)
+    except UnicodeError:
+        return []
+    if received.isascii():  # as ISO 2022 writes everything
+        return []
+    return [
+        f"it was read as {encoding}, as declared, and seems to be UTF-8: look whether its letters "
+        "are right. All files of an entity have one encoding."
+    ]
+
+
 def _chained(head: bytes, stream: BinaryIO) -> Iterator[bytes]:
     if head:
         yield head

@@ -179,13 +179,17 @@ def _read_csv(
         first_line=written.skipped + 1,
     )
     sink.flush()
-    end = "its last line has no line end as the others have; the file may be cut off."
+    warnings = dialect.doubts(encoding, begin)
+    if cut_off:
+        warnings.append(
+            "its last line has no line end as the others have; the file may be cut off."
+        )
     return {
         "encoding": written.encoding,
         "delimiter": written.separator,
         "line_end": written.line_end,
         "skipped_lines": written.skipped,
-        "warnings": [end] if cut_off else [],
+        "warnings": warnings,
     }
 
 
@@ -219,7 +223,7 @@ _parse_json = json.JSONDecoder(parse_float=_fraction, parse_int=_Number, parse_c
 
 
 def _read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) -> dict[str, Any]:
-    encoding, _, blocks = dialect.decoded(stream, declaration)
+    encoding, begin, blocks = dialect.decoded(stream, declaration)
     asked = [header for headers in declaration.columns.values() for header in headers]
     asked += [declaration.order_by] if declaration.order_by else []
     paths = {header: header.split(".") for header in asked if "." in header}
@@ -249,7 +253,7 @@ def _read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) 
             records, size = [], 0
     if records:
         consumer.rows(_json_table(records, consumer))
-    return {"encoding": encoding}
+    return {"encoding": encoding, "warnings": dialect.doubts(encoding, begin)}
 
 
 def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:

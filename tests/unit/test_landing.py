@@ -126,6 +126,21 @@ def test_an_extra_column_lands_and_is_reported(lake, inbox):
     assert "Phone" in warning
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_file_of_another_encoding_than_declared_is_told_of(lake, inbox, kind):
+    row = {"StoreID": "1", "Location": "Zürich – Süd", "Manager": "a", "OpenHours": "b"}
+    text = json.dumps(row, ensure_ascii=False) + "\n"
+    if kind == "csv":
+        text = STORES.decode() + ",".join(row.values()) + "\n"
+    declarations = Declarations(inbox, files={"stores": Declaration(encoding="cp1252")})
+    told = []
+    for encoding in ("utf-8", "cp1252", "utf-8-sig"):
+        (inbox / f"Stores.{kind}").write_bytes(text.encode(encoding))
+        told.append(land(lake, CONTRACT, inbox, declarations).warnings)
+    assert "read as cp1252, as declared, and seems to be UTF-8" in told[0][0]
+    assert told[1:] == [[], []]
+
+
 def test_columns_that_only_the_declaration_knows_are_told_of(lake, inbox):
     (inbox / "Stores.csv").write_bytes(STORES + STORE)
     declaration = Declaration(order_by="Updated", fill_down={"Location": ("Manger", "Manager")})
