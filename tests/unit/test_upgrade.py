@@ -12,7 +12,10 @@ from ingest.upgrade import is_needed, upgrade
 from lake import paths
 from lake.local import LocalLake
 from lake.manifest import committed_batches, read_manifest
+from lake.opening import open_lake
+from lake.store import Lake
 from lake.versions import published
+from tests.support.azurite import Azurite
 
 B1, B2, KILLED = (f"2026010{day}T000000Z-aaaaaa" for day in (1, 2, 3))
 WHOLE = b"StoreID,Location,Manager,OpenHours\n1,Oslo,Ann,9-17\n2,Bergen\n"
@@ -45,6 +48,11 @@ def record(name: str, path: str | None, **told: object) -> dict[str, object]:
 def old_lake(folder: Path) -> LocalLake:
     """Make a lake as the first version left it, with what a killed run of it left."""
     lake = LocalLake(folder)
+    fill(lake)
+    return lake
+
+
+def fill(lake: Lake) -> None:
     kept, packed = f"bronze/stores/{B1}/Stores.csv", f"bronze/stores/{B2}/Stores_2.csv.gz"
     clean = f"bronze/stores/{B2}/Stores_3.csv"
     batches = {
@@ -77,10 +85,9 @@ def old_lake(folder: Path) -> LocalLake:
     }
     for path, content in files.items():
         lake.write_bytes(path, content)
-    return lake
 
 
-def tree(lake: LocalLake) -> dict[str, bytes]:
+def tree(lake: Lake) -> dict[str, bytes]:
     return {path: lake.read_bytes(path) for path in lake.list("")}
 
 
@@ -108,6 +115,20 @@ def test_everything_is_in_its_new_place(moved: dict[str, bytes]) -> None:
         paths.PUBLISHED,
     }
     assert not any(part.startswith("_") for path in moved for part in path.split("/"))
+
+
+def test_a_lake_in_an_account_moves_as_one_in_a_folder_does(
+    moved: dict[str, bytes], azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in azurite.filesystem().items():
+        monkeypatch.setenv(name, value)
+    lake = open_lake(os.environ["C360_LAKE"])
+    fill(lake)
+    with lake.exclusive():
+        assert upgrade(lake) == "Moved the lake to its new layout (2 batches)"
+        assert not is_needed(lake)
+    lake.delete(paths.LOCK)
+    assert tree(lake) == moved
 
 
 def test_what_was_known_is_known_still(tmp_path: Path) -> None:
