@@ -13,9 +13,10 @@ from ingest.declarations import Declaration
 from ingest.headers import find_header
 from lake.errors import UnreadableError
 
-_DAY_MONTH_YEAR = (
+_TWO_PARTS_AND_YEAR = (
     r"^[\s\x{a0}']*(?P<first>\d{1,2})[/.-](?P<second>\d{1,2})[/.-]\d{2}(?:\d\d)?(?:[T,\s\x{a0}]|$)"
 )
+_OPPOSITE = {"dmy": ("mdy", "month"), "mdy": ("dmy", "day")}  # and what stands first in it
 _DECIMAL_COMMA = {  # by the file's separator; where none is told of, a comma may be of thousands
     ";": r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d+\s*$",
     **dict.fromkeys("\t|", r"^\s*[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+),\d\d?\s*$"),
@@ -30,7 +31,10 @@ class Guards:
     def __init__(self, entity: Entity, declaration: Declaration) -> None:
         self._entity, self._declaration = entity, declaration
         self._place = declaration.place(entity.name)
-        self._dates = {column: _Dates() for column in ([] if declaration.dates else entity.times)}
+        # What is declared can be wrong for a file too, as far as it alone says how dates are read.
+        self._declared_order = None if declaration.datetime_formats else declaration.dates
+        guarded = not declaration.dates or self._declared_order in _OPPOSITE
+        self._dates = {column: _Dates(self._declared_order) for column in entity.times if guarded}
         self._commas: dict[str, str] = {}
         self._thousands: dict[str, str] = {}
         says_all = declaration.thousands or declaration.decimal == "."
@@ -46,14 +50,22 @@ class Guards:
     def look(self, contract: pa.Table, as_came: pa.Table) -> None:
         """Look at rows of the contract's columns, and at the same as they stand in the file."""
         for column, dates in self._dates.items():
-            dates.look(contract[column])
+            values = self._as_came(column, as_came) if self._declared_order else contract[column]
+            if values is not None:
+                dates.look(values)
         if not self.separator or (self.separator == "," and not self._says_comma):
             return
         for column in list(self._numbers):
-            header, *others = self._declaration.columns.get(column, (column,))
-            place = find_header(as_came.column_names, header)
-            if place is not None and not others:
-                self._look_at_numbers(column, as_came.column(place))
+            values = self._as_came(column, as_came)
+            if values is not None:
+                self._look_at_numbers(column, values)
+
+    def _as_came(self, column: str, table: pa.Table) -> pa.ChunkedArray | None:
+        """Return a contract's column as it stands in the file, None where it is made of others."""
+        header, *others = self._declaration.columns.get(column, (column,))
+        place = find_header(table.column_names, header)
+        is_made = others or place is None or column in self._declaration.expressions
+        return None if is_made else table.column(place)
 
     def look_at_currency(self, column: pa.ChunkedArray) -> None:
         """Look at a file's own column of currencies, which nothing is declared about."""
@@ -76,12 +88,20 @@ class Guards:
         if self._order and self._declaration.order_by:
             dates_of[self._declaration.order_by] = self._order
         for column, dates in dates_of.items():
-            if dates.are_day_first():
+            if not dates.are_otherwise():
+                continue
+            if self._declared_order:
+                order, first = _OPPOSITE[self._declared_order]
                 raise UnreadableError(
-                    f"{column} has dates with the day first, such as {min(dates.day_first)}, "
-                    "which would be read as month first or not at all. Declare `dates: dmy` "
-                    f"{self._place}"
+                    f"{column} has dates with the {first} first, such as {min(dates.proofs)}, but "
+                    f"other ones are declared. Declare `dates: {order}` {self._place} if it is so "
+                    "in all of its files, or export this one like the others"
                 )
+            raise UnreadableError(
+                f"{column} has dates with the day first, such as {min(dates.proofs)}, "
+                "which would be read as month first or not at all. Declare `dates: dmy` "
+                f"{self._place}"
+            )
         if len(self._currencies) > 1 and "Amount" in self._entity.columns:
             named = ", ".join(sorted(self._currencies)[:5])
             raise UnreadableError(
@@ -144,43 +164,48 @@ def _note(
 
 
 class _Dates:
-    """What the dates of one column show of the order of day and month."""
+    """What the dates of one column show of the order of day and month.
 
-    def __init__(self) -> None:
-        self._values = self._slashed = self._proofs = 0
-        self._month_first = False
-        self.day_first: set[str] = set()
+    Unless the day is declared to be first, the month is taken to be.
+    """
+
+    def __init__(self, declared: str | None = None) -> None:
+        self._declared = declared
+        self._values = self._slashed = self._proven = 0
+        self._is_as_supposed = False
+        self.proofs: set[str] = set()  # of the other order
 
     def look(self, values: pa.ChunkedArray) -> None:
         self._values += len(values)
-        if self._month_first:
+        if self._is_as_supposed:
             return
         candidates = values.filter(_has_early_separator(values))
         if not len(candidates):
             return
-        parts = pc.extract_regex(candidates, _DAY_MONTH_YEAR)
+        parts = pc.extract_regex(candidates, _TWO_PARTS_AND_YEAR)
         candidates = candidates.filter(pc.is_valid(parts))
         parts = parts.drop_null().combine_chunks()
         self._slashed += len(parts)
-        first = pc.cast(parts.field("first"), pa.int8())
-        self._month_first = bool(
-            pc.any(pc.greater(pc.cast(parts.field("second"), pa.int8()), 12)).as_py()
-        )
-        proofs = candidates.filter(pc.greater(first, 12))
-        self._proofs += len(proofs)
-        if len(self.day_first) < 2:
+        first, second = (pc.cast(parts.field(name), pa.int8()) for name in ("first", "second"))
+        # A part above 12 is a day.
+        supposed, other = (first, second) if self._declared == "dmy" else (second, first)
+        self._is_as_supposed = bool(pc.any(pc.greater(supposed, 12)).as_py())
+        proofs = candidates.filter(pc.greater(other, 12))
+        self._proven += len(proofs)
+        if len(self.proofs) < 2:
             found = pc.unique(proofs)[:2].to_pylist()
-            self.day_first.update(" ".join(text.split()) for text in found)
+            self.proofs.update(" ".join(text.split()) for text in found)
 
-    def are_day_first(self) -> bool:
-        """Tell whether it is how dates are written here, and no single slip in a file of others.
+    def are_otherwise(self) -> bool:
+        """Tell whether dates are written in the other order, and it is no single slip in a file.
 
-        Such a slip is a row that is rejected; others of its form would be taken for month first.
+        Such a slip is a row that is rejected; others of its form would be misread. Where the order
+        is declared, these are right all the same.
         """
-        if self._month_first or not self.day_first:
+        if self._is_as_supposed or not self.proofs:
             return False
-        others = self._slashed > self._proofs
-        return others or len(self.day_first) > 1 or self._slashed * 2 > self._values
+        others = self._slashed > self._proven and not self._declared
+        return others or len(self.proofs) > 1 or self._proven * 2 > self._values
 
 
 _JUDGED = ("Amount", "PointsChange")  # a row whose number can't be read is lost

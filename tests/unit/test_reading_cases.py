@@ -488,6 +488,25 @@ def test_day_first_dates_are_refused_however_they_stand_there(given, days):
 
 
 @pytest.mark.parametrize(
+    ("declared", "days", "other"),
+    [
+        ("dmy", ["05/06/2024", "05/31/2024 10:00", "05/30/2024"], "mdy"),
+        ("mdy", ["05/06/2024", "31/05/2024", "30.05.2024"], "dmy"),
+        ("dmy", ["05/06/2024", "05/31/2024", "13/06/2024"], None),
+        ("dmy", ["05/06/2024", "05/31/2024", "06/06/2024"], None),
+        ("dmy", ["2024-05-31", "2024-05-30"], None),
+    ],
+)
+def test_dates_that_are_otherwise_than_declared_are_refused(given, declared, days, other):
+    text = ORDERS + "".join(order(n, when=day) for n, day in enumerate(days, 1001))
+    sources = f"files: {{online_transactions: {{dates: {declared}}}}}"
+    delivery = given({"OnlineTransactions.csv": text}, sources)
+    assert len(delivery.refused) == bool(other)
+    if other:
+        assert f"dates: {other}" in delivery.refused["OnlineTransactions.csv"]
+
+
+@pytest.mark.parametrize(
     "days",
     [
         ["06/13/2024", "13/13/2024"],
