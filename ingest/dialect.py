@@ -81,8 +81,13 @@ def unpacked(name: str, raw: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
         if kind == "ZIP":
             with zipfile.ZipFile(raw) as archive:
                 member = _only_member(archive)
-                with archive.open(member) as stream:
-                    yield member.filename, cast(BinaryIO, stream)
+                if member.flag_bits & 1:
+                    raise UnreadableError("the ZIP file has a password. Pack it without one")
+                with (
+                    archive.open(member) as stream,
+                    unpacked(member.filename, cast(BinaryIO, stream)) as inner,
+                ):
+                    yield inner
         elif lower.endswith(".gz"):
             yield name, cast(BinaryIO, gzip.GzipFile(fileobj=raw, mode="rb"))
         else:

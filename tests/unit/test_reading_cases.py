@@ -65,6 +65,14 @@ def packed(files):
     return content.getvalue()
 
 
+def locked(archive):
+    """Return a ZIP file whose flags say that what is in it is encrypted."""
+    content = bytearray(archive)
+    content[content.find(b"PK\3\4") + 6] |= 1
+    content[content.find(b"PK\1\2") + 8] |= 1
+    return bytes(content)
+
+
 # Files that look odd and are read
 
 
@@ -79,6 +87,8 @@ def test_a_zip_file_is_read_whatever_lies_beside_its_one_table(given):
     beside = {"README.md": "How to", "Thumbs.db": "x", "__MACOSX/._Customers.csv": "x"}
     content = packed({"export/Customers.csv": CUSTOMERS, **beside})
     assert given({"Customers.zip": content}).values("customers") == TWO
+    packed_twice = packed({"Customers.csv.gz": gzip.compress(CUSTOMERS.encode())})
+    assert given({"Customers_2.zip": packed_twice}).values("customers") == TWO
 
 
 @pytest.mark.parametrize("end", ["\r", "\r\n", "\n"], ids=["CR", "CRLF", "LF"])
@@ -731,6 +741,7 @@ def test_what_is_no_csv_file_is_told_as_what_it_is(given, content, words):
         ("Customers.zip", CUSTOMERS.encode(), "ZIP"),
         ("Customers.zip", packed({"a.csv": CUSTOMERS, "b.csv": CUSTOMERS}), "ZIP.*2 files"),
         ("Customers.zip", packed({}), "ZIP"),
+        ("Customers.zip", locked(packed({"Customers.csv": CUSTOMERS})), "password"),
         ("Customers.xlsx", CUSTOMERS.encode(), "Excel"),
         ("Customers.xlsx", b"<html><body>Sign in</body></html>", "web page"),
         ("Customers.parquet", CUSTOMERS.encode(), "Parquet"),
@@ -740,6 +751,7 @@ def test_what_is_no_csv_file_is_told_as_what_it_is(given, content, words):
     ],
     ids=[
         *("no gzip", "cut gzip", "empty gzip", "no ZIP", "two files in a ZIP", "empty ZIP"),
+        "ZIP with a password",
         *("no workbook", "a page for a workbook", "no Parquet", "a page for Parquet"),
         *("gzip for Parquet", "no JSON"),
     ],
