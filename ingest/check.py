@@ -5,6 +5,7 @@ tried: the file was read again with it.
 """
 
 import json
+import logging
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ from lake import paths
 from lake.errors import InputError, UnreadableError
 from lake.local import LocalLake
 from lake.manifest import FileRecord
+
+_log = logging.getLogger(__name__)
 
 FIRST_ROWS = 3
 PRESETS = Path(__file__).with_name("presets")
@@ -267,10 +270,10 @@ class _Reader:
             try:
                 with self._open() as raw:
                     read(self.name, raw, nothing, replace(declaration, delimiter=separator), header)
-            except (UnreadableError, InputError):
-                pass
             except _FoundError:
                 found = max(found, header.names, key=len)
+            except Exception:  # whatever is wrong with the file, reading it tells of it
+                _log.debug("%s has no header that can be read", self.name, exc_info=True)
         return found
 
     def is_western(self, encoding: str) -> bool:

@@ -356,7 +356,7 @@ def _read_parquet(stream: BinaryIO, consumer: Consumer) -> dict[str, Any]:
                     if consumer.needs(name)
                 }
                 consumer.rows(pa.table(columns or {"": pa.nulls(batch.num_rows, pa.string())}))
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeError) as error:
             raise UnreadableError(f"it isn't a readable Parquet file ({error})") from error
     return {}
 

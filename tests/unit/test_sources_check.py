@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import yaml
 from typer.testing import CliRunner
 
 from flows import cli
+from ingest import readers
 from ingest.check import FileCheck, Suggestion, agreed, check_folder
 from ingest.declarations import SCHEMA, Declarations, load_declarations
 from ingest.likeness import likely_columns
@@ -290,6 +292,25 @@ def test_refused_files_that_nothing_settles_have_no_suggestion(tmp_path: Path) -
     for check in checked(folder):
         assert check.is_refused
         assert check.suggestions == []
+
+
+def test_a_file_that_no_reader_expects_is_told_of_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO()
+    pq.write_table(pa.table({"StoreID": [1], "Location": ["a"]}), content)
+    # The name of a column is no text any more.
+    folder = put(
+        tmp_path / "in",
+        {"Stores.parquet": content.getvalue().replace(b"StoreID", b"Store\xff\xfe")},
+    )
+    (found,) = checked(folder)
+    assert found.read
+    assert "it isn't a readable Parquet file" in found.read.refusal
+    monkeypatch.setattr(readers, "_read_parquet", lambda *_: 1 / 0)
+    (found,) = checked(folder)
+    assert found.read
+    assert "division by zero" in found.read.refusal
 
 
 def test_an_expression_over_a_column_that_is_not_there_is_told(tmp_path: Path) -> None:
