@@ -102,30 +102,23 @@ def list_input(folder: Path) -> list[tuple[Path, str]]:
             f"Cannot read the input folder {error.filename}: {error.strerror}."
         ) from error
 
-    found = []
-    linked = {folder.resolve()}
-    for at, folders, names in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and not _is_read_elsewhere(Path(at, name), linked)
-        ]
-        found += [Path(at, name) for name in names if not name.startswith(".")]
+    found: list[Path] = []
+    read: set[str] = set()
+    waiting = [folder]
+    # What links lead to comes after all that stands in its own place, and nothing comes twice.
+    for start in waiting:
+        for at, folders, names in os.walk(start, onerror=refuse):
+            if (place := os.path.realpath(at)) in read:
+                folders.clear()
+                continue
+            read.add(place)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting += [path for path in (Path(at, name) for name in folders) if path.is_symlink()]
+            found += [Path(at, name) for name in names if not name.startswith(".")]
     return sorted(
         ((path, _shown(path.relative_to(folder).as_posix())) for path in found),
         key=lambda each: each[1],
     )
-
-
-def _is_read_elsewhere(folder: Path, linked: set[Path]) -> bool:
-    """Tell whether a link leads to what is read in its own place; note where it leads to if not."""
-    if not folder.is_symlink():
-        return False
-    place = folder.resolve()
-    if any(place.is_relative_to(known) for known in linked):
-        return True
-    linked.add(place)
-    return False
 
 
 def _shown(name: str) -> str:
@@ -200,6 +193,7 @@ class _File:
     path: Path
     source: str
     name: str
+    before: os.stat_result | None = None  # its size and time when it was received
 
     @property
     def landed(self) -> str:
@@ -216,7 +210,7 @@ class _File:
         """Copy the bytes into the lake; return what they are."""
         with _readable(self.path):
             check_input(self.path)  # opening a pipe would wait for whoever writes into it
-            before = self.path.stat()
+            self.before = before = self.path.stat()
             digest = hashlib.sha256()
             size = 0
             with (
@@ -230,7 +224,7 @@ class _File:
                     if size > before.st_size:  # one that grows as fast as it is read has no end
                         raise _ChangedError
                     counter.add(len(block))
-                self._check_unchanged(before)
+                self._check_unchanged()
         return FileRecord(
             self.entity.name,
             self.source,
@@ -245,9 +239,8 @@ class _File:
         """Read the file into rows; its record says so when it is refused."""
         batch = self.batch
         since = holds_since(record, batch.arrived_at, batch.landed_at(record))
-        try:
-            with _readable(self.path):
-                before = self.path.stat()
+        with _readable(self.path):
+            try:
                 read = read_landed(
                     batch.lake,
                     self.entity,
@@ -258,17 +251,19 @@ class _File:
                     # Not from the lake, which can be far away, as long as they are the same bytes.
                     lambda: cast(BinaryIO, self.path.open("rb")),
                 )
-                self._check_unchanged(before)
-                return read
-        except UnreadableError as error:
-            return replace(record, outcome="quarantined", reason=str(error)), []
+            except UnreadableError as error:
+                read = replace(record, outcome="quarantined", reason=str(error)), []
+            self._check_unchanged()
+            return read
 
     def discard(self) -> None:
         """Take out of the batch whatever was written for the file."""
         self.batch.remove(self.entity.name, self.name)
 
-    def _check_unchanged(self, before: os.stat_result) -> None:
-        after = self.path.stat()
+    def _check_unchanged(self) -> None:
+        """Raise when the file is not what it was before its bytes were received."""
+        before, after = self.before, self.path.stat()
+        assert before
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise _ChangedError
 

@@ -117,6 +117,13 @@ def test_header_only_and_other_order_and_case_land(lake, inbox):
     ]
 
 
+def test_columns_whose_names_are_signs_only_harm_nothing(lake, inbox):
+    header = STORES.replace(b"\n", b",-,_\n")
+    (inbox / "Stores.csv").write_bytes(header + STORE.replace(b"\n", b",x,y\n"))
+    (record,) = land_folder(lake, inbox).records
+    assert (record.outcome, record.extra_columns) == ("landed", ["-", "_"])
+
+
 def test_an_extra_column_lands_and_is_reported(lake, inbox):
     (inbox / "Stores.csv").write_bytes(b"StoreID,Location,Manager,OpenHours,Phone\n1,a,b,c,d\n")
     result = land(lake, CONTRACT, inbox)
@@ -202,7 +209,10 @@ def test_rows_are_text_for_every_engine(lake, inbox):
             duckdb.sql(f"select column_name, column_type from (describe from '{path}')").fetchall()
         )
         assert list(types) == [*CONTRACT["stores"].columns, *LINEAGE]
-        assert (types.pop("_row_number"), types.pop("_as_of")) == ("BIGINT", "TIMESTAMP")
+        assert (types.pop("_row_number"), types.pop("_as_of")) == (
+            "BIGINT",
+            "TIMESTAMP WITH TIME ZONE",  # the only one that a pool is sure to read as a time
+        )
         assert set(types.values()) == {"VARCHAR"}
 
 
@@ -390,6 +400,19 @@ def test_a_folder_that_is_a_link_is_read_and_nothing_twice(lake, inbox, tmp_path
     assert result.duplicates == []
 
 
+def test_links_to_folders_in_one_another_are_read_once(lake, inbox, tmp_path):
+    outer = tmp_path / "outer"
+    (outer / "inner").mkdir(parents=True)
+    (outer / "inner" / "Stores.csv").write_bytes(STORES + STORE)
+    (inbox / "a").symlink_to(outer / "inner")
+    (inbox / "b").symlink_to(outer)
+    assert [source for _, source in landing.list_input(inbox)] == ["a/Stores.csv"]
+    (outer / "inbox").symlink_to(inbox)
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    sources = [source for _, source in landing.list_input(inbox)]
+    assert sources == ["Stores.csv", "a/Stores.csv"]
+
+
 def test_a_changed_file_lands_in_a_later_batch(lake, inbox):
     (inbox / "Stores.csv").write_bytes(STORES + STORE)
     first = land(lake, CONTRACT, inbox)
@@ -490,6 +513,21 @@ def test_a_file_that_still_grows_is_refused(lake, inbox):
 
     with pytest.raises(InputError, match="changed while it was read"):
         land(lake, CONTRACT, inbox, on_progress=grow)
+    assert tree(lake) == {}
+
+
+def test_a_file_that_changes_between_being_copied_and_read_is_refused(lake, inbox, monkeypatch):
+    path = inbox / "Stores.csv"
+    path.write_bytes(STORES + STORE)
+    holds_since = landing.holds_since
+
+    def change(*about):
+        path.write_bytes(STORES + STORE * 2)
+        return holds_since(*about)
+
+    monkeypatch.setattr(landing, "holds_since", change)  # of all that is done, the first to read
+    with pytest.raises(InputError, match="changed while it was read"):
+        land(lake, CONTRACT, inbox)
     assert tree(lake) == {}
 
 
