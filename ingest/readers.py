@@ -83,6 +83,7 @@ class _CsvSink:
     def __init__(self, consumer: Consumer, written: dialect.Dialect) -> None:
         self._consumer, self._written = consumer, written
         self._names: list[str] = []
+        self._needed: list[str] = []
         self._pending: list[bytes | memoryview] = []  # records to be parsed
         self._size = 0
         self._tables: list[pa.Table] = []  # parsed, and on their way to the consumer
@@ -91,9 +92,10 @@ class _CsvSink:
         self._width = 0
 
     def header(self, names: list[str], width: int) -> None:
-        self._names = unique_names(names)
-        self._width = width
         self._consumer.header(names, self._written.separator)
+        self._names = unique_names(names)
+        self._needed = [name for name in self._names if self._consumer.needs(name)]
+        self._width = width
 
     def records(self, data: bytes | memoryview) -> None:
         self._pending.append(data)
@@ -143,7 +145,6 @@ class _CsvSink:
         self._collect(table, data)
 
     def _parsed(self, data: bytes | memoryview, quoted: bool) -> pa.Table:
-        needed = [name for name in self._names if self._consumer.needs(name)]
         surplus = [f"\0{number}" for number in range(self._width - len(self._names))]
         return pacsv.read_csv(
             pa.BufferReader(data),
@@ -159,8 +160,8 @@ class _CsvSink:
             ),
             pacsv.ConvertOptions(
                 check_utf8=False,
-                column_types=dict.fromkeys(needed, pa.string()),
-                include_columns=needed,
+                column_types=dict.fromkeys(self._needed, pa.string()),
+                include_columns=self._needed,
                 strings_can_be_null=False,
             ),
         )

@@ -42,7 +42,7 @@ from lake.store import TEMPORARY, Lake
 
 log = logging.getLogger(__name__)
 
-READER = 1
+READER = 2
 """Changes when the same bytes would be read as other rows: then files are read again."""
 
 
@@ -179,7 +179,8 @@ class _Rows:
             found.column for sql in declaration.expressions.values() for found in references(sql)
         }
         asked = {h for c in entity.columns for h in declaration.columns.get(c, (c,))}
-        asked |= {declaration.order_by or ""} | self._computed | set(declaration.fill_down)
+        asked |= self._computed | set(declaration.fill_down)
+        asked |= {declaration.order_by} if declaration.order_by else set()
         self._asked = {normalised(name) for name in asked}
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.names: dict[str, None] = {}  # an ordered set
@@ -196,12 +197,14 @@ class _Rows:
         self.match = match_header(self._entity, self._declaration, names)
         if self.match.problem:
             raise UnreadableError(self.match.problem)
-        spelled = list(map(normalised, names))
-        doubled = [name for name in names if spelled.count(normalised(name)) > 1]
-        if found := next((name for name in doubled if normalised(name) in self._asked), None):
-            raise UnreadableError(
-                f"its column {found}, which the declaration names, is there more than once"
-            )
+        seen: set[str] = set()
+        for name in names:
+            spelled = normalised(name)
+            if spelled in self._asked and spelled in seen:
+                raise UnreadableError(
+                    f"its column {name}, which the declaration names, is there more than once"
+                )
+            seen.add(spelled)
 
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""
