@@ -14,7 +14,9 @@ from ingest.headers import MARKS
 _GROUP_ROWS = 122_880  # what DuckDB gives to a thread at a time
 _GROUP_BYTES = 32 << 20  # of text; so rows of any length take bounded memory
 
-_TIME = pa.timestamp("us")
+# Of a time without a zone, two annotations in the file would contradict each other, and a pool's
+# documentation does not say which of them it goes by.
+_TIME = pa.timestamp("us", "UTC")
 _ASCII_BLANKS = " \t\r\n\u00a0"  # which cleaning trims
 _ALL_BLANKS = (
     _ASCII_BLANKS

@@ -89,8 +89,7 @@ where landed_file.outcome = N'landed'
 
 {#-
     The rows of one entity's landed files. Files whose values are about as long are read by one OPENROWSET: the pool plans
-    memory by the declared length. A column that a file lacks, because the contract got it later, is null. The pool takes a
-    time without a zone for a bigint, the microseconds since 1970.
+    memory by the declared length. A column that a file lacks, because the contract got it later, is null.
 -#}
 {% macro synapse_bronze_sql(source, files) %}
     {% set names = source.columns.values() | map(attribute='name') | list %}
@@ -114,7 +113,7 @@ select
     {{ quoted(name) }},
     {%- endfor %}
     _row_number,
-    {{ synapse_time_of_microseconds('_as_of') }} as _as_of,
+    cast(_as_of as datetime2(6)) as _as_of,
     _source_file,
     _batch_id
 from openrowset(
@@ -124,22 +123,13 @@ from openrowset(
 ) with (
     {{ columns | join(',\n    ') }},
     _row_number bigint,
-    _as_of bigint,
+    _as_of datetime2,
     _source_file {{ synapse_utf8('varchar(255)') }},
     _batch_id {{ synapse_utf8('varchar(255)') }}
 ) as landed
         {{- '\nunion all' if not loop.last }}
     {% endfor %}
 {% endmacro %}
-
-
-{#- The time of so many microseconds since 1970; DATEADD takes them in numbers that fit an int only. -#}
-{% macro synapse_time_of_microseconds(value) -%}
-    {%- set a_day = 'cast(86400000000 as bigint)' -%}
-    {%- set day = 'dateadd(day, cast(' ~ value ~ ' / ' ~ a_day ~ " as int), cast('1970-01-01' as datetime2(6)))" -%}
-    {%- set second = 'dateadd(second, cast(' ~ value ~ ' % ' ~ a_day ~ ' / 1000000 as int), ' ~ day ~ ')' -%}
-    {{ return('dateadd(microsecond, cast(' ~ value ~ ' % 1000000 as int), ' ~ second ~ ')') }}
-{%- endmacro %}
 
 
 {#-

@@ -77,6 +77,7 @@ class Home:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.folder / "warehouse.duckdb"), read_only=True) as connection:
+            connection.execute("set TimeZone = 'Asia/Tokyo'")  # as on a machine that is there
             return connection.execute(sql).fetchall()
 
 

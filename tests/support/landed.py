@@ -27,7 +27,7 @@ def landed_file(
         {
             **{column: pa.array(texts, pa.string()) for column, texts in columns.items()},
             "_row_number": pa.array(range(1, count + 1), pa.int64()),
-            "_as_of": pa.array([as_of] * count, pa.timestamp("us")),
+            "_as_of": pa.array([as_of] * count, pa.timestamp("us", "UTC")),
             "_source_file": pa.array([name] * count, pa.string()),
             "_batch_id": pa.array([batch_id] * count, pa.string()),
         }

@@ -276,15 +276,17 @@ def test_a_parquet_file_without_rows_has_none(pool: Pool) -> None:
     assert pool(f"select r.a from {source}") == []
 
 
-def test_a_time_without_a_zone_is_a_bigint_and_one_in_utc_is_a_time(pool: Pool) -> None:
+def test_a_time_in_utc_is_a_time_and_one_without_a_zone_is_not_to_be_relied_on(pool: Pool) -> None:
     moment = datetime(2024, 1, 5, 10, 0, 0, 1)
     pool.put_rows(
         "rows/x.parquet",
         local=pa.array([moment], pa.timestamp("us")),
         utc=pa.array([moment], pa.timestamp("us", "UTC")),
     )
-    source = parquet("local bigint, utc datetime2(6)", "rows/x.parquet")
-    assert pool(f"select r.local, r.utc from {source}") == [(1_704_448_800_000_001, moment)]
+    assert pool(f"select r.utc from {parquet('utc datetime2', 'rows/x.parquet')}") == [(moment,)]
+    for wanted in ("bigint", "datetime2"):
+        with pytest.raises(SqlServerError, match="not compatible"):
+            pool(f"select r.local from {parquet(f'local {wanted}', 'rows/x.parquet')}")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,7 +20,6 @@ from tests.support.tsql_server.translate import to_duckdb
 from tests.support.values import datetime_texts, descriptive_texts, integer_texts, number_texts
 
 SQLSERVER = Renderer("sqlserver")
-SYNAPSE = Renderer("synapse")
 # An example is one query over many values, so none is shrunk.
 batches = settings(
     max_examples=5,
@@ -257,22 +256,3 @@ def test_times_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]) -
 def test_texts_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
     assert_agree(duck, SQLSERVER.macro("trim_text", "x"), texts)
     assert_agree(duck, SQLSERVER.macro("clean_text", "x", "20"), texts)
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        datetime(1, 1, 1),
-        datetime(1969, 12, 31, 23, 59, 59, 999_999),
-        datetime(1970, 1, 1),
-        datetime(2024, 2, 29, 12, 34, 56, 789_012),
-        datetime(9999, 12, 31, 23, 59, 59, 999_999),
-    ],
-)
-def test_a_time_of_the_rows_is_told_from_its_microseconds(
-    duck: duckdb.DuckDBPyConnection, moment: datetime
-) -> None:
-    microseconds = (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1)
-    time = SYNAPSE.macro("synapse_time_of_microseconds", "given.as_of")
-    query = f"select {time} as at from (select cast({microseconds} as bigint) as as_of) as given"
-    assert rows(duck, query) == [(moment,)]

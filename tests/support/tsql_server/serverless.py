@@ -4,9 +4,10 @@ From Microsoft's documentation of Azure Synapse Analytics ("Transact-SQL feature
 Synapse SQL", "How to use OPENROWSET", "CETAS with Synapse SQL", "Troubleshoot serverless SQL
 pool"): views, external tables and schemas are all that a database holds; a CETAS needs a new folder
 and DROP EXTERNAL TABLE leaves its files; nothing is made in master; there are no labels and query
-hints; system views cannot be asked together with files; a time without a zone in a Parquet file is
-a bigint, and wildcards find no file whose name begins with an underline or a point. Numbers of
-errors that it does not give are made up.
+hints; system views cannot be asked together with files; wildcards find no file whose name begins
+with an underline or a point. A time without a zone in a Parquet file is read as nothing: the
+documentation says bigint, the older one of the file's two annotations datetime2. Numbers of errors
+that it does not give are made up.
 """
 
 from __future__ import annotations
@@ -433,15 +434,13 @@ def _parquet_value(column: Column, found: str | None) -> str:
     if found is None:
         return f"cast(null as {wanted.duckdb}) as {quoted}"
     kinds = {
-        "VARCHAR": ("varchar",), "BIGINT": ("bigint",), "TIMESTAMP": ("bigint",),
+        "VARCHAR": ("varchar",), "BIGINT": ("bigint",),
         "TIMESTAMP WITH TIME ZONE": ("datetime2",),
     }  # fmt: skip
     if wanted.name not in kinds.get(found, ()):
         raise SqlServerError(
             13812, f"Column '{column.name}' of type {wanted.name} is not compatible with {found}."
         )
-    if found == "TIMESTAMP":
-        return f"epoch_us({quoted}) as {quoted}"
     if found == "TIMESTAMP WITH TIME ZONE":
         return f"{quoted} at time zone 'UTC' as {quoted}"
     if wanted.max_length > 0 and wanted.is_text:
