@@ -13,10 +13,11 @@ from rich.text import Text
 
 from flows.home import project_dir
 from flows.terminal import plain
-from ingest.check import FileCheck, Read, agreed, check_folder
+from ingest.check import FileCheck, agreed, check_folder
 from ingest.contract import load_contract
 from ingest.declarations import SCHEMA, load_declarations
 from ingest.starting import sources_text, starting_text
+from ingest.trials import Read
 from ingest.written import Forms
 from lake.errors import InputError
 

@@ -1,112 +1,25 @@
 """What the files of a folder would be read as, and what to declare where that is not clear.
 
-Each file is read as landing reads it, into a lake in a temporary folder. What is suggested was
-tried: the file was read again with it.
+What is suggested was tried: the file was read again with it.
 """
 
-import json
-import logging
 import re
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
-
-import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
-import yaml
 
 from ingest.contract import Entity, why_left_alone
-from ingest.declarations import Declaration, Declarations, load_declarations
-from ingest.dialect import SEPARATORS, unpacked
+from ingest.declarations import Declaration, Declarations
 from ingest.headers import HeaderMatch, match_header
-from ingest.landing import check_input, entity_of, is_named, list_input
+from ingest.landing import entity_of, is_named, list_input
 from ingest.likeness import likely_columns
-from ingest.readers import read
-from ingest.reading import read_landed
-from ingest.structure import Malformed
-from ingest.written import EITHER, MONTH_FIRST, TEXT, Forms, Keys, Written, with_keys
-from lake import paths
-from lake.errors import InputError, UnreadableError
-from lake.local import LocalLake
-from lake.manifest import FileRecord
+from ingest.suggestions import Suggestion, fitting_presets, likely_headers, merged, proposals
+from ingest.trials import FileReader, Read
+from ingest.written import MONTH_FIRST, Keys, with_keys
 
-_log = logging.getLogger(__name__)
-
-FIRST_ROWS = 3
-PRESETS = Path(__file__).with_name("presets")
-
-# How messages say what settles them: keys that belong together stand with an `and` between them.
-_DECLARED = re.compile(r"`\w+: [^`]+`(?: and `\w+: [^`]+`)*")
-_YEAR_OF_TWO_DIGITS = re.compile(r"\b\d\d([/.-])\d\d?\1\d\d\b(?!\1)")
-_ENCODINGS = ("cp1252", "cp1251", "shift_jis", "gb18030")
-_WESTERN = re.compile(r"[\x00-\x7f\xa0À-ÿŒœŠšŽžŸ€£§°²³´·ºª½–—‘’“”„…«»®©™]*")
-# Three such letters on end are of another alphabet, these signs beside letters of another language.
-_NOT_WESTERN = re.compile(r"[À-ÿ]{3}|[£¹³¼¾Ÿ](?=[^\W\d_])|[^\W\d_][¹¿Ÿ]")
-_LOOKED_AT = 1 << 20  # bytes of a text, to tell whether its letters are right
-_UNNAMED = re.compile(r"unnamed_\d+")  # what a header without a name is called
-_TITLE_LINES = 20  # how far down a header of other names is looked for
 _TIME_KEYS = {"dates", "datetime_formats", "epoch"}
 _SETTLED = 0.1  # of the values may stay unread where what is suggested is sure
 _TRIALS = 10  # of a file: one thing can hide another
-_CHOOSE = "more than one declaration fits, and only you know which is right"
-_LETTERS = (
-    "look whether the letters are right; cp1250 is that of Central Europe, cp1251 Cyrillic, "
-    "cp1253 Greek, cp1254 Turkish"
-)
-_NOT_FOLLOWED = "this version does not build answers by it yet, and c360 run refuses it"
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """Keys to declare for the files of an entity, and what was seen.
-
-    `doubt` says why a person has to decide; it is empty for what is sure. Where several fit, each
-    is a suggestion of its own. `named` are the files that belong to the entity only if it is taken.
-    """
-
-    entity: str
-    keys: Keys
-    reason: str
-    doubt: str = ""
-    named: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Read:
-    """What came of reading a file once: its rows, or why it was refused."""
-
-    declaration: Declaration
-    record: FileRecord | None = None
-    refusal: str = ""
-    warnings: tuple[str, ...] = ()
-    times: Mapping[str, Forms] = field(default_factory=dict)
-    numbers: Mapping[str, Forms] = field(default_factory=dict)
-    keys: Mapping[str, Forms] = field(default_factory=dict)
-    rows: tuple[Mapping[str, str | None], ...] = ()
-
-    @property
-    def unread(self) -> int:
-        """How many values cannot be read."""
-        return sum(f.unread for of in (self.times, self.numbers, self.keys) for f in of.values())
-
-    @property
-    def is_either(self) -> bool:
-        """Whether its dates fit day first and month first, and nothing tells which it is."""
-        counts = {
-            name: count for each in self.times.values() for name, count in each.counts.items()
-        }
-        return bool(counts.get(EITHER)) and not counts.get(MONTH_FIRST)
-
-    @property
-    def unsettled(self) -> int:
-        """How much of it could be declared; less of it is better."""
-        told = sum(bool(_DECLARED.search(warning)) for warning in self.warnings)
-        return self.unread + told + self.is_either
 
 
 @dataclass
@@ -138,7 +51,7 @@ def check_folder(
 ) -> Iterator[FileCheck]:
     """Yield what each file below a folder would be read as; raises InputError for no folder."""
     for path, source in list_input(folder):
-        with _Reader(path, source) as reader:
+        with FileReader(path, source) as reader:
             yield _checked(reader, contract, declarations)
 
 
@@ -148,11 +61,14 @@ def agreed(checks: Sequence[FileCheck], declarations: Declarations) -> list[Sugg
     What does one file good and another one harm is for a person to decide.
     """
     found: list[Suggestion] = []
+    known = []
     for check in checks:
         for each in check.suggestions:
-            if each in found:
+            # Only what was seen differs then: one file's words are as good as another's.
+            if (said := (each.entity, each.keys, each.doubt, each.named)) in known:
                 continue
-            if each.doubt or each.entity not in declarations.files:
+            known.append(said)
+            if each.doubt:
                 found.append(each)
                 continue
             others = [
@@ -165,6 +81,24 @@ def agreed(checks: Sequence[FileCheck], declarations: Declarations) -> list[Sugg
             )
             found.append(replace(each, doubt=doubt) if harmed else each)
     return list(_together(found, checks, declarations))
+
+
+def _harms(suggestion: Suggestion, other: FileCheck) -> bool:
+    """Tell whether keys that are declared for one file make another one of the entity worse."""
+    before = other.settled or other.read
+    assert other.entity
+    assert before
+    trial = with_keys(before.declaration, suggestion.keys)
+    if before.refusal or trial == before.declaration:
+        return False
+    with FileReader(other.path, other.source) as reader:
+        after, _ = reader.read(other.entity, trial)
+        if after.refusal or after.unread > before.unread:
+            return True
+        if "encoding" in suggestion.keys and not before.declaration.encoding:
+            return not reader.text("utf-8").isascii()
+    is_month_first = any(MONTH_FIRST in forms.counts for forms in before.times.values())
+    return suggestion.keys.get("dates") in ("dmy", "ymd") and is_month_first
 
 
 def _together(
@@ -207,129 +141,8 @@ def _pattern(source: str, others: Sequence[str]) -> str:
 # One file
 
 
-class _Reader:
-    """Reads one file, as often as asked, into a folder that goes away."""
-
-    def __init__(self, path: Path, source: str) -> None:
-        self.path, self.source = path, source
-        self.name = paths.safe_name(source)
-        self._count = 0
-
-    def __enter__(self) -> "_Reader":
-        self._folder = tempfile.TemporaryDirectory(prefix="c360-check-")
-        self._lake = LocalLake(Path(self._folder.name))
-        self._connection = duckdb.connect()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._folder.cleanup()
-
-    def read(self, entity: Entity, declaration: Declaration) -> tuple[Read, Written | None]:
-        """Read the file as declared; return what came of it, and its rows to look at."""
-        self._count += 1
-        batch = f"read-{self._count}"
-        path = paths.landed(entity.name, batch, self.name)
-        record = FileRecord(entity.name, self.source, path, "", "", 0)
-        try:
-            record, warnings = read_landed(
-                self._lake,
-                entity,
-                declaration,
-                record,
-                batch,
-                datetime.now(UTC).replace(tzinfo=None),
-                self._open,
-            )
-        except (UnreadableError, InputError) as error:
-            return Read(declaration, refusal=str(error).rstrip(".")), None
-        rows = self._lake.root / paths.rows(entity.name, batch, self.name)
-        written = Written(self._connection, rows)
-        with pq.ParquetFile(rows) as file:
-            first = next(file.iter_batches(FIRST_ROWS, columns=list(entity.columns)), None)
-        return Read(
-            declaration,
-            record,
-            warnings=tuple(each.removeprefix(f"{self.source}: ") for each in warnings),
-            times={column: written.times(column) for column in entity.times},
-            numbers={column: written.numbers(column) for column in entity.numbers},
-            keys={
-                column: written.keys(column, declaration)
-                for column in entity.key
-                if column not in entity.times
-            },
-            rows=tuple(first.to_pylist() if first else ()),
-        ), written
-
-    def header(self, declaration: Declaration) -> list[str]:
-        """Return the names in the file's header, whatever they are; none where there is none."""
-        found: list[str] = []
-        nothing = Entity("", "", ())
-        for separator in [declaration.delimiter] if declaration.delimiter else SEPARATORS:
-            header = _Header()
-            try:
-                with self._open() as raw:
-                    read(self.name, raw, nothing, replace(declaration, delimiter=separator), header)
-            except _FoundError:
-                found = max(found, header.names, key=len)
-            except Exception:  # whatever is wrong with the file, reading it tells of it
-                _log.debug("%s has no header that can be read", self.name, exc_info=True)
-        return found
-
-    def is_western(self, encoding: str) -> bool:
-        """Tell whether a text in an encoding has the letters of Western European languages only."""
-        text = self.text(encoding)
-        return bool(_WESTERN.fullmatch(text)) and not _NOT_WESTERN.search(text)
-
-    def text(self, encoding: str) -> str:
-        """Return the beginning of a text in an encoding."""
-        with self._open() as raw, unpacked(self.name, raw) as (_, stream):
-            return stream.read(_LOOKED_AT).decode(encoding, "replace")
-
-    def _open(self) -> BinaryIO:
-        try:
-            check_input(self.path)
-            return cast(BinaryIO, self.path.open("rb"))
-        except OSError as error:
-            raise InputError(f"Cannot read {self.path}: {error.strerror}.") from error
-
-
-class _FoundError(Exception):
-    """The header is known: nothing more is to be read."""
-
-
-class _Header:
-    """Takes the header of a file and nothing else."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-
-    def header(self, names: Sequence[str], separator: str | None = None) -> None:
-        self.names = [name for name in names if name]
-        raise _FoundError
-
-    def needs(self, name: str) -> bool:
-        return True
-
-    def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
-        self.header([name for column in table.column_names for name in _fields(table, column)])
-
-    def malformed(self, line: Malformed) -> None:
-        pass
-
-
-def _fields(table: pa.Table, name: str) -> list[str]:
-    """Return the name of a field of records, or those of the fields in it when it is an object."""
-    inner: dict[str, None] = {}
-    for text in table[name].to_pylist():
-        if text and text.startswith("{"):
-            with suppress(ValueError):
-                inner.update(dict.fromkeys(json.loads(text)))
-    return [f"{name}.{field}" for field in inner] or [name]
-
-
 def _checked(
-    reader: _Reader, contract: Mapping[str, Entity], declarations: Declarations
+    reader: FileReader, contract: Mapping[str, Entity], declarations: Declarations
 ) -> FileCheck:
     check = FileCheck(reader.source, reader.path, entity_of(reader.source, contract, declarations))
     if not check.entity:
@@ -344,7 +157,7 @@ def _checked(
 
 def _settle(
     check: FileCheck,
-    reader: _Reader,
+    reader: FileReader,
     entity: Entity,
     declaration: Declaration,
     contract: Mapping[str, Entity],
@@ -354,7 +167,7 @@ def _settle(
     check.read = now
     tried: list[Keys] = []
     for _ in range(_TRIALS):
-        for options in _proposals(reader, entity, now, written, contract):
+        for options in proposals(reader, entity, now, written, contract):
             if not options or options[0].keys in tried:
                 continue
             tried.append(options[0].keys)
@@ -370,7 +183,7 @@ def _settle(
     check.names = tuple(names)
     check.header = match_header(entity, now.declaration, names)
     if "`columns`" in now.refusal:
-        check.suggestions += _below_titles(reader, entity, now.declaration)[0]
+        check.suggestions += likely_headers(reader, entity, now.declaration)[0]
 
 
 def _with_rest(suggestion: Suggestion, before: Read, after: Read) -> Suggestion:
@@ -391,161 +204,14 @@ def _is_better(before: Read, after: Read) -> bool:
     return not after.refusal and after.unsettled < before.unsettled
 
 
-def _proposals(
-    reader: _Reader,
-    entity: Entity,
-    now: Read,
-    written: Written | None,
-    contract: Mapping[str, Entity],
-) -> Iterator[list[Suggestion]]:
-    """Yield what may be declared, in the order to try it; several suggestions where each fits."""
-    for message in (now.refusal, *now.warnings):
-        reason = message.split(". ")[0]
-        options = [
-            yaml.safe_load(found.strip("`").replace("` and `", "\n"))
-            for found in _DECLARED.findall(message)
-        ]
-        if any("rows" in keys for keys in options):
-            # Lines are of orders; whatever else repeats was corrected.
-            ways = ("one", "lines") if "Amount" in entity.columns else ("one",)
-            options = [{"rows": way} for way in ways]
-        if options == [{"dates": "dmy"}] and _YEAR_OF_TWO_DIGITS.search(reason):
-            first = reader.read(entity, with_keys(now.declaration, {"dates": "ymd"}))[0]
-            options += [] if first.refusal or first.unread else [{"dates": "ymd"}]
-        yield _options(entity, options, reason)
-    if "`encoding`" in now.refusal:
-        reason = now.refusal.split(". ")[0]
-        yield from _encodings(reader, entity, reason)
-    if "`columns`" in now.refusal:
-        yield from _delimiters(reader, entity, now.declaration)
-        yield from _presets(reader, entity, contract)
-        found, is_whole = _below_titles(reader, entity, now.declaration)
-        if is_whole:
-            yield found
-    if written:
-        for of, find in ((now.times, written.time_keys), (now.numbers, written.number_keys)):
-            for column, forms in of.items():
-                if forms.unread:
-                    reason = f"{column} has values such as {forms.example}"
-                    yield _options(entity, find(column, now.declaration), reason)
-    for column, forms in now.keys.items():
-        text = forms.counts.get(TEXT, 0)
-        if text * 2 > sum(forms.counts.values()):
-            reason = f"{column} has letters or signs, such as {forms.example}"
-            yield _options(entity, [{"keys": "text"}], reason)
-    if now.is_either:
-        reason = "every date fits both month first, as it is read, and day first"
-        yield _options(entity, [{"dates": "mdy"}, {"dates": "dmy"}], reason)
-
-
-def _options(entity: Entity, options: Sequence[Keys], reason: str) -> list[Suggestion]:
-    return [
-        Suggestion(entity.name, keys, reason, _doubt(keys) or (_CHOOSE if options[1:] else ""))
-        for keys in options
-    ]
-
-
-def _doubt(keys: Keys) -> str:
-    unbuilt = {"currency", "unknown_keys"}.intersection(keys)
-    is_unbuilt = unbuilt or keys.get("rows") == "lines" or keys.get("keys") == "text"
-    return _NOT_FOLLOWED if is_unbuilt or keys.get("load") == "full" else ""
-
-
-def _delimiters(
-    reader: _Reader, entity: Entity, declaration: Declaration
-) -> Iterator[list[Suggestion]]:
-    """Yield a sign of the header that splits it into the needed columns."""
-    if declaration.delimiter:
-        return
-    (header, *_) = reader.header(declaration) or [""]
-    for sign in dict.fromkeys(found for found in header if re.match(r"[!-/:-@\[-`{-~]", found)):
-        split = replace(declaration, delimiter=sign)
-        if sign not in '"_-' and not match_header(entity, split, reader.header(split)).problem:
-            reason = f"{sign} stands between its columns"
-            yield [Suggestion(entity.name, {"delimiter": sign}, reason)]
-
-
-def _encodings(reader: _Reader, entity: Entity, reason: str) -> Iterator[list[Suggestion]]:
-    """Yield the encodings in which the text can be read, the most likely one first."""
-    if reader.is_western(_ENCODINGS[0]):
-        yield [Suggestion(entity.name, {"encoding": _ENCODINGS[0]}, reason)]
-        return
-    likely_first = (*_ENCODINGS[1:], _ENCODINGS[0])
-    readable = [each for each in likely_first if "\ufffd" not in reader.text(each)[:-1]]
-    options = [Suggestion(entity.name, {"encoding": each}, reason, _LETTERS) for each in readable]
-    for number, option in enumerate(options):
-        yield [option, *options[:number], *options[number + 1 :]]
-
-
-# Names
-
-
-def _presets(
-    reader: _Reader, entity: Entity | None, contract: Mapping[str, Entity]
-) -> Iterator[list[Suggestion]]:
-    """Yield the presets whose files are called like this one, and that can read it."""
-    for path in sorted(PRESETS.glob("*.yml")):
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for name, own in said["files"].items():
-            if entity and entity.name != name:
-                continue
-            if not any(is_named(reader.source, pattern) for pattern in own["files"]):
-                continue
-            declaration = load_declarations(path, contract).for_entity(name)
-            if not reader.read(contract[name], declaration)[0].refusal:
-                keys = {**said.get("defaults", {}), **own}
-                reason = f"it is written as ingest/presets/{path.name} declares it"
-                yield [Suggestion(name, keys, reason, _doubt(keys))]
-
-
-def _below_titles(
-    reader: _Reader, entity: Entity, declaration: Declaration
-) -> tuple[list[Suggestion], bool]:
-    """Return what `_columns` does, of the line that has most of them: titles can be above it."""
-    best: tuple[list[Suggestion], bool] = [], False
-    for above in range(declaration.skip_lines or 0, _TITLE_LINES):
-        skip = {"skip_lines": above} if above else {}
-        skipping = with_keys(declaration, skip)
-        names = [name for name in reader.header(skipping) if not _UNNAMED.fullmatch(name)]
-        found, is_whole = _columns(entity, skipping, names)
-        found = [replace(each, keys={**skip, **each.keys}) for each in found]
-        if is_whole:
-            return found, True
-        count, most = (sum(len(o.keys["columns"]) for o in of) for of in (found, best[0]))
-        if count > most:
-            best = found, False
-    return best
-
-
-def _columns(
-    entity: Entity, declaration: Declaration, names: Sequence[str]
-) -> tuple[list[Suggestion], bool]:
-    """Return which headers may be those of missing columns, and whether none is missing then."""
-    found, is_sure = likely_columns(entity, declaration, names)
-    if not found:
-        return [], False
-    columns = {**declaration.columns, **found}
-    missing = match_header(entity, with_keys(declaration, {"columns": columns}), names).missing
-    doubt = "" if is_sure else "these headers look alike, and only you know what is in them"
-    if missing:
-        doubt = f"no header looks like {', '.join(missing)}"
-    keys = {"columns": {column: _one_or_more(headers) for column, headers in columns.items()}}
-    reason = f"its headers are {', '.join(names)}"
-    return [Suggestion(entity.name, keys, reason, doubt)], not missing
-
-
-def _one_or_more(headers: str | Sequence[str]) -> str | list[str]:
-    return headers if isinstance(headers, str) else headers[0] if len(headers) == 1 else [*headers]
-
-
 def _suggest_name(
     check: FileCheck,
-    reader: _Reader,
+    reader: FileReader,
     contract: Mapping[str, Entity],
     declarations: Declarations,
 ) -> None:
     """Suggest what a file is whose name doesn't tell, if a preset or its header does."""
-    for preset in _presets(reader, None, contract):
+    for preset in fitting_presets(reader, None, contract):
         check.suggestions += preset
         return
     names = reader.header(Declaration())
@@ -571,37 +237,3 @@ def _suggest_name(
         Suggestion(entity.name, merged(own), "", doubt, (reader.source,)),
         *(each for each in found if each.doubt),
     ]
-
-
-def _harms(suggestion: Suggestion, other: FileCheck) -> bool:
-    """Tell whether keys that are declared for one file make another one of the entity worse."""
-    before = other.settled or other.read
-    assert other.entity
-    assert before
-    if suggestion in other.suggestions:
-        return False
-    trial = with_keys(before.declaration, suggestion.keys)
-    with _Reader(other.path, other.source) as reader:
-        after, _ = reader.read(other.entity, trial)
-        if before.refusal:
-            return False
-        if after.refusal or after.unread > before.unread:
-            return True
-        if "encoding" in suggestion.keys and not before.declaration.encoding:
-            return not reader.text("utf-8").isascii()
-    is_month_first = any(MONTH_FIRST in forms.counts for forms in before.times.values())
-    return suggestion.keys.get("dates") in ("dmy", "ymd") and is_month_first
-
-
-def merged(all_keys: Sequence[Keys]) -> Keys:
-    """Return keys of several declarations as those of one; lists are put together."""
-    result: Keys = {}
-    for keys in all_keys:
-        for key, value in keys.items():
-            before = result.get(key)
-            if isinstance(before, list):
-                value = list(dict.fromkeys([*before, *value]))
-            elif isinstance(before, dict):
-                value = {**before, **value}
-            result[key] = value
-    return result

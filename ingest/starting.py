@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import yaml
 
-from ingest.check import FileCheck, Suggestion, merged
+from ingest.check import FileCheck
 from ingest.declarations import SCHEMA, SOURCES
+from ingest.suggestions import Suggestion, merged
 from ingest.written import Keys
 from lake.errors import visible
 

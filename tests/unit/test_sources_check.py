@@ -19,10 +19,11 @@ from typer.testing import CliRunner
 
 from flows import cli
 from ingest import readers
-from ingest.check import FileCheck, Suggestion, agreed, check_folder
+from ingest.check import FileCheck, agreed, check_folder
 from ingest.declarations import SCHEMA, Declarations, load_declarations
 from ingest.likeness import likely_columns
 from ingest.starting import sources_text, starting_text
+from ingest.suggestions import Suggestion
 from ingest.written import Written
 from tests.support import reference_cleaning
 from tests.support.reading import CONTRACT
@@ -432,6 +433,17 @@ def test_what_would_harm_another_file_of_the_entity_is_doubtful(tmp_path: Path) 
     assert [each.keys for each in found] == [{"dates": "dmy"}, {"encoding": "cp1252"}]
     assert "OnlineTransactions_2.csv" in found[0].doubt
     assert "Products_2.csv" in found[1].doubt
+
+
+def test_many_files_of_one_form_are_told_of_together_and_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"OnlineTransactions_{number}.csv" for number in range(4)]
+    files = {name: orders(amounts=[f"{place},50"]) for place, name in enumerate(names)}
+    checks = checked(put(tmp_path / "in", {**files, "Products.csv": PRODUCTS}))
+    monkeypatch.setattr("ingest.check.FileReader", None)
+    (found,) = agreed(checks, declared(tmp_path / "in", "{}"))
+    assert (found.keys, found.doubt) == ({"decimal": ","}, "")
 
 
 def test_what_is_declared_stays_in_what_is_suggested(tmp_path: Path) -> None:
