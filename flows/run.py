@@ -19,7 +19,7 @@ from flows.summary import Results, Summary
 from ingest import api, batches, landing, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
-from ingest.declarations import ApiSource, Declaration, Declarations, load_declarations
+from ingest.declarations import ApiSource, Declarations, load_declarations
 from lake import paths, versions
 from lake.errors import C360Error, InputError, QuarantinedError, without_token
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
@@ -309,23 +309,20 @@ def checked(
 
 def _refuse_unbuilt(declarations: Declarations) -> None:
     """Raise for what can be declared but silver does not follow yet: its numbers would be wrong."""
-    entries: list[tuple[str, Declaration]] = [
-        *((f"files.{name}", each) for name, each in declarations.files.items()),
-        *((f"the API {each.name}", each.declaration) for each in declarations.apis),
-    ]
-    for place, each in entries:
-        declared = {
-            "rows: lines": each.rows == "lines",
-            "load: full": each.load == "full",
-            "keys: text": each.keys == "text",
-            "unknown_keys": bool(each.unknown_keys),
-            "currency": each.currency is not None,
-        }
-        if refused := [key for key, is_declared in declared.items() if is_declared]:
-            raise InputError(
-                f"{place} in {declarations.path} declares {', '.join(refused)}, which this version "
-                "does not build answers by yet, so nothing was landed. Take it out to run."
-            )
+    entries = [*declarations.files.values(), *(each.declaration for each in declarations.apis)]
+    declared = {
+        "rows: lines": any(each.rows == "lines" for each in entries),
+        "load: full": any(each.load == "full" for each in entries),
+        "keys: text": any(each.keys == "text" for each in entries),
+        "unknown_keys": any(each.unknown_keys for each in entries),
+        "currency": any(each.currency for each in entries),
+    }
+    if refused := [key for key, is_declared in declared.items() if is_declared]:
+        raise InputError(
+            f"{declarations.path} declares {', '.join(refused)}, which this version does not build "
+            "answers by yet, so nothing was landed. Files that need it cannot be used yet; take "
+            "out what yours can do without."
+        )
 
 
 @contextmanager

@@ -111,6 +111,14 @@ def test_batches_that_were_taken_back_are_not_lost(begin: Begin) -> None:
         ("files: {customers: {keys: text}}", "keys: text"),
         ("files: {in_store_transactions: {unknown_keys: [0]}}", "unknown_keys"),
         ("files: {in_store_transactions: {currency: EUR}}", "currency"),
+        (
+            "{defaults: {keys: text}, files: {online_transactions: {rows: lines}}}",
+            "rows: lines, keys: text",
+        ),
+        (
+            "apis: [{name: shop, entity: customers, path: /c, load: full}]",
+            "load: full",
+        ),
     ],
 )
 def test_what_silver_does_not_follow_yet_is_refused(
@@ -118,7 +126,7 @@ def test_what_silver_does_not_follow_yet_is_refused(
 ) -> None:
     sources = tmp_path / "sources.yml"
     sources.write_text(declared)
-    with pytest.raises(InputError, match=f"files.* in {sources} declares {named}, which"):
+    with pytest.raises(InputError, match=f"{sources} declares {named}, which"):
         checked(None, None, "local", str(tmp_path / "home"), True, str(sources), False)
     assert not (tmp_path / "home").exists()
 
