@@ -15,7 +15,8 @@ from flows.home import project_dir
 from flows.terminal import plain
 from ingest.check import FileCheck, agreed, check_folder
 from ingest.contract import load_contract
-from ingest.declarations import SCHEMA, load_declarations
+from ingest.declarations import load_declarations
+from ingest.sources_file import SCHEMA
 from ingest.starting import sources_text, starting_text
 from ingest.trials import Read
 from ingest.written import Forms

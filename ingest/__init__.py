@@ -3,7 +3,7 @@
 The order in which data passes through the modules:
 
 1. `contract` knows the nine entities and the columns that each of them must bring; `declarations`
-   what a retailer's sources file says about its files and APIs.
+   what a retailer's sources file says about its files and APIs (`sources_file` checks it).
 2. `landing` copies input files into a `batch`, untouched; `api` pulls endpoints into the same one
    (`api_pages` asks for the pages, `cursor` knows what is new). `arrival` says since when a file
    holds.

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.contract import Entity, why_left_alone
-from ingest.declarations import Declaration, Declarations
+from ingest.declarations import Declaration, Declarations, Keys, with_keys
 from ingest.headers import HeaderMatch, match_header
 from ingest.landing import entity_of, is_named, list_input
 from ingest.likeness import likely_columns
 from ingest.suggestions import Suggestion, fitting_presets, likely_headers, merged, proposals
 from ingest.trials import FileReader, Read
-from ingest.written import MONTH_FIRST, Keys, with_keys
+from ingest.written import MONTH_FIRST
 
 _TIME_KEYS = {"dates", "datetime_formats", "epoch"}
 _SETTLED = 0.1  # of the values may stay unread where what is suggested is sure

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import yaml
 
 from ingest.check import FileCheck
-from ingest.declarations import SCHEMA, SOURCES
+from ingest.declarations import SOURCES, Keys
+from ingest.sources_file import SCHEMA
 from ingest.suggestions import Suggestion, merged
-from ingest.written import Keys
 from lake.errors import visible
 
 _WIDTH = 92

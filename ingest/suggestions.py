@@ -8,12 +8,12 @@ from pathlib import Path
 import yaml
 
 from ingest.contract import Entity
-from ingest.declarations import Declaration, load_declarations
+from ingest.declarations import Declaration, Keys, load_declarations, with_keys
 from ingest.headers import match_header
 from ingest.landing import is_named
 from ingest.likeness import likely_columns
 from ingest.trials import DECLARED, FileReader, Read
-from ingest.written import TEXT, Keys, Written, with_keys
+from ingest.written import TEXT, Written
 
 PRESETS = Path(__file__).with_name("presets")
 

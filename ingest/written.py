@@ -5,18 +5,14 @@ The forms that need no declaration are those that cleaning reads (`macros/cleani
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
 from ingest import forms
-from ingest.declarations import Currency, Declaration
+from ingest.declarations import Declaration, Keys, with_keys
 from ingest.expressions import quoted
-
-Keys = dict[str, Any]
-"""Keys of a declaration, as a sources file says them."""
 
 BLANK = "blank"
 EITHER = "day or month first"
@@ -292,16 +288,3 @@ _AROUND = (
     re.compile(rf"^[\s(+\-−]*([^\W\d_]{{1,4}}\.(?=\s)|[^{_NO_SIGN}]{{1,4}})[\s(+\-−]*[\d.,]"),
     re.compile(rf"\d[\s)\-−]*([^{_NO_SIGN}]{{1,4}})[\s)\-−]*$"),
 )
-
-
-def with_keys(declaration: Declaration, keys: Keys) -> Declaration:
-    """Return a declaration with more keys, given as a sources file says them."""
-    typed: Keys = {name: tuple(v) if isinstance(v, list) else v for name, v in keys.items()}
-    if "columns" in keys:
-        typed["columns"] = {
-            column: (headers,) if isinstance(headers, str) else tuple(headers)
-            for column, headers in keys["columns"].items()
-        }
-    if isinstance(keys.get("currency"), dict):
-        typed["currency"] = Currency(**keys["currency"])
-    return replace(declaration, **typed)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ingest.declarations import (
-    SCHEMA,
     SOURCES,
     Currency,
     Declaration,
@@ -14,6 +13,7 @@ from ingest.declarations import (
     Pages,
     load_declarations,
 )
+from ingest.sources_file import SCHEMA
 from lake.errors import InputError
 from tests.support.reading import CONTRACT
 

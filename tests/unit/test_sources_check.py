@@ -20,8 +20,9 @@ from typer.testing import CliRunner
 from flows import cli
 from ingest import readers
 from ingest.check import FileCheck, agreed, check_folder
-from ingest.declarations import SCHEMA, Declarations, load_declarations
+from ingest.declarations import Declarations, load_declarations
 from ingest.likeness import likely_columns
+from ingest.sources_file import SCHEMA
 from ingest.starting import sources_text, starting_text
 from ingest.suggestions import Suggestion
 from ingest.written import Written
@@ -444,6 +445,19 @@ def test_many_files_of_one_form_are_told_of_together_and_not_read_again(
     monkeypatch.setattr("ingest.check.FileReader", None)
     (found,) = agreed(checks, declared(tmp_path / "in", "{}"))
     assert (found.keys, found.doubt) == ({"decimal": ","}, "")
+
+
+def test_signs_of_two_files_are_declared_together(tmp_path: Path) -> None:
+    files = {
+        "OnlineTransactions_1.csv": orders(amounts=["$1.50"]),
+        "OnlineTransactions_2.csv": orders(amounts=["€ 1.50"]),
+    }
+    folder = put(tmp_path / "in", files)
+    found = agreed(checked(folder), declared(folder, "{}"))
+    said = yaml.safe_load(sources_text(found))
+    assert said == {"files": {"online_transactions": {"currency_signs": ["$", "€"]}}}
+    for after in checked(folder, yaml.safe_dump(said)):
+        assert after.suggestions == []
 
 
 def test_what_is_declared_stays_in_what_is_suggested(tmp_path: Path) -> None:
