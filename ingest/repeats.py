@@ -94,7 +94,8 @@ class RepeatedKeys:
                 f"declare `rows: one` {place}"
             )
         worth = ""
-        if has_lines:
+        # Which rows are the last ones is plain only while nothing else orders them.
+        if has_lines and not self._declaration.order_by:
             amounts = _take(open_rows(), ["Amount"], found.set_aside)
             self._connection.register("passing", amounts)
             ((total,),) = self._connection.execute(
@@ -106,8 +107,10 @@ class RepeatedKeys:
             if has_lines
             else "If that is meant, declare `rows: one`"
         )
-        kept = f"The last row of each counts, the others are set aside{worth}"
-        return f"{said}. {kept}. {meant} {place}."
+        counts = "The last row of each"
+        if self._declaration.order_by:
+            counts = f"Of each the row with the greatest {self._declaration.order_by}"
+        return f"{said}. {counts} counts, the others are set aside{worth}. {meant} {place}."
 
     def _find(self) -> _Found:
         keys, contents = _whole(self._keys), _whole(self._contents)

@@ -413,6 +413,17 @@ def test_an_order_of_several_lines_is_pointed_out_with_the_amount_that_does_not_
     assert not declared.warnings
 
 
+def test_a_warning_of_keys_that_repeat_says_which_row_counts(given):
+    lines = order(1001) + order(1001, when="2024-04-01 10:00:00", amount="25.00") + order(1002)
+    delivery = given(
+        {"OnlineTransactions.csv": ORDERS + lines},
+        "files: {online_transactions: {order_by: DateTime}}",
+    )
+    assert "Of each the row with the greatest DateTime counts" in delivery.warnings
+    assert "The last row of each counts" not in delivery.warnings
+    assert "10.00 in all" not in delivery.warnings  # the 25.00 are set aside
+
+
 def repeated(keys, repeats, amount="12.00"):
     """Return so many orders, of which some come a second time."""
     return "".join(order(1000 + n) for n in range(keys)) + "".join(
