@@ -17,6 +17,7 @@ from flows.dbt_run import DbtRun, Query
 from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
 from flows.summary import Results, Summary
 from ingest import api, batches, landing, upgrade
+from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declarations, load_declarations
@@ -290,7 +291,7 @@ def checked(
             "another one."
         )
     if api_url:
-        api.check_url(api_url)
+        check_url(api_url)
     declarations = load_declarations(
         Path(sources) if sources else None, load_contract(project_dir())
     )

@@ -4,7 +4,7 @@ Endpoints are declared in the sources file. Records land as they were sent, numb
 The cursor of an incremental source moves when the batch is committed and not before, so a pull
 that fails anywhere is simply pulled again.
 
-`api_pages` asks for the pages, `cursor` knows which records are new.
+`api_pages` brings the pages, `cursor` knows which records are new.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import Any
 import simplejson
 
 from ingest import reading
-from ingest.api_pages import Page, check_url, read_pages, without_credentials
+from ingest.api_pages import Page, read_pages
 from ingest.batch import Batch, Duplicate, Step, quarantine, read_versioned_state
 from ingest.cursor import Cursor
 from ingest.declarations import ApiSource
@@ -26,8 +26,6 @@ from ingest.headers import normalised
 from lake import paths
 from lake.errors import InputError, UnreadableError
 from lake.manifest import FileRecord
-
-__all__ = ["check_url", "land_api", "without_credentials"]
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +43,8 @@ def land_api(
     """Pull a source into a batch; `on_progress` is told how many records have come so far.
 
     The token is taken from the environment variable that the source names when none is given.
-    Raises ApiError when the pull fails, InputError for a URL that check_url refuses; the batch is
-    then as it was before.
+    Raises ApiError when the pull fails, InputError for a URL that `check_url` refuses; the batch
+    is then as it was before.
     """
     if source.entity not in batch.contract:
         raise InputError(f"API source {source.name}: there is no entity {source.entity}.")

@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ingest import api, api_pages, cursor
-from ingest.api import check_url, land_api, without_credentials
+from ingest import api, cursor
+from ingest.api import land_api
+from ingest.api_endpoint import Endpoint, check_url, without_credentials
 from ingest.batch import Batch, commit, read_state, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declaration, Incremental, Pages
@@ -1228,7 +1229,7 @@ def test_a_next_page_elsewhere_is_not_asked_for(lake, where, form):
     ],
 )
 def test_a_server_behind_a_proxy_that_calls_itself_http_is_asked_over_https(link, asked):
-    endpoint = api_pages._Endpoint(PLAIN, "https://shop.example", None, requests.Session())
+    endpoint = Endpoint(PLAIN, "https://shop.example", None, requests.Session())
     answer = requests.Response()
     answer.url = "https://shop.example/orders?p=1"
     if asked:
