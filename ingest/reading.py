@@ -197,14 +197,15 @@ class _Rows:
         self.match = match_header(self._entity, self._declaration, names)
         if self.match.problem:
             raise UnreadableError(self.match.problem)
-        seen: set[str] = set()
+        seen: dict[str, str] = {}
         for name in names:
             spelled = normalised(name)
             if spelled in self._asked and spelled in seen:
                 raise UnreadableError(
-                    f"its column {name}, which the declaration names, is there more than once"
+                    f"its column {seen[spelled]}, which the declaration names, is there more than "
+                    "once"
                 )
-            seen.add(spelled)
+            seen[spelled] = name
 
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""
