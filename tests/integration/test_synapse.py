@@ -587,6 +587,7 @@ def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) ->
     assert re.search(
         r"No landed file is to be seen in https://account\.\S+/c360/bronze", run.output
     )
+    assert "the pool may not list it" in run.output  # as when its identity has lost its role
 
     retracted = small.lake / paths.retracted_manifest(BATCH)
     retracted.parent.mkdir()
