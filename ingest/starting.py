@@ -21,7 +21,7 @@ def sources_text(suggestions: Sequence[Suggestion]) -> str:
     for name in names:
         own = [each for each in suggestions if each.entity == name]
         sure = merged([each.keys for each in own if not each.doubt])
-        lines += [f"  {name}:" if sure else f"  # {name}:"]
+        lines += [f"  {name}:"]  # also where all below it are comments, of which one may be chosen
         reasons = dict.fromkeys(each.reason for each in own if not each.doubt)
         lines += [line for reason in reasons for line in _comment(reason)]
         lines += [f"    {line}" for line in _dumped(sure)] if sure else []
