@@ -16,7 +16,7 @@ import yaml
 from flows.dbt_run import Query
 from flows.summary import read_counts
 from ingest.contract import Entity
-from ingest.declarations import Declarations
+from ingest.declarations import Declaration, Declarations
 from lake.errors import C360Error, visible
 from lake.manifest import FileRecord, Manifest, read_manifests
 from lake.store import Lake
@@ -100,10 +100,7 @@ def _arrived(lake: Lake, published: Published | None) -> dict[str, _Arrived]:
                 new = arrived[record.entity]
                 new.rows += record.rows + record.malformed_rows
                 new.files.add((manifest.batch_id, record.name))
-                api = record.source.startswith("api:")
-                new.places.add(
-                    f"for the API {record.source[4:]}" if api else f"under files.{record.entity}"
-                )
+                new.places.add(Declaration(api=record.api).place(record.entity))
     return arrived
 
 

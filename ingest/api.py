@@ -9,10 +9,8 @@ that fails anywhere is simply pulled again.
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import simplejson
@@ -23,9 +21,11 @@ from ingest.batch import Batch, Duplicate, Step, quarantine, read_versioned_stat
 from ingest.cursor import Cursor
 from ingest.declarations import ApiSource
 from ingest.headers import normalised
+from ingest.readers import LONE_SURROGATE
 from lake import paths
+from lake.clock import now
 from lake.errors import InputError, UnreadableError
-from lake.manifest import FileRecord
+from lake.manifest import API, FileRecord
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def land_api(
     """
     if source.entity not in batch.contract:
         raise InputError(f"API source {source.name}: there is no entity {source.entity}.")
-    step_name = f"api:{source.name}"
+    step_name = f"{API}{source.name}"
     batch.undo(step_name)
     step = Step()
     state: dict[str, Any] = {}
@@ -77,7 +77,7 @@ class _Pull:
 
     def __init__(self, batch: Batch, source: ApiSource, cursor: Cursor) -> None:
         self._batch, self._source, self._cursor = batch, source, cursor
-        self._began = datetime.now(UTC).replace(tzinfo=None)
+        self._began = now()
         self._records: list[FileRecord] = []
         self._lines: list[bytes] = []
         self._size = 0
@@ -118,7 +118,7 @@ class _Pull:
         path = paths.landed(self._source.entity, self._batch.batch_id, self._free_name())
         record = FileRecord(
             entity=self._source.entity,
-            source=f"api:{self._source.name}",
+            source=f"{API}{self._source.name}",
             path=path,
             format="jsonl",
             sha256=hashlib.sha256(data).hexdigest(),
@@ -211,4 +211,4 @@ class _Pull:
             return text.encode() + b"\n"
         except UnicodeEncodeError:
             self._replaced += 1
-            return re.sub("[\ud800-\udfff]", "\ufffd", text).encode() + b"\n"
+            return LONE_SURROGATE.sub("\ufffd", text).encode() + b"\n"

@@ -7,14 +7,14 @@ deletes.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ingest.contract import Entity
 from ingest.declarations import Declarations
 from lake import paths
-from lake.clock import utc_now
+from lake.clock import now, utc_now
 from lake.errors import ConflictError, InputError, QuarantinedError
 from lake.manifest import (
     FileRecord,
@@ -106,7 +106,7 @@ class Known:
     @staticmethod
     def _keys(record: FileRecord) -> tuple[tuple[str, str], tuple[str, str]]:
         # The files of one API pull have one source, and names of their own.
-        name = record.name if record.source.startswith("api:") else record.source
+        name = record.name if record.api else record.source
         return (record.entity, f"/{name}"), (record.entity, "")
 
 
@@ -129,16 +129,15 @@ class Batch:
         self.batch_id = batch_id or new_batch_id(
             [*committed_batches(lake), *retracted_batches(lake)]
         )
-        self.arrived_at = datetime.now(UTC).replace(tzinfo=None)
+        self.arrived_at = now()
         self.steps: dict[str, Step] = {}
         self._manifests = list(read_manifests(lake))
         self._landed_at: dict[tuple[str, str], datetime] = {}
         self._refused: dict[tuple[str, str], FileRecord] = {}
         for manifest in self._manifests:
-            created = datetime.fromisoformat(manifest.created_at).replace(tzinfo=None)
             for record in manifest.files:
                 if record.outcome == "landed":
-                    self._landed_at[record.entity, record.source] = created
+                    self._landed_at[record.entity, record.source] = manifest.created
                 elif record.outcome == "quarantined":
                     self._refused[record.entity, record.sha256] = record
 

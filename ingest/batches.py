@@ -13,7 +13,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from difflib import get_close_matches
 
 from ingest import reading
@@ -25,6 +25,7 @@ from lake import paths
 from lake.clock import utc_now
 from lake.errors import InputError, UnreadableError
 from lake.manifest import (
+    API,
     FileRecord,
     Manifest,
     committed_batches,
@@ -37,7 +38,6 @@ from lake.manifest import (
 )
 from lake.store import Lake
 
-_API = "api:"  # before the names of APIs in a record's source
 _NOTE = paths.quarantine_reason("", "").rpartition("/")[2]
 _TOLD = 3  # files, or batches, of those that are refused
 _NEAREST = 3  # ids that are offered for one that isn't there
@@ -391,8 +391,7 @@ def _outdated_by(
         return None
     declaration = _declaration(declarations, record)
     if declaration is None:  # it stays as it was read, if it ever was: an earlier version read none
-        api = record.source.removeprefix(_API)
-        return None if record.read_as.get("reader") else Declaration(api=api)
+        return None if record.read_as.get("reader") else Declaration(api=record.api)
     read_as = record.read_as.get("reader"), record.read_as.get("declaration")
     return None if read_as == (reading.READER, declaration.fingerprint) else declaration
 
@@ -400,16 +399,15 @@ def _outdated_by(
 def reading_code(declarations: Declarations) -> str:
     """Return a hash of all that decides which rows bronze's files are read as."""
     said = [(name, each.fingerprint) for name, each in sorted(declarations.files.items())]
-    said += [(f"{_API}{each.name}", each.declaration.fingerprint) for each in declarations.apis]
+    said += [(f"{API}{each.name}", each.declaration.fingerprint) for each in declarations.apis]
     return hashlib.sha256(repr((reading.READER, said)).encode()).hexdigest()
 
 
 def _declaration(declarations: Declarations, record: FileRecord) -> Declaration | None:
     """Return how a record's source is declared now; None for an API that no longer is."""
-    if not record.source.startswith(_API):
+    if record.api is None:
         return declarations.for_entity(record.entity)
-    name = record.source.removeprefix(_API)
-    return next((api.declaration for api in declarations.apis if api.name == name), None)
+    return next((api.declaration for api in declarations.apis if api.name == record.api), None)
 
 
 def _since(record: FileRecord, manifest: Manifest, before: Iterable[Manifest]) -> datetime:
@@ -422,11 +420,7 @@ def _since(record: FileRecord, manifest: Manifest, before: Iterable[Manifest]) -
         if each.batch_id < manifest.batch_id
         and any((of.entity, of.source) == (record.entity, record.source) for of in each.landed)
     ]
-    return holds_since(record, _created(manifest), _created(landed[-1]) if landed else None)
-
-
-def _created(manifest: Manifest) -> datetime:
-    return datetime.fromisoformat(manifest.created_at).astimezone(UTC).replace(tzinfo=None)
+    return holds_since(record, manifest.created, landed[-1].created if landed else None)
 
 
 def settle(lake: Lake) -> None:

@@ -27,8 +27,10 @@ SEPARATORS = (",", ";", "\t", "|")
 OLE = b"\xd0\xcf\x11\xe0"
 """How a workbook of old Excel begins, and one with a password."""
 
+TITLE_LINES = 50
+"""How far down a header is looked for to tell where it is."""
+
 _HEAD = 1 << 20  # bytes in which the header, with whatever is above it, has to be
-_TITLE_LINES = 50  # how far down a header is looked for to tell where it is
 _PACKING_ERRORS = (
     OSError,  # of gzip, or of a place before the beginning that a ZIP file tells
     EOFError,
@@ -344,7 +346,7 @@ def _look_below(
     separators: Iterable[str],
 ) -> None:
     """Raise UnreadableError when the header stands further below, with title lines above it."""
-    for line in range(1, _TITLE_LINES):
+    for line in range(1, TITLE_LINES):
         end = _ANY_LINE_END.search(begin, position)
         if not end:
             return

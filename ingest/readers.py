@@ -23,16 +23,17 @@ from ingest import dialect
 from ingest.contract import Entity
 from ingest.declarations import Declaration
 from ingest.headers import find_header, match_header, normalised, unique_names
-from ingest.structure import Malformed, check_csv
+from ingest.structure import MAX_TEXT, Malformed, check_csv
 from lake.errors import UnreadableError
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What JSON can say and no encoding can write."""
 
 _PARSED_BYTES = 4 << 20  # of CSV at a time
 _JSON_BYTES = 8 << 20  # of records at a time
 _LONGEST_LINE = 64 << 20  # of JSON
 _PARQUET_BYTES = 32 << 20  # of columns at a time
 _BATCH_ROWS = 16_384
-_TITLE_ROWS = 50  # how far down a header is looked for to tell where it is
-_MAX_TEXT = 1 << 16  # of a line that is set aside
 
 
 class Consumer(Protocol):
@@ -243,7 +244,7 @@ def _read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) 
                 raise UnreadableError(
                     "it isn't JSON lines, which have one record between braces in each line"
                 )
-            text = line[:_MAX_TEXT].decode(errors="ignore").rstrip("\r\n")
+            text = line[:MAX_TEXT].decode(errors="ignore").rstrip("\r\n")
             consumer.malformed(Malformed(number, text, problem))
             continue
         any_record = True
@@ -314,10 +315,10 @@ def _json_text(value: Any) -> str | None:
     if value is None or type(value) is _Number:
         return value
     if isinstance(value, str):
-        return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
+        return value if value.isascii() else LONE_SURROGATE.sub("\ufffd", value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _LONE_SURROGATE.sub("\ufffd", simplejson.dumps(_as_sent(value), ensure_ascii=False))
+    return LONE_SURROGATE.sub("\ufffd", simplejson.dumps(_as_sent(value), ensure_ascii=False))
 
 
 def _as_sent(value: Any) -> Any:
@@ -326,9 +327,6 @@ def _as_sent(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_sent(inner) for inner in value]
     return simplejson.RawJSON(value) if type(value) is _Number else value
-
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 # Parquet
@@ -505,7 +503,7 @@ def _why_no_sheet_fits(sheets: Sequence[_Sheet], entity: Entity, declaration: De
     if not with_cells:
         return "the workbook has no sheet with cells"
     for sheet in with_cells:
-        for number, row in itertools.islice(sheet.rows, _TITLE_ROWS):
+        for number, row in itertools.islice(sheet.rows, dialect.TITLE_LINES):
             if match_header(entity, declaration, _names(row)).problem is None:
                 return (
                     f"its header is in row {number + 1} of the sheet {sheet.name}, below other "

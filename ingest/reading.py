@@ -67,7 +67,7 @@ def read_landed(
     malformed_path = paths.malformed(entity.name, batch_id, name)
     # What an earlier reading wrote stays until all is known to be well.
     new_rows, new_malformed = map(_temporary, (rows_path, malformed_path))
-    is_api = record.source.startswith("api:")
+    is_api = record.api is not None
     try:
         with _blamed(name), ExitStack() as opened:
             consumer = _Rows(entity, declaration, lambda: lake.open_write(new_malformed))

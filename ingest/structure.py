@@ -31,13 +31,15 @@ from lake.errors import UnreadableError
 MAX_RECORD = 1 << 20
 """Longest record in bytes, its line end included."""
 
+MAX_TEXT = 1 << 16
+"""Bytes that are kept of a line that is set aside."""
+
 _WINDOW = 1 << 18  # No larger than MAX_RECORD: so no record that fits in it can be too long.
 BLOCK = 2 << 20
 """Best size of the blocks to check."""
 
 _SMALL_WINDOW = 1 << 15
 _PLAIN = 1 << 16  # bytes without a quote that are worth being parsed by themselves
-_MAX_TEXT = 1 << 16
 _QUOTE, _LF, _CR = b'"\n\r'
 _END_OF_FILE = b"\x1a"  # which programs of DOS times put after the last line
 _PEEK = 50  # records that tell whether every row ends with surplus separators
@@ -476,7 +478,7 @@ class _Checker:
         problem = self._diagnose(buffer, position, final)
         end = buffer.find(b"\n", position)
         if end < 0 and not final:
-            self._skipping = (buffer[position : position + _MAX_TEXT + 1], problem)
+            self._skipping = (buffer[position : position + MAX_TEXT + 1], problem)
             return position
         if end < 0:
             end = len(buffer)
@@ -555,8 +557,8 @@ class _Checker:
         self._sink.records(record + b"\n")
 
     def _set_aside(self, number: int, line: bytes, problem: str) -> None:
-        if len(line) > _MAX_TEXT:
-            line, problem = line[:_MAX_TEXT], f"{problem} (only the line's first 64 KiB are shown)"
+        if len(line) > MAX_TEXT:
+            line, problem = line[:MAX_TEXT], f"{problem} (only the line's first 64 KiB are shown)"
         text = line.removesuffix(b"\r").decode(errors="ignore")
         self._sink.malformed(Malformed(number, text, problem))
 

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -27,6 +26,7 @@ from ingest.reading import read_landed
 from ingest.structure import Malformed
 from ingest.written import EITHER, MONTH_FIRST, Forms, Written
 from lake import paths
+from lake.clock import now
 from lake.errors import InputError, UnreadableError
 from lake.local import LocalLake
 from lake.manifest import FileRecord
@@ -104,7 +104,7 @@ class FileReader:
                 declaration,
                 record,
                 batch,
-                datetime.now(UTC).replace(tzinfo=None),
+                now(),
                 self._open,
             )
         except (UnreadableError, InputError) as error:

@@ -23,6 +23,9 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = 16
 _READERS = 8
 
+API = "api:"
+"""Stands before the name of an API where it is the source of records."""
+
 Outcome = Literal["landed", "quarantined", "released", "dropped"]
 
 
@@ -30,12 +33,13 @@ Outcome = Literal["landed", "quarantined", "released", "dropped"]
 class FileRecord:
     """One file (or file of API records) of a batch.
 
-    `source` is the name it arrived under, with the folders below the input folder, or `api:<name>`;
-    `path` where its bytes are, `modified` when it was last changed where it came from. `sha256` and
-    `bytes` are those of what arrived. `read_as` says how it was read: `reader` and `declaration`
-    (when one of them is another now, it is read again), the format's own settings, and which of
-    its headers each column came from. No value in its rows has more bytes than `longest_value`.
-    A quarantined file is `released` when it was read after all, `dropped` when nobody wants it.
+    `source` is the name it arrived under, with the folders below the input folder, or `API` and the
+    name of one; `path` where its bytes are, `modified` when it was last changed where it came from.
+    `sha256` and `bytes` are those of what arrived. `read_as` says how it was read: `reader` and
+    `declaration` (when one of them is another now, it is read again), the format's own settings,
+    and which of its headers each column came from. No value in its rows has more bytes than
+    `longest_value`. A quarantined file is `released` when it was read after all, `dropped` when
+    nobody wants it.
     """
 
     entity: str
@@ -60,6 +64,11 @@ class FileRecord:
         """Return its name in the lake; the rows' `_source_file`."""
         return self.path.rpartition("/")[2] if self.path else paths.safe_name(self.source)
 
+    @property
+    def api(self) -> str | None:
+        """Return the name of the API that it came from, None for a file."""
+        return self.source.removeprefix(API) if self.source.startswith(API) else None
+
 
 _RECORD_FIELDS = {each.name for each in fields(FileRecord)}
 
@@ -76,6 +85,11 @@ class Manifest:
     files: list[FileRecord]
     api_states: dict[str, dict[str, Any]] = field(default_factory=dict)
     retracted_at: str | None = None
+
+    @property
+    def created(self) -> datetime:
+        """Return when the batch was committed: UTC, without zone."""
+        return datetime.fromisoformat(self.created_at).astimezone(UTC).replace(tzinfo=None)
 
     @property
     def landed(self) -> list[FileRecord]:

@@ -51,7 +51,7 @@ def check(content, block=structure.BLOCK, takes_plain=False):
 
 @contextmanager
 def limits(max_record, window, small_window, max_text):
-    names = ("MAX_RECORD", "_WINDOW", "_SMALL_WINDOW", "_MAX_TEXT", "_PLAIN")
+    names = ("MAX_RECORD", "_WINDOW", "_SMALL_WINDOW", "MAX_TEXT", "_PLAIN")
     before = [getattr(structure, name) for name in names]
     values = (max_record, window, small_window, max_text, window)
     try:
@@ -106,7 +106,7 @@ def oracle_record(data, position, max_record):
         return (fields, position) if position <= limit else None
 
 
-def oracle(data, max_record=structure.MAX_RECORD, max_text=structure._MAX_TEXT):
+def oracle(data, max_record=structure.MAX_RECORD, max_text=structure.MAX_TEXT):
     position = 0
     number, header, rows, malformed = 1, None, [], []
     while position < len(data):
