@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
@@ -172,11 +171,15 @@ def _table(facts: Iterable[tuple[str, str]]) -> Table:
 
 
 def _rows(rows: Sequence[Mapping[str, str | None]]) -> RenderableType:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    """Return rows side by side, a column of the contract a line: a narrow window holds them."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    for _ in rows:
+        table.add_column(overflow="fold")
     for column in rows[0]:
-        table.add_column(column, overflow="fold")
-    for row in rows:
+        cells = [row[column] for row in rows]
         table.add_row(
-            *(plain("null", "dim") if v is None else plain(v[:_LONGEST]) for v in row.values())
+            plain(column, "dim"),
+            *(plain("null", "dim") if each is None else plain(each[:_LONGEST]) for each in cells),
         )
     return Padding(table, (0, 0, 0, 2))

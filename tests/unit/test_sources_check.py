@@ -568,6 +568,15 @@ def test_check_is_content_with_files_in_order(tmp_path: Path) -> None:
     assert "ann@example.com" in output
 
 
+def test_check_shows_the_first_rows_side_by_side_and_whole(tmp_path: Path) -> None:
+    content = orders(["2024-05-28 10:15:00"] * 2).replace("Cash", "C" * 90)
+    folder = put(tmp_path / "in", {"OnlineTransactions.csv": content})
+    lines = [line.strip("│ ").split() for line in call("check", folder)[1].splitlines()]
+    assert ["OrderID", "1", "2"] in lines
+    assert ["Status", "Completed", "Completed"] in lines
+    assert sum(len(word) for line in lines for word in line if set(word) == {"C"}) == 2 * 90
+
+
 def test_check_follows_the_sources_file(tmp_path: Path) -> None:
     folder = put(tmp_path / "in", {"OnlineTransactions.csv": orders(["28.05.2024", "30.05.2024"])})
     assert call("check", folder)[0] == 1
