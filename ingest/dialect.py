@@ -49,7 +49,7 @@ _MARKS = (
 _SEP_LINE = re.compile(rb'"?sep=([^"\r\n]|\\t)"?[^\S\r\n]*(?=[\r\n]|\Z)', re.I)
 _ANY_LINE_END = re.compile(rb"\r\n?|\n")
 _BLANK_LINES = re.compile(rb"(?:[ \t]*+(?:\r\n?|\n))*+")
-_TEXT_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
+_TEXT_LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+\Z")
 
 
 @dataclass(frozen=True)
@@ -329,8 +329,9 @@ def _best(
 
 
 def _first_record(begin: bytes, position: int, separator: str) -> list[str]:
-    text = begin[position:].decode(errors="ignore").replace("\0", "")
-    lines = (match[0] for match in _TEXT_LINE.finditer(text))
+    # Line by line: hardly more of it than a line is wanted.
+    found = (match[0] for match in _TEXT_LINE.finditer(begin, position))
+    lines = (line.decode(errors="ignore").replace("\0", "") for line in found)
     try:
         return next((row for row in csv.reader(lines, delimiter=separator) if row), [])
     except csv.Error:

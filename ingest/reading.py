@@ -144,7 +144,10 @@ def _blamed(name: str) -> Iterator[None]:
         # A reader in Rust that gives up raises what is no Exception. An error of the system, which
         # has a number, is not the file's: the next run may read it.
         is_panic = type(error).__name__ == "PanicException"
-        if not (is_panic or isinstance(error, Exception)) or getattr(error, "errno", None):
+        if getattr(error, "errno", None):
+            error.add_note(f"It came up while {name} was read")
+            raise
+        if not (is_panic or isinstance(error, Exception)):
             raise
         # Ours to mend, and yet no reason to fail: the file is kept, to be read later.
         log.exception("%s could not be read", name)

@@ -38,7 +38,8 @@ class LocalLake:
 
     def exists(self, path: str) -> bool:
         """Tell whether a file stands there."""
-        return self._local(path).is_file()
+        with self._failure("read", path):
+            return self._local(path).is_file()
 
     def read_bytes(self, path: str) -> bytes:
         """Return a whole (small) file."""

@@ -1,5 +1,6 @@
 """Batches after they landed: listed, taken back, released from quarantine, read again."""
 
+import errno
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ from ingest.contract import load_contract
 from ingest.declarations import Declarations, load_declarations
 from ingest.landing import land_files
 from lake import paths
-from lake.errors import InputError
+from lake.errors import InputError, told
 from lake.local import LocalLake
 from lake.manifest import (
     FileRecord,
@@ -446,6 +447,22 @@ def test_files_are_read_again_by_another_reader(
     (record,) = read_manifest(lake, batch).files
     assert record.read_as["reader"] == reading.READER
     assert "declared_in" not in record.read_as
+
+
+def test_a_disk_that_fails_while_a_file_is_read_again_is_told_of_with_the_file(
+    lake: LocalLake, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "Stores.csv").write_text(STORES + "1,Oslo,Ann,9-17\n")
+    land(lake, inbox)
+    monkeypatch.setattr(reading, "READER", reading.READER + 1)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(reading, "read", fail)
+    with pytest.raises(OSError, match="Input/output error") as failed:
+        reread(lake, CONTRACT, NOTHING)
+    assert "Stores.csv" in told(failed.value)
 
 
 def test_what_a_batch_taken_back_holds_is_not_read_again(
