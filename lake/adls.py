@@ -16,58 +16,42 @@ it is done.
 """
 
 import io
-import logging
 import os
 import re
 import secrets
-import socket
-import threading
-import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import UTC, datetime
-from typing import Any, BinaryIO, NamedTuple, cast
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 from azure.core import MatchConditions
-from azure.core.credentials import AccessToken, AzureSasCredential
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
-    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.storage.filedatalake import (
-    DataLakeFileClient,
-    DataLakeLeaseClient,
-    FileSystemClient,
-)
+from azure.storage.filedatalake import DataLakeFileClient, FileSystemClient
 
 from lake import paths
-from lake.clock import utc_now
+from lake.azure_errors import error_code, first_line
+from lake.azure_lease import Lease
+from lake.azure_sign_in import Auth
 from lake.errors import C360Error, ConflictError, LakeError, without_token
 from lake.store import ANY_VERSION, TEMPORARY, checked
 
-log = logging.getLogger(__name__)
-
 ENDPOINT_VARIABLE = "C360_LAKE_ENDPOINT"
-
 
 # A file that is being written takes up to six chunks of memory, however large it gets: four on
 # their way, the one that is being filled, and its copy when it is handed over.
 _CHUNK = 4 << 20
 _ON_THEIR_WAY = 4
 _UPLOADS = 6  # chunks at a time over all files; the client has ten connections for everything
-
-# The service allows 15 to 60 seconds; what a killed run holds is free after that time.
-_LEASE_SECONDS = 60
-_RENEW_SECONDS = 20
 
 # Five attempts over half a minute for a service that is busy, two for one that can't be reached.
 _RETRIES: dict[str, Any] = {
@@ -109,14 +93,14 @@ class AdlsLake:
         self._location = f"abfss://{self._container}@{self._account}{suffix}"
         self._endpoint = os.environ.get(ENDPOINT_VARIABLE) or f"https://{self._account}{suffix}"
         try:
-            self._auth = _Auth.from_environment(self._account)
+            self._auth = Auth.from_environment(self._account)
             self._files = FileSystemClient(
                 self._endpoint, self._container, credential=self._auth.credential, **_RETRIES
             )
         except ValueError as error:
             raise C360Error(f"The lake {location} cannot be opened: {error}") from error
         self._uploads = ThreadPoolExecutor(_UPLOADS, thread_name_prefix="adls")
-        self._lease: _Lease | None = None
+        self._lease: Lease | None = None
 
     def exists(self, path: str) -> bool:
         """Tell whether a file stands there."""
@@ -124,7 +108,7 @@ class AdlsLake:
             try:
                 found = self._file(path).get_file_properties()
             except ResourceNotFoundError as error:
-                if _code(error) in _NO_CONTAINER:
+                if error_code(error) in _NO_CONTAINER:
                     raise
                 return False
         return found.metadata.get("hdi_isfolder") != "true"
@@ -173,7 +157,7 @@ class AdlsLake:
                 found = self._file(path).download_file()
                 return found.readall(), found.properties.etag
             except ResourceNotFoundError as error:
-                if _code(error) in _NO_CONTAINER:
+                if error_code(error) in _NO_CONTAINER:
                     raise
                 return None, None
 
@@ -209,7 +193,7 @@ class AdlsLake:
             try:
                 self._rename(source, dst, etag, {})
             except ResourceNotFoundError as error:
-                if _code(error) != "RenameDestinationParentPathNotFound":
+                if error_code(error) != "RenameDestinationParentPathNotFound":
                     raise
                 self._make_folder(checked(dst).parent.as_posix())
                 self._rename(source, dst, etag, {})
@@ -247,7 +231,7 @@ class AdlsLake:
     def exclusive(self) -> Iterator[None]:
         """Keep other runs out of the lake while the block runs, by a lease."""
         with self._failure("write", paths.LOCK):
-            lease = _Lease(self._file(paths.LOCK), self.uri(""))
+            lease = Lease(self._file(paths.LOCK), self.uri(""))
         self._lease = lease
         try:
             yield
@@ -275,7 +259,7 @@ class AdlsLake:
             for entry in self._files.get_paths(self._name(prefix) or None, recursive=recursive):
                 yield entry.name[start:], entry.is_directory
         except ResourceNotFoundError as error:
-            if _code(error) in _NO_CONTAINER:
+            if error_code(error) in _NO_CONTAINER:
                 raise
 
     def _rename(
@@ -307,7 +291,7 @@ class AdlsLake:
             try:
                 request()
             except ResourceNotFoundError as error:
-                if _code(error) in _NO_CONTAINER:
+                if error_code(error) in _NO_CONTAINER:
                     raise
                 return
         self._prune(checked(path).parent.as_posix())
@@ -333,10 +317,10 @@ class AdlsLake:
 
     def _reason(self, error: AzureError) -> tuple[str, bool]:
         """Return what went wrong, for the user, and whether it may be gone at the next attempt."""
-        code, status = _code(error), getattr(error, "status_code", None)
-        first_line = _first_line(error)
+        code, status = error_code(error), getattr(error, "status_code", None)
+        said = first_line(error)
         if isinstance(error, ClientAuthenticationError) and status is None:
-            return f"{self._auth.source} is not usable ({first_line})", False
+            return f"{self._auth.source} is not usable ({said})", False
         if isinstance(error, ServiceRequestError):
             host = urlsplit(self._endpoint).netloc
             return f"{host} can't be reached. Check the account's name and the network", True
@@ -353,89 +337,11 @@ class AdlsLake:
             return "there is no such file", False
         if isinstance(error, ResourceModifiedError):
             return "it was changed while it was read", True
-        return f"{code or first_line} (status {status})", bool(status and status >= 500)
-
-
-def _code(error: BaseException) -> str:
-    """Return the service's own name for an error; empty when it gave none."""
-    code = getattr(error, "error_code", None) or ""
-    return str(getattr(code, "value", code))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        return f"{code or said} (status {status})", bool(status and status >= 500)
 
 
 def _is_temporary(path: str) -> bool:
     return path.rpartition("/")[2].startswith(TEMPORARY)
-
-
-class _Auth(NamedTuple):
-    """How the lake signs in, and where that comes from."""
-
-    source: str
-    credential: Any
-
-    @classmethod
-    def from_environment(cls, account: str) -> "_Auth":
-        for source in (
-            "AZURE_STORAGE_CONNECTION_STRING",
-            "AZURE_STORAGE_KEY",
-            "AZURE_STORAGE_SAS_TOKEN",
-        ):
-            if value := os.environ.get(source, "").strip():
-                break
-        else:
-            return cls("", _Identity())
-        if source == "AZURE_STORAGE_SAS_TOKEN":
-            return cls(source, AzureSasCredential(value.lstrip("?")))
-        if source == "AZURE_STORAGE_KEY":
-            return cls(source, {"account_name": account, "account_key": value})
-        parts = dict(part.partition("=")[::2] for part in value.split(";"))
-        if parts.get("AccountName", account) != account:
-            raise C360Error(
-                f"{source} is for the storage account {parts['AccountName']}, but C360_LAKE is in "
-                f"{account}."
-            )
-        if sas := parts.get("SharedAccessSignature"):
-            return cls(source, AzureSasCredential(sas.lstrip("?")))
-        if key := parts.get("AccountKey"):
-            return cls(source, {"account_name": account, "account_key": key})
-        raise C360Error(f"{source} has neither AccountKey nor SharedAccessSignature.")
-
-    def refused(self, code: str) -> str:
-        if not self.source:
-            return (
-                f"the storage account refused this identity ({code}). It needs the role Storage "
-                "Blob Data Contributor on the container"
-            )
-        if isinstance(self.credential, AzureSasCredential):
-            expiry = parse_qs(self.credential.signature).get("se", [""])[0]
-            with suppress(ValueError, TypeError):
-                if datetime.fromisoformat(expiry) < datetime.now(UTC):
-                    return f"the token in {self.source} expired at {expiry}. Set a new one"
-        return f"the storage account refused {self.source} ({code}). Set the right one"
-
-
-class _Identity:
-    """Azure's default credential, whose failure is final: the client would try it for a minute."""
-
-    def __init__(self) -> None:
-        from azure.identity import DefaultAzureCredential
-
-        # What it says of each way that it tried is in the error too.
-        logging.getLogger("azure.identity").setLevel(logging.ERROR)
-        self._credential = DefaultAzureCredential()
-
-    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        try:
-            return self._credential.get_token(*scopes, **options)
-        except ClientAuthenticationError as error:
-            raise LakeError(
-                "No way to sign in to Azure was found. Run `az login`, or set AZURE_STORAGE_KEY, "
-                "AZURE_STORAGE_SAS_TOKEN or a service principal's AZURE_CLIENT_ID, "
-                f"AZURE_TENANT_ID and AZURE_CLIENT_SECRET ({_first_line(error)})."
-            ) from error
 
 
 class _Upload(io.RawIOBase):
@@ -519,69 +425,3 @@ class _Download(io.RawIOBase):
             ).readall()
         self._position += len(data)
         return data
-
-
-class _Lease:
-    """A lease on the lock file, renewed in the background until it is released."""
-
-    def __init__(self, file: DataLakeFileClient, lake: str) -> None:
-        self._lake = lake
-        with suppress(ResourceExistsError):
-            # Without the condition it would break another run's lease.
-            file.create_file(match_condition=MatchConditions.IfMissing)
-        self._lease = DataLakeLeaseClient(file)
-        try:
-            self._lease.acquire(_LEASE_SECONDS)
-        except HttpResponseError as error:
-            if _code(error) != "LeaseAlreadyPresent":
-                raise
-            holder = file.get_file_properties().metadata.get("holder", "unknown")
-            raise LakeError(
-                f"Another run is using the lake {lake} ({holder}). Wait until it has finished. "
-                f"If it was killed, its claim ends by itself within {_LEASE_SECONDS} seconds.",
-                passing=True,
-            ) from None
-        self._renewed = time.time()
-        holder = f"process {os.getpid()} on {socket.gethostname()} since {utc_now()}"
-        file.set_metadata({"holder": holder.encode("ascii", "replace").decode()}, lease=self._lease)
-        self._released = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="adls-lease", daemon=True)
-        self._thread.start()
-
-    def renew(self) -> None:
-        """Renew the lease; raise a `LakeError` when it is lost."""
-        began = time.time()
-        try:
-            self._lease.renew()
-        except HttpResponseError as error:
-            self._renewed = 0  # so that the next change asks again
-            if error.status_code not in (404, 409, 412):
-                raise
-            raise LakeError(
-                f"This run has lost its exclusive use of the lake {self._lake} (it could not renew "
-                "it in time, or somebody ended it), so it stops here. Run again.",
-                passing=True,
-            ) from error
-        self._renewed = began
-
-    def confirm(self) -> None:
-        """Raise when the lease is lost; asks the service only when the last renewal is too old.
-
-        By the wall clock: a machine that slept has perhaps missed its renewals.
-        """
-        if abs(time.time() - self._renewed) > 1.5 * _RENEW_SECONDS:
-            self.renew()
-
-    def release(self) -> None:
-        """End the exclusive use; if that fails, it ends by itself."""
-        self._released.set()
-        self._thread.join()
-        with suppress(AzureError):
-            self._lease.release()
-
-    def _keep(self) -> None:
-        while not self._released.wait(_RENEW_SECONDS):
-            try:
-                self.renew()
-            except (AzureError, LakeError) as error:
-                log.warning("the exclusive use of the lake was not renewed: %s", error)

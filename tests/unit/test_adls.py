@@ -17,7 +17,7 @@ from azure.storage.filedatalake import (
 )
 
 from ingest.landing import remove_uncommitted
-from lake import adls, paths
+from lake import adls, azure_lease, paths
 from lake.errors import C360Error, LakeError
 from lake.local import LocalLake
 from lake.opening import open_lake
@@ -29,8 +29,8 @@ CHUNK = 4 << 20
 # A run on another machine that is killed while it writes; its lease is the shortest there is.
 KILLED = """
 import os, sys, time
-from lake import adls
-adls._LEASE_SECONDS = 15
+from lake import adls, azure_lease
+azure_lease._LEASE_SECONDS = 15
 lake = adls.AdlsLake(os.environ["C360_LAKE"])
 with lake.exclusive(), lake.open_write("bronze/stores/B1/Stores.csv") as file:
     file.write(b"x" * (9 << 20))
@@ -205,7 +205,7 @@ def test_one_run_at_a_time_uses_a_lake(location):
 def test_the_lease_is_renewed_and_a_run_that_lost_it_changes_nothing_more(
     location, monkeypatch, caplog
 ):
-    monkeypatch.setattr(adls, "_RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(azure_lease, "_RENEW_SECONDS", 0.1)
     lake = open_lake(location)
     renewals = []
     renew = DataLakeLeaseClient.renew
@@ -235,7 +235,7 @@ def test_the_lease_is_renewed_and_a_run_that_lost_it_changes_nothing_more(
 
 
 def test_a_run_that_lost_it_while_it_wrote_does_not_finish_the_file(location, monkeypatch):
-    monkeypatch.setattr(adls, "_RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(azure_lease, "_RENEW_SECONDS", 0.05)
     lake = open_lake(location)
     lake.write_bytes("a", b"old")
 
