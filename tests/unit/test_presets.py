@@ -174,7 +174,7 @@ def test_shopify(tmp_path):
         ("#1003", "", "MUG-1", "Pending", ""),
         ("#1004", "ada@example.com", "MUG-1", "Cancelled", "PayPal"),
     ]
-    assert orders[1]["DateTime"] == "2024-05-01 10:00:00 +0200"
+    assert orders[1]["DateTime"] == "2024-05-01 10:00:00+02:00"
     # 2 x 10.00 + 30.00 - 2.50 = 47.50; 10.00 + 25.00; 10.00; 10.00
     assert [Decimal(row["Amount"]) for row in orders] == [
         20, Decimal("27.5"), 10, 25, 10, 10
@@ -209,8 +209,8 @@ def test_shopify_lines_have_what_only_the_first_of_their_order_says(tmp_path):
     assert columns(
         orders["online_transactions"], "CustomerID", "DateTime", "Status", "ProductID", "Amount"
     ) == [
-        ("a@x", "2024-05-01 10:00:00 +0200", "Completed", "M", "5.000000000000"),
-        ("a@x", "2024-05-01 10:00:00 +0200", "Completed", "Lamp", "14.000000000000"),
+        ("a@x", "2024-05-01 10:00:00+02:00", "Completed", "M", "5.000000000000"),
+        ("a@x", "2024-05-01 10:00:00+02:00", "Completed", "Lamp", "14.000000000000"),
     ]
 
 
