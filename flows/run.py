@@ -21,6 +21,7 @@ from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declarations, load_declarations
+from ingest.input_files import list_input
 from lake import paths, versions
 from lake.errors import C360Error, InputError, QuarantinedError, without_token
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
@@ -111,7 +112,7 @@ class Run(ABC):
         if self.input_dir is None:
             return
         with self.progress.step("Land files") as step:
-            total = sum(_size(path) for path, _ in landing.list_input(self.input_dir))
+            total = sum(_size(path) for path, _ in list_input(self.input_dir))
             landed = landing.land_files(
                 self._open_batch(),
                 self.input_dir,

@@ -4,9 +4,9 @@ The order in which data passes through the modules:
 
 1. `contract` knows the nine entities and the columns that each of them must bring; `declarations`
    what a retailer's sources file says about its files and APIs (`sources_file` checks it).
-2. `landing` copies input files into a `batch`, untouched; `api` pulls endpoints into the same one
-   (`api_pages` goes from page to page and `api_endpoint` asks for each, `cursor` knows what is
-   new). `arrival` says since when a file holds.
+2. `input_files` finds the files of a folder, `landing` copies them into a `batch`, untouched; `api`
+   pulls endpoints into the same one (`api_pages` goes from page to page and `api_endpoint` asks for
+   each, `cursor` knows what is new). `arrival` says since when a file holds.
 3. `reading` makes rows of each file: `dialect` tells what its bytes are, `readers` read each format
    (`structure` tells good CSV records from malformed lines), `headers` match its columns to the
    contract, `forms` and `expressions` bring declared forms of values into the standard ones,

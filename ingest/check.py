@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.contract import Entity, why_left_alone
 from ingest.declarations import Declaration, Declarations, Keys, with_keys
 from ingest.headers import HeaderMatch, match_header
-from ingest.landing import entity_of, is_named, list_input
+from ingest.input_files import entity_of, is_named, list_input
 from ingest.likeness import likely_columns
 from ingest.suggestions import Suggestion, fitting_presets, likely_headers, merged, proposals
 from ingest.trials import FileReader, Read

@@ -10,7 +10,7 @@ import yaml
 from ingest.contract import Entity
 from ingest.declarations import Declaration, Keys, load_declarations, with_keys
 from ingest.headers import match_header
-from ingest.landing import is_named
+from ingest.input_files import is_named
 from ingest.likeness import likely_columns
 from ingest.trials import DECLARED, FileReader, Read
 from ingest.written import TEXT, Written

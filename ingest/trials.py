@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from ingest.contract import Entity
 from ingest.declarations import Declaration
 from ingest.dialect import SEPARATORS, format_of, unpacked
-from ingest.landing import check_input
+from ingest.input_files import check_input
 from ingest.readers import read
 from ingest.reading import read_landed
 from ingest.structure import Malformed

@@ -23,6 +23,7 @@ from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import Entity
 from ingest.declarations import ApiSource, Declaration, Declarations, Incremental
 from ingest.guards import Guards
+from ingest.input_files import list_input
 from ingest.landing import land, land_files
 from lake import paths
 from lake.errors import InputError, LakeError, QuarantinedError
@@ -406,10 +407,10 @@ def test_links_to_folders_in_one_another_are_read_once(lake, inbox, tmp_path):
     (outer / "inner" / "Stores.csv").write_bytes(STORES + STORE)
     (inbox / "a").symlink_to(outer / "inner")
     (inbox / "b").symlink_to(outer)
-    assert [source for _, source in landing.list_input(inbox)] == ["a/Stores.csv"]
+    assert [source for _, source in list_input(inbox)] == ["a/Stores.csv"]
     (outer / "inbox").symlink_to(inbox)
     (inbox / "Stores.csv").write_bytes(STORES + STORE)
-    sources = [source for _, source in landing.list_input(inbox)]
+    sources = [source for _, source in list_input(inbox)]
     assert sources == ["Stores.csv", "a/Stores.csv"]
 
 
