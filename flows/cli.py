@@ -123,7 +123,8 @@ def run(
         typer.Option(
             "--api",
             metavar="URL",
-            help=f"Base URL of an API to pull as well; its token is read from {TOKEN_VARIABLE}.",
+            help=f"Base URL of an API to pull as well; its token is read from {TOKEN_VARIABLE}, or "
+            "from the variable that the sources file names.",
         ),
     ] = None,
     sources: SourcesOption = None,
