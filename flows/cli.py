@@ -260,6 +260,12 @@ def _quarantine(
 ) -> None:
     if context.invoked_subcommand is None:
         quarantine_list(target, home)
+        return
+    for option in ("target", "home"):
+        source = context.get_parameter_source(option)
+        if source is not None and source.name == "COMMANDLINE":
+            # The command has its own, and would work on another home than the one that is named.
+            raise InputError(f"Give --{option} after {context.invoked_subcommand}.")
 
 
 @quarantine.command("list")

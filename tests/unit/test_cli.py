@@ -335,6 +335,22 @@ def test_batches_and_quarantine_are_listed(
         assert "AgentID, Name, Department, Shift are missing" in listed
 
 
+@pytest.mark.parametrize("option", ["--home", "--target"])
+def test_quarantine_does_not_pass_over_an_option_before_its_command(
+    landed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    option: str,
+) -> None:
+    given = {"--home": tmp_path, "--target": "local"}[option]
+    monkeypatch.setenv("C360_HOME", str(tmp_path))
+    assert call(monkeypatch, "quarantine", option, given, "drop", "--all") == 1
+    assert f"Give {option} after drop" in capsys.readouterr().err
+    assert call(monkeypatch, "quarantine", option, given) == 0
+    assert landed in capsys.readouterr().out
+
+
 def test_a_home_where_nothing_arrived_has_nothing_to_list(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
