@@ -21,7 +21,7 @@ from ingest.batch import Batch, Duplicate, Step, quarantine, read_versioned_stat
 from ingest.cursor import Cursor
 from ingest.declarations import ApiSource
 from ingest.headers import normalised
-from ingest.readers import LONE_SURROGATE
+from ingest.readers.json_lines import LONE_SURROGATE
 from lake import paths
 from lake.clock import now
 from lake.errors import InputError, UnreadableError

@@ -407,8 +407,8 @@ _SWAPPED = bytes.maketrans(b"\r\n", b"\n\r")
 def with_line_feeds(blocks: Iterable[bytes], line_end: str) -> Iterator[bytes]:
     """Yield blocks whose records end with LF or CRLF.
 
-    In a CR file both characters change their places, in quoted values too: `readers` puts these
-    right.
+    In a CR file both characters change their places, in quoted values too: the reader puts
+    these right.
     """
     if line_end == "CR":
         yield from (block.translate(_SWAPPED) for block in blocks)

@@ -306,7 +306,7 @@ def test_a_file_that_no_reader_expects_is_told_of_like_any_other(
     (found,) = checked(folder)
     assert found.read
     assert "it isn't a readable Parquet file" in found.read.refusal
-    monkeypatch.setattr(readers, "_read_parquet", lambda *_: 1 / 0)
+    monkeypatch.setattr(readers, "read_parquet", lambda *_: 1 / 0)
     (found,) = checked(folder)
     assert found.read
     assert "division by zero" in found.read.refusal
