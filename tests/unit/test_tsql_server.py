@@ -110,6 +110,17 @@ def test_a_batch_is_taken_apart(sql: str, expected: list[Any]) -> None:
     assert shape(parse(sql)) == expected
 
 
+@pytest.mark.parametrize(
+    "definition", ["create or alter view v as select 1 as x", "create schema s"]
+)
+def test_what_is_defined_begins_its_batch(definition: str) -> None:
+    assert shape(parse(f"/* a comment */ {definition}")) == ["create"]
+    for before in ("select 1 as x;", "if 1 = 1"):
+        with pytest.raises(SqlServerError, match="must be the first statement") as error:
+            parse(f"{before} {definition}")
+        assert error.value.number == 111
+
+
 def test_variables_conditions_and_dynamic_sql(client: Client) -> None:
     client("create table dbo.t (a int)")
     client("insert into dbo.t values (?), (?)", 1, None)

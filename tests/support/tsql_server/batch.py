@@ -172,7 +172,11 @@ class _Parser:
 
     def _statement(self) -> Statement:
         first = self._place
-        if self._whole_batch():
+        alone = self._whole_batch()
+        if first and (alone or self._words[first : first + 2] == ["CREATE", "SCHEMA"]):
+            what = " ".join(self._words[first : first + 2])
+            raise SqlServerError(111, f"'{what}' must be the first statement in a query batch.")
+        if alone:
             self._place = len(self._tokens)
         else:
             self._skip_statement()
