@@ -24,6 +24,8 @@ def sources_text(suggestions: Sequence[Suggestion]) -> str:
         lines += [f"  {name}:"]  # also where all below it are comments, of which one may be chosen
         reasons = dict.fromkeys(each.reason for each in own if not each.doubt)
         lines += [line for reason in reasons for line in _comment(reason)]
+        if len(sure.get("currency_signs", ())) > 1:
+            lines += _comment("amounts with any of these signs are added up, nothing is converted")
         lines += [f"    {line}" for line in _dumped(sure)] if sure else []
         told = ""
         for each in own:

@@ -457,6 +457,13 @@ def test_signs_of_two_files_are_declared_together(tmp_path: Path) -> None:
         assert after.suggestions == []
 
 
+def test_that_currencies_would_be_added_up_stands_beside_their_signs(tmp_path: Path) -> None:
+    told = "added up, nothing is converted"
+    for amounts, is_told in ((["$1", "2 EUR"], True), (["$1", "$2"], False)):
+        folder = put(tmp_path / str(is_told), {"OnlineTransactions.csv": orders(amounts=amounts)})
+        assert (told in sources_text(agreed(checked(folder), declared(folder, "{}")))) == is_told
+
+
 def test_what_is_declared_stays_in_what_is_suggested(tmp_path: Path) -> None:
     content = orders(["2024-05-01"], ["€ 1,50"]).replace("OrderID", "Order No")
     folder = put(tmp_path / "in", {"OnlineTransactions.csv": content.replace("Status", "Lage")})
