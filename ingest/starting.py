@@ -30,8 +30,8 @@ def sources_text(suggestions: Sequence[Suggestion]) -> str:
         told = ""
         for each in own:
             if each.doubt:
-                if (said := f"{each.reason}: {each.doubt}") != told:
-                    lines += _comment(said)
+                said = f"{each.reason}: {each.doubt}"
+                lines += ["    # or"] if said == told else _comment(said)
                 told = said
                 lines += [f"    # {line}" for line in _dumped(each.keys)]
     return "\n".join(["files:", *lines]) + "\n"

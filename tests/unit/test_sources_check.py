@@ -251,6 +251,13 @@ def test_removing_one_comment_sign_declares_what_stands_behind_it(tmp_path: Path
     assert yaml.safe_load(chosen) == {"files": {"online_transactions": {"keys": "text"}}}
 
 
+def test_what_excludes_each_other_is_told_apart(tmp_path: Path) -> None:
+    content, _, _ = DOUBTFUL["points that may be between thousands"]
+    folder = put(tmp_path / "in", {"OnlineTransactions.csv": content})
+    text = sources_text(agreed(checked(folder), declared(folder, "{}")))
+    assert "    # decimal: ','\n    # thousands: .\n    # or\n    # decimal: .\n" in text
+
+
 def test_sql_of_several_lines_is_written_as_by_hand() -> None:
     keys = {"expressions": {"Manager": "case\n    when a <> '' then a\n    else b\nend"}}
     text = sources_text([Suggestion("stores", keys, "it is so")])
