@@ -7,10 +7,11 @@ The order in which data passes through the modules:
 2. `input_files` finds the files of a folder, `landing` copies them into a `batch`, untouched; `api`
    pulls endpoints into the same one (`api_pages` goes from page to page and `api_endpoint` asks for
    each, `cursor` knows what is new). `arrival` says since when a file holds.
-3. `reading` makes rows of each file: `dialect` tells what its bytes are, `readers` read each format
-   (`structure` tells good CSV records from malformed lines), `headers` match its columns to the
-   contract, `forms` and `expressions` bring declared forms of values into the standard ones,
-   `guards` and `repeats` see what would be misread, `rows` writes them as Parquet.
+3. `reading` makes rows of each file: `containers` unpack it, `dialect` tells how a text is written,
+   `readers` read each format (`structure` tells good CSV records from malformed lines), `headers`
+   match its columns to the contract, `forms` and `expressions` bring declared forms of values into
+   the standard ones, `guards` and `repeats` see what would be misread, `rows` writes them as
+   Parquet.
 4. `batch` commits: a batch without a manifest never happened.
 
 `batches` is for afterwards: batches are listed, taken back, released from quarantine, read again.

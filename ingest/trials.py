@@ -17,9 +17,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingest.containers import format_of, unpacked
 from ingest.contract import Entity
 from ingest.declarations import Declaration
-from ingest.dialect import SEPARATORS, format_of, unpacked
+from ingest.dialect import SEPARATORS
 from ingest.input_files import check_input
 from ingest.readers import read
 from ingest.reading import read_landed
@@ -80,6 +81,7 @@ class FileReader:
         self.path, self.source = path, source
         self.name = paths.safe_name(source)
         self._count = 0
+        self._headers: dict[str, list[str]] = {}  # by what is declared
 
     def __enter__(self) -> "FileReader":
         self._folder = tempfile.TemporaryDirectory(prefix="c360-check-")
@@ -129,6 +131,8 @@ class FileReader:
 
     def header(self, declaration: Declaration) -> list[str]:
         """Return the names in the file's header, whatever they are; none where there is none."""
+        if (known := self._headers.get(declaration.fingerprint)) is not None:
+            return known
         found: list[str] = []
         nothing = Entity("", "", ())
         is_text = format_of(self.name) == "csv"
@@ -143,6 +147,7 @@ class FileReader:
                 found = max(found, header.names, key=len)
             except Exception:  # whatever is wrong with the file, reading it tells of it
                 _log.debug("%s has no header that can be read", self.name, exc_info=True)
+        self._headers[declaration.fingerprint] = found
         return found
 
     def text(self, encoding: str) -> str:

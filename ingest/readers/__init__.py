@@ -8,7 +8,7 @@ values of the last two as text.
 
 from typing import Any, BinaryIO
 
-from ingest import dialect
+from ingest import containers
 from ingest.contract import Entity
 from ingest.declarations import Declaration
 from ingest.readers.consumer import Consumer
@@ -25,8 +25,8 @@ def read(
 
     Raises UnreadableError when the file as a whole can't be read.
     """
-    with dialect.unpacked(name, raw) as (inner, stream):
-        kind = dialect.format_of(inner)
+    with containers.unpacked(name, raw) as (inner, stream):
+        kind = containers.format_of(inner)
         if kind == "jsonl":
             how = read_jsonl(stream, declaration, consumer)
         elif kind == "parquet":

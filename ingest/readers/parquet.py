@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest import dialect
+from ingest import containers
 from ingest.headers import unique_names
 from ingest.readers.consumer import Consumer
 from ingest.readers.values import value_text
@@ -20,11 +20,11 @@ _BATCH_BYTES = 32 << 20  # of columns at a time
 
 def read_parquet(stream: BinaryIO, consumer: Consumer) -> dict[str, Any]:
     """Read the columns that are needed; there is nothing to tell of how they are written."""
-    with dialect.seekable(stream) as file:
+    with containers.seekable(stream) as file:
         head = file.read(1024)
         file.seek(0)
         if not head.startswith(b"PAR1"):
-            dialect.check_content(head)
+            containers.check_content(head)
         try:
             # Else the columns of a row group are held as a whole, and it can be all of the file.
             parquet = pq.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20)

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from ingest import dialect
+from ingest import containers, dialect
 from ingest.contract import Entity
 from ingest.declarations import Declaration
 from ingest.headers import find_header, match_header, normalised, unique_names
@@ -57,13 +57,13 @@ def read_xlsx(
             if about.typ == SheetTypeEnum.WorkSheet
         ]
     except (CalamineError, ZipError, ValueError) as error:
-        if content.startswith(dialect.OLE):
+        if content.startswith(containers.OLE):
             raise UnreadableError(
                 "it is an Excel workbook with a password or of the old kind. Save it as .xlsx "
                 "without a password, or as CSV"
             ) from error
         if not content.startswith(b"PK"):
-            dialect.check_content(content[:1024])
+            containers.check_content(content[:1024])
         raise UnreadableError(f"it isn't a readable Excel workbook ({error})") from error
     fitting = [sheet for sheet in sheets if not sheet.match.problem]
     chosen = [sheet for sheet in fitting if not sheet.hidden] or fitting
