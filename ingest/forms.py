@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ingest.contract import Entity
 from ingest.declarations import Declaration
 from ingest.expressions import Reference, number, quoted, rewrite
-from ingest.headers import find_header
+from ingest.headers import find_header, listed
 from lake.errors import InputError
 
 _B = r"[\s\x{a0}\x{2007}\x{202f}]"  # any kind of blank
@@ -201,7 +201,7 @@ def _computed(entity: Entity, declaration: Declaration, header: Sequence[str], n
         if place is None:
             raise InputError(
                 f"The expression for {name} of {entity.name} names the column {found.column}, "
-                f"which is not there (found: {', '.join(header)})."
+                f"which is not there (found: {listed(header)})."
             )
         text = _value(declaration, header[place])
         return number(standard_number(declaration, text)) if found.is_number else text

@@ -16,6 +16,8 @@ MARKS = (
 
 CURRENCY = "Currency"
 
+_MOST_LISTED = 30
+
 
 @dataclass(frozen=True)
 class HeaderMatch:
@@ -58,6 +60,16 @@ def unique_names(names: Sequence[str]) -> list[str]:
         taken.add(candidate.lower())
         unique.append(candidate)
     return unique
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message, which a file with hundreds of columns must not fill.
+
+    >>> listed(["a", "b"])
+    'a, b'
+    """
+    more = len(names) - _MOST_LISTED
+    return ", ".join(names[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def find_header(names: Sequence[str], wanted: str) -> int | None:
@@ -113,7 +125,7 @@ def _problem(
     if missing:
         return (
             f"{_columns(missing)} missing ({entity.name} needs {', '.join(entity.columns)}; "
-            f"found: {', '.join(names)}). A column of another name is declared with `columns` "
+            f"found: {listed(names)}). A column of another name is declared with `columns` "
             f"{place}"
         )
     if doubled:

@@ -27,6 +27,7 @@ from ingest.headers import (
     CURRENCY,
     HeaderMatch,
     find_header,
+    listed,
     match_header,
     normalised,
     unique_names,
@@ -105,7 +106,7 @@ def read_landed(
     warnings += how.pop("warnings", [])
     extra = consumer.not_asked_for()
     if extra and not is_api:
-        warnings.append(f"nobody asked for its columns {', '.join(extra)}.")
+        warnings.append(f"nobody asked for its columns {listed(extra)}.")
     completed = replace(
         record,
         format=how.pop("format"),
@@ -209,6 +210,10 @@ class _Rows:
                     "once"
                 )
             seen[spelled] = name
+        try:
+            forms.select_list(self._entity, self._declaration, self._unique)
+        except InputError as error:  # an expression names a column that this file lacks
+            raise UnreadableError(str(error).rstrip(".")) from error
 
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""
@@ -332,10 +337,7 @@ class _Rows:
             for name in lacking:
                 table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
             names = table.column_names
-        try:
-            selects = forms.select_list(self._entity, self._declaration, names)
-        except InputError as error:  # an expression names a column that this file lacks
-            raise UnreadableError(str(error).rstrip(".")) from error
+        selects = forms.select_list(self._entity, self._declaration, names)
         if selects is not None:
             return self._query(table, ", ".join(selects))
         match = match_header(self._entity, self._declaration, names)

@@ -9,7 +9,7 @@ import yaml
 
 from ingest.contract import Entity
 from ingest.declarations import Declaration, Keys, load_declarations, with_keys
-from ingest.headers import match_header
+from ingest.headers import listed, match_header
 from ingest.input_files import is_named
 from ingest.likeness import likely_columns
 from ingest.trials import DECLARED, FileReader, Read
@@ -188,7 +188,7 @@ def _columns(
     if missing:
         doubt = f"no header looks like {', '.join(missing)}"
     keys = {"columns": {column: _one_or_more(headers) for column, headers in columns.items()}}
-    reason = f"its headers are {', '.join(names)}"
+    reason = f"its headers are {listed(names)}"
     return [Suggestion(entity.name, keys, reason, doubt)], not missing
 
 

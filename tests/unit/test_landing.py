@@ -118,6 +118,21 @@ def test_header_only_and_other_order_and_case_land(lake, inbox):
     ]
 
 
+def test_many_extra_columns_fill_no_message(lake, inbox):
+    extra = [f"Extra {number}" for number in range(400)]
+    (inbox / "Stores.csv").write_bytes(
+        STORES.replace(b"\n", f",{','.join(extra)}\n".encode())
+        + b"1,Oslo,Ann,9-17"
+        + b"," * 400
+        + b"\n"
+    )
+    result = land_folder(lake, inbox)
+    assert result.records[0].extra_columns == extra
+    assert "Extra 0, Extra 1, " in result.warnings[0]
+    assert "and 370 more" in result.warnings[0]
+    assert "Extra 399" not in result.warnings[0]
+
+
 def test_columns_whose_names_are_signs_only_harm_nothing(lake, inbox):
     header = STORES.replace(b"\n", b",-,_\n")
     (inbox / "Stores.csv").write_bytes(header + STORE.replace(b"\n", b",x,y\n"))
