@@ -309,24 +309,24 @@ def reread(
     done = Reread()
     refused: list[tuple[str, FileRecord, UnreadableError]] = []
     for manifest in read_manifests(lake):
-        files = list(manifest.files)
-        declared = [_outdated_by(record, contract, declarations) for record in files]
+        records = manifest.files
+        declared = [_outdated_by(record, contract, declarations) for record in records]
         if not any(declared):
             continue
-        # A run that is killed may leave the rows of one reading beside the malformed lines of
+        # A run that is cut short may leave the rows of one reading beside the malformed lines of
         # another: whatever is declared by then, the next one reads them again.
         manifest.files = [
             replace(record, read_as={**record.read_as, "reader": None}) if declaration else record
-            for record, declaration in zip(files, declared, strict=True)
+            for record, declaration in zip(records, declared, strict=True)
         ]
         manifest.write(lake)
         try:
-            for place, (record, declaration) in enumerate(zip(files, declared, strict=True)):
+            for place, (record, declaration) in enumerate(zip(records, declared, strict=True)):
                 if declaration is None:
                     continue
                 on_file(record.source)
                 try:
-                    files[place], warnings = reading.read_landed(
+                    read, warnings = reading.read_landed(
                         lake,
                         contract[record.entity],
                         declaration,
@@ -335,16 +335,17 @@ def reread(
                         _since(record, manifest, ()),
                     )
                 except UnreadableError as error:
+                    manifest.files[place] = record
                     refused.append((manifest.batch_id, record, error))
                     continue
+                manifest.files[place] = read
                 done.files += 1
                 done.warnings += warnings
                 before = record.read_as.get("declaration", declaration.fingerprint)
                 if before != declaration.fingerprint:
-                    files[place].read_as["declared_in"] = run_id
+                    read.read_as["declared_in"] = run_id
                     done.declared.add(record.entity)
         finally:
-            manifest.files = files
             manifest.write(lake)
     if refused:
         raise InputError(_refused_now(refused, declarations))

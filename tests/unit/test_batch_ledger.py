@@ -29,7 +29,7 @@ from ingest.contract import load_contract
 from ingest.declarations import Declarations, load_declarations
 from ingest.landing import land_files
 from lake import paths
-from lake.errors import InputError, told
+from lake.errors import InputError, LakeError, told
 from lake.local import LocalLake
 from lake.manifest import (
     FileRecord,
@@ -434,6 +434,30 @@ def test_reading_again_may_be_cut_short_anywhere_and_be_thought_better_of(
         reread(lake, CONTRACT, NOTHING)
         assert found(lake) == before
     assert step > 5
+
+
+def test_what_a_failing_lake_left_half_read_again_is_read_again_as_it_was_declared(
+    lake: LocalLake,
+    inbox: Path,
+    declared: Callable[[str], Declarations],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (inbox / "Stores.csv").write_text(STORES + "1,Oslo,Ann,9-17\n2,Bergen\n")
+    batch = land(lake, inbox)
+    move = lake.move
+
+    def fail(src: str, dst: str) -> None:
+        if dst == paths.rows("stores", batch, "Stores.csv"):
+            raise LakeError("Cannot write it: the connection broke off.")
+        move(src, dst)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lake, "move", fail)
+        with pytest.raises(LakeError, match="broke off"):
+            reread(lake, CONTRACT, declared("files: {stores: {null_words: [Ann]}}"))
+    assert has_outdated(lake, CONTRACT, NOTHING)
+    assert reread(lake, CONTRACT, NOTHING).files == 1
+    assert not has_outdated(lake, CONTRACT, NOTHING)
 
 
 def test_files_are_read_again_by_another_reader(
