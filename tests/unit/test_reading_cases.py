@@ -210,6 +210,16 @@ def test_columns_that_nobody_needs_may_be_there_twice(given):
     assert delivery.column("online_transactions", "OrderID") == ["1001", "1002"]
 
 
+def test_an_expression_over_a_column_that_is_not_there_is_told_of_all_that_are(given):
+    text = PRODUCTS.replace("Price", "Unit price,Tax").replace(".00", ".00,1")
+    for rows in (text, text.splitlines()[0] + "\n"):
+        delivery = given({"Products.csv": rows}, "files: {products: {expressions: {Price: Prize}}}")
+        said = (
+            "column Prize, which is not there (found: ProductID, Name, Category, Unit price, Tax)"
+        )
+        assert said in delivery.refused["Products.csv"]
+
+
 def test_a_column_that_is_needed_must_not_be_there_twice(given):
     text = CUSTOMERS.replace("Address", "Address,E-mail")
     delivery = given({"Customers.csv": text})
