@@ -14,9 +14,7 @@ from ingest.headers import MARKS
 _GROUP_ROWS = 122_880  # what DuckDB gives to a thread at a time
 _GROUP_BYTES = 32 << 20  # of text; so rows of any length take bounded memory
 
-# Of a time without a zone, two annotations in the file would contradict each other, and a pool's
-# documentation does not say which of them it goes by.
-_TIME = pa.timestamp("us", "UTC")
+_TIME = pa.timestamp("us")
 _ASCII_BLANKS = " \t\r\n\u00a0"  # which cleaning trims
 _ALL_BLANKS = (
     _ASCII_BLANKS
@@ -140,6 +138,9 @@ class RowsWriter:
                 compression="snappy",  # the one that all engines know
                 use_dictionary=_repetitive(group),
                 store_schema=False,  # so that readers take a column in a dictionary for text
+                # The one form that every engine takes for a time without a zone: of the newer one a
+                # pool's documentation says both bigint and datetime2.
+                use_deprecated_int96_timestamps=True,
                 write_statistics=["_row_number", "_as_of"],
             )
         if group.num_rows:

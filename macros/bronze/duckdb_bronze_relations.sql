@@ -58,8 +58,7 @@
 
 {#-
     The rows of one entity's landed files. The empty relation before them gives the columns that no file has, because the
-    contract got them later; DuckDB knows how many rows follow, by which it plans joins. `_as_of` is a moment in UTC in the
-    files; a cast would turn it into the time of the machine's zone.
+    contract got them later; DuckDB knows how many rows follow, by which it plans joins.
 -#}
 {% macro duckdb_bronze_sql(source, files) %}
     {% set columns = {} %}
@@ -76,8 +75,7 @@
     from (
         {{ empty }}
         union all by name
-        select * replace (make_timestamp(epoch_us(_as_of)) as _as_of)
-        from read_parquet([{{ paths | join(', ') }}], union_by_name = true)
+        select * from read_parquet([{{ paths | join(', ') }}], union_by_name = true)
     )
 {% endmacro %}
 

@@ -27,13 +27,13 @@ def landed_file(
         {
             **{column: pa.array(texts, pa.string()) for column, texts in columns.items()},
             "_row_number": pa.array(range(1, count + 1), pa.int64()),
-            "_as_of": pa.array([as_of] * count, pa.timestamp("us", "UTC")),
+            "_as_of": pa.array([as_of] * count, pa.timestamp("us")),
             "_source_file": pa.array([name] * count, pa.string()),
             "_batch_id": pa.array([batch_id] * count, pa.string()),
         }
     )
     with lake.open_write(paths.rows(entity, batch_id, name)) as sink:
-        pq.write_table(table, sink)
+        pq.write_table(table, sink, use_deprecated_int96_timestamps=True)
     rows = zip(*columns.values(), strict=True)
     lines = [",".join(columns), *(",".join(value or "" for value in row) for row in rows)]
     path = paths.landed(entity, batch_id, name)

@@ -77,7 +77,6 @@ def deliver(
 
 
 def read_rows(lake: Lake, batch_id: str, record: FileRecord) -> list[Row]:
-    """Return the rows of a landed file as they stand in the lake; times without their zone."""
+    """Return the rows of a landed file as they stand in the lake."""
     content = lake.read_bytes(paths.rows(record.entity, batch_id, record.name))
-    rows = pq.read_table(io.BytesIO(content)).to_pylist()
-    return [row | {"_as_of": row["_as_of"].replace(tzinfo=None)} for row in rows]
+    return pq.read_table(io.BytesIO(content), coerce_int96_timestamp_unit="us").to_pylist()

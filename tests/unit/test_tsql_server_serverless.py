@@ -276,17 +276,18 @@ def test_a_parquet_file_without_rows_has_none(pool: Pool) -> None:
     assert pool(f"select r.a from {source}") == []
 
 
-def test_a_time_in_utc_is_a_time_and_one_without_a_zone_is_not_to_be_relied_on(pool: Pool) -> None:
+def test_a_time_without_a_zone_is_to_be_relied_on_as_int96_only(pool: Pool) -> None:
     moment = datetime(2024, 1, 5, 10, 0, 0, 1)
-    pool.put_rows(
-        "rows/x.parquet",
-        local=pa.array([moment], pa.timestamp("us")),
-        utc=pa.array([moment], pa.timestamp("us", "UTC")),
-    )
-    assert pool(f"select r.utc from {parquet('utc datetime2', 'rows/x.parquet')}") == [(moment,)]
+    local = pa.table({"local": pa.array([moment], pa.timestamp("us"))})
+    old, new = pool.lake / "rows/old.parquet", pool.lake / "rows/new.parquet"
+    old.parent.mkdir(parents=True)
+    pq.write_table(local, old, use_deprecated_int96_timestamps=True)
+    pq.write_table(local, new)
+    source = parquet("local datetime2", "rows/old.parquet")
+    assert pool(f"select r.local from {source}") == [(moment,)]
     for wanted in ("bigint", "datetime2"):
         with pytest.raises(SqlServerError, match="not compatible"):
-            pool(f"select r.local from {parquet(f'local {wanted}', 'rows/x.parquet')}")
+            pool(f"select r.local from {parquet(f'local {wanted}', 'rows/new.parquet')}")
 
 
 @pytest.mark.parametrize(
