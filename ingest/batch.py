@@ -223,11 +223,6 @@ def remove_uncommitted(lake: Lake) -> list[str]:
     return sorted(removed)
 
 
-def read_state(lake: Lake, source: str) -> dict[str, Any] | None:
-    """Return the cursor of an API source, None before its first pull."""
-    return read_versioned_state(lake, source)[0]
-
-
 def read_versioned_state(lake: Lake, source: str) -> tuple[dict[str, Any] | None, str | None]:
     """Return the cursor of an API source and its file's version; None and None without one."""
     path = paths.state(source)

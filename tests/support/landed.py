@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ingest.batch import read_versioned_state
 from lake import paths
 from lake.manifest import FileRecord, Manifest
 from lake.store import Lake
@@ -56,3 +58,8 @@ def retract(lake: Lake, manifest: Manifest) -> None:
     """Take a batch back, as `c360 retract` does with its manifest."""
     replace(manifest, retracted_at="2024-01-06T12:00:00Z").write(lake)
     lake.delete(paths.manifest(manifest.batch_id))
+
+
+def read_state(lake: Lake, source: str) -> dict[str, Any] | None:
+    """Return the cursor of an API source, None before its first pull."""
+    return read_versioned_state(lake, source)[0]

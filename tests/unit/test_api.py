@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from ingest import api, cursor
 from ingest.api import land_api
 from ingest.api_endpoint import Endpoint, check_url, without_credentials
-from ingest.batch import Batch, commit, read_state, remove_uncommitted
+from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declaration, Incremental, Pages
 from ingest.landing import land_files
@@ -33,6 +33,7 @@ from lake import paths
 from lake.errors import ApiError, ConflictError, InputError, UnreadableError, told
 from lake.local import LocalLake
 from lake.manifest import Manifest, committed_batches, read_manifest
+from tests.support.landed import read_state
 
 CONTRACT = load_contract(Path(__file__).parents[2])
 SOURCE = ApiSource(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest import reading
-from ingest.batch import Batch, commit, quarantine, read_state, remove_uncommitted
+from ingest.batch import Batch, commit, quarantine, remove_uncommitted
 from ingest.batches import (
     Released,
     drop,
@@ -39,6 +39,7 @@ from lake.manifest import (
     retracted_batches,
     to_json,
 )
+from tests.support.landed import read_state
 
 CONTRACT = load_contract(Path(__file__).parents[2])
 B1, B2, B3, B4 = (f"2026010{day}T000000Z-aaaaaa" for day in (1, 2, 3, 4))
