@@ -15,11 +15,9 @@ _GROUP_ROWS = 122_880  # what DuckDB gives to a thread at a time
 _GROUP_BYTES = 32 << 20  # of text; so rows of any length take bounded memory
 
 _TIME = pa.timestamp("us")
-_ASCII_BLANKS = " \t\r\n\u00a0"  # which cleaning trims
+ASCII_BLANKS = " \t\r\n\u00a0"  # which cleaning trims
 _ALL_BLANKS = (
-    _ASCII_BLANKS
-    + "\u1680\u2028\u2029\u202f\u205f\u3000"
-    + "".join(map(chr, range(0x2000, 0x200B)))
+    ASCII_BLANKS + "\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 )
 
 
@@ -39,7 +37,7 @@ def _visible(column: pa.ChunkedArray) -> pa.ChunkedArray:
     others = pc.fill_null(pc.invert(pc.string_is_ascii(whole)), False)
     composed = pc.utf8_normalize(whole.filter(others), form="NFC")
     trimmed = pc.utf8_trim(composed, characters=_ALL_BLANKS + MARKS)
-    as_cleaned = pc.utf8_trim(composed, characters=_ASCII_BLANKS)
+    as_cleaned = pc.utf8_trim(composed, characters=ASCII_BLANKS)
     seen = pc.if_else(pc.equal(trimmed, as_cleaned), composed, trimmed)
     return pa.chunked_array([pc.replace_with_mask(whole, others, seen)])
 
