@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import threading
 import zipfile
 from contextlib import contextmanager
 from datetime import datetime
@@ -613,10 +612,19 @@ class Api(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving():
+    """Serve from a process of its own: one with threads that come and go is not to be forked."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        child = os.fork()
+        if child == 0:
+            try:
+                server.serve_forever()
+            finally:
+                os._exit(0)
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def whole_run(lake, inbox, url):
