@@ -192,7 +192,7 @@ def test_what_silver_does_not_follow_yet_is_refused_before_anything_lands(
     sources.write_text("files: {online_transactions: {rows: lines, keys: text}}")
     sent = send(tmp_path / "in", Stores=STORES + "2,Rome,Bo,9-17\n")
     run = driver.run("--input", sent, "--home", home, environment={"C360_SOURCES": str(sources)})
-    assert f"files.online_transactions in {sources} declares rows: lines, keys: text" in fail(run)
+    assert f"{sources} declares rows: lines, keys: text, which this version" in fail(run)
     assert outcomes(home) == ["landed"]
 
 
