@@ -2,8 +2,6 @@
 
 import errno
 import json
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,6 +37,7 @@ from lake.manifest import (
     retracted_batches,
     to_json,
 )
+from tests.support.forked import is_killed_at
 from tests.support.landed import read_state
 
 CONTRACT = load_contract(Path(__file__).parents[2])
@@ -223,7 +222,7 @@ def test_taking_back_may_be_cut_short_anywhere(tmp_path: Path) -> None:
     while not alive:
         step += 1
         lake = prepared(str(step))
-        alive = not killed_at(step, lake, lambda lake: retract(lake, B2))
+        alive = not is_killed_at(step, lake, lambda lake: retract(lake, B2))
         settle(lake)
         remove_uncommitted(lake)
         assert without_times(lake) in (wanted, untouched)
@@ -368,7 +367,7 @@ def test_settling_may_be_cut_short_anywhere(
     while not alive:
         step += 1
         lake = prepared(str(step))
-        alive = not killed_at(step, lake, act)
+        alive = not is_killed_at(step, lake, act)
         remove_uncommitted(lake)
         settle(lake)
         is_held = bool(quarantined(lake))
@@ -430,7 +429,7 @@ def test_reading_again_may_be_cut_short_anywhere_and_be_thought_better_of(
         lake = LocalLake(tmp_path / str(step))
         land(lake, inbox)
         before = found(lake)
-        alive = not killed_at(step, lake, lambda lake: reread(lake, CONTRACT, other))
+        alive = not is_killed_at(step, lake, lambda lake: reread(lake, CONTRACT, other))
         remove_uncommitted(lake)
         reread(lake, CONTRACT, NOTHING)
         assert found(lake) == before
@@ -581,29 +580,3 @@ def test_what_decides_the_rows_is_known_by_its_content(
     assert reading_code(declared(text.replace("stores", "agents"))) != before
     monkeypatch.setattr(reading, "READER", reading.READER + 1)
     assert reading_code(declared(text)) != before
-
-
-def killed_at(step: int, lake: LocalLake, action: Callable[[LocalLake], object]) -> bool:
-    """Run an action in a child that dies before its n-th change of the lake; tell if it did."""
-    child = os.fork()
-    if child == 0:
-        count = 0
-
-        def dying(change: Callable[..., Any]) -> Callable[..., Any]:
-            def changed(*arguments: Any, **named: Any) -> Any:
-                nonlocal count
-                count += 1
-                if count == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return change(*arguments, **named)
-
-            return changed
-
-        try:
-            for name in ("move", "delete", "delete_tree", "write_bytes", "open_write"):
-                setattr(lake, name, dying(getattr(lake, name)))
-            action(lake)
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import sys
 import zipfile
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,6 +29,7 @@ from lake import paths
 from lake.errors import InputError, LakeError, QuarantinedError
 from lake.local import LocalLake
 from lake.manifest import read_manifest, read_manifests
+from tests.support.forked import is_killed
 from tests.support.reading import CONTRACT, LINEAGE, read_rows
 
 STORES = b"StoreID,Location,Manager,OpenHours\n"
@@ -663,27 +665,21 @@ def killed_at(step, root, action):
 
     That is before it begins one, or gives it its name.
     """
-    child = os.fork()
-    if child == 0:
-        count = 0
+    count = 0
 
-        def hook(event, args):
-            nonlocal count
-            writes = event == "open" and isinstance(args[2], int) and args[2] & 3
-            if (writes or event == "os.rename") and str(args[0]).startswith(str(root)):
-                count += 1
-                if count == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
+    def hook(event, args):
+        nonlocal count
+        writes = event == "open" and isinstance(args[2], int) and args[2] & 3
+        if (writes or event == "os.rename") and str(args[0]).startswith(str(root)):
+            count += 1
+            if count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-        import sys
+    def act():
+        sys.addaudithook(hook)
+        action()
 
-        try:
-            sys.addaudithook(hook)
-            action()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
+    return is_killed(act)
 
 
 def test_a_run_killed_anywhere_is_made_good_by_the_next(tmp_path, inbox, monkeypatch):

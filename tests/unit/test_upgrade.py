@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from lake.opening import open_lake
 from lake.store import Lake
 from lake.versions import published
 from tests.support.azurite import Azurite
+from tests.support.forked import is_killed_at
 
 B1, B2, KILLED = (f"2026010{day}T000000Z-aaaaaa" for day in (1, 2, 3))
 WHOLE = b"StoreID,Location,Manager,OpenHours\n1,Oslo,Ann,9-17\n2,Bergen\n"
@@ -160,35 +160,9 @@ def test_a_move_cut_short_anywhere_is_completed(moved: dict[str, bytes], tmp_pat
     while not alive:
         step += 1
         lake = old_lake(tmp_path / str(step))
-        alive = not _killed_at(step, lake)
+        alive = not is_killed_at(step, lake, upgrade)
         if not alive:
             assert is_needed(lake) or tree(lake) == moved
         upgrade(lake)
         assert tree(lake) == moved
     assert step > 10
-
-
-def _killed_at(step: int, lake: LocalLake) -> bool:
-    """Move the lake in a child that dies before its n-th change; tell if it did."""
-    child = os.fork()
-    if child == 0:
-        count = 0
-
-        def dying(change):  # type: ignore[no-untyped-def]
-            def changed(*arguments: str) -> None:
-                nonlocal count
-                count += 1
-                if count == step:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                change(*arguments)
-
-            return changed
-
-        try:
-            for name in ("move", "delete", "delete_tree", "write_bytes"):
-                setattr(lake, name, dying(getattr(lake, name)))
-            upgrade(lake)
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
