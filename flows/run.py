@@ -16,7 +16,7 @@ from flows import progress, rejections
 from flows.dbt_run import DbtRun, Query
 from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
 from flows.summary import Results, Summary
-from ingest import api, batches, landing, upgrade
+from ingest import api, batches, declared, landing, upgrade
 from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import load_contract
@@ -207,7 +207,8 @@ class Run(ABC):
             step.done = f"Read again {_count(done.files, 'file')}: {why}"
 
     def _build_silver(self, dbt: DbtRun) -> None:
-        """Build silver; raise when most of what arrived cannot be used."""
+        """Build silver as it is declared now; raise when most of what arrived cannot be used."""
+        declared.write(self.lake, self.declarations)
         current = versions.published(self.lake)
         if current and current.batches == committed_batches(self.lake):
             self.warnings.append("Nothing new arrived; everything was built again from the lake.")
@@ -296,7 +297,6 @@ def checked(
     declarations = load_declarations(
         Path(sources) if sources else None, load_contract(project_dir())
     )
-    _refuse_unbuilt(declarations)
     place = Home.at(home or os.environ.get("C360_HOME") or DEFAULT_HOME)
     location = os.environ.get("C360_LAKE", "")
     if target == "local" and "://" in location:
@@ -307,24 +307,6 @@ def checked(
     place.prepare()
     folder = Path(input_dir).resolve() if input_dir else None
     return place, Asked(folder, api_url, pii, declarations, accept_rejected)
-
-
-def _refuse_unbuilt(declarations: Declarations) -> None:
-    """Raise for what can be declared but silver does not follow yet: its numbers would be wrong."""
-    entries = [*declarations.files.values(), *(each.declaration for each in declarations.apis)]
-    declared = {
-        "rows: lines": any(each.rows == "lines" for each in entries),
-        "load: full": any(each.load == "full" for each in entries),
-        "keys: text": any(each.keys == "text" for each in entries),
-        "unknown_keys": any(each.unknown_keys for each in entries),
-        "currency": any(each.currency for each in entries),
-    }
-    if refused := [key for key, is_declared in declared.items() if is_declared]:
-        raise InputError(
-            f"{declarations.path} declares {', '.join(refused)}, which this version does not build "
-            "answers by yet, so nothing was landed. Files that need it cannot be used yet; take "
-            "out what yours can do without."
-        )
 
 
 @contextmanager

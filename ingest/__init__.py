@@ -3,7 +3,8 @@
 The order in which data passes through the modules:
 
 1. `contract` knows the nine entities and the columns that each of them must bring; `declarations`
-   what a retailer's sources file says about its files and APIs (`sources_file` checks it).
+   what a retailer's sources file says about its files and APIs (`sources_file` checks it),
+   `declared` writes down what silver follows of it.
 2. `input_files` finds the files of a folder, `landing` copies them into a `batch`, untouched; `api`
    pulls endpoints into the same one (`api_pages` goes from page to page and `api_endpoint` asks for
    each, `cursor` knows what is new). `arrival` says since when a file holds.

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
+from typing import Any
 
-from ingest import reading
+from ingest import declared, reading
 from ingest.arrival import holds_since
 from ingest.batch import Batch, Step, commit
 from ingest.contract import Entity
@@ -310,18 +311,18 @@ def reread(
     refused: list[tuple[str, FileRecord, UnreadableError]] = []
     for manifest in read_manifests(lake):
         records = manifest.files
-        declared = [_outdated_by(record, contract, declarations) for record in records]
-        if not any(declared):
+        by = [_outdated_by(record, contract, declarations) for record in records]
+        if not any(by):
             continue
         # A run that is cut short may leave the rows of one reading beside the malformed lines of
         # another: whatever is declared by then, the next one reads them again.
         manifest.files = [
             replace(record, read_as={**record.read_as, "reader": None}) if declaration else record
-            for record, declaration in zip(records, declared, strict=True)
+            for record, declaration in zip(records, by, strict=True)
         ]
         manifest.write(lake)
         try:
-            for place, (record, declaration) in enumerate(zip(records, declared, strict=True)):
+            for place, (record, declaration) in enumerate(zip(records, by, strict=True)):
                 if declaration is None:
                     continue
                 on_file(record.source)
@@ -398,8 +399,9 @@ def _outdated_by(
 
 
 def reading_code(declarations: Declarations) -> str:
-    """Return a hash of all that decides which rows bronze's files are read as."""
-    said = [(name, each.fingerprint) for name, each in sorted(declarations.files.items())]
+    """Return a hash of all that decides which rows bronze's files are read as and what they are."""
+    said: list[Any] = declared.entities(declarations)
+    said += [(name, each.fingerprint) for name, each in sorted(declarations.files.items())]
     said += [(f"{API}{each.name}", each.declaration.fingerprint) for each in declarations.apis]
     return hashlib.sha256(repr((reading.READER, said)).encode()).hexdigest()
 

@@ -12,6 +12,9 @@ from lake.errors import InputError
 
 SOURCES = Path("models/silver/_bronze__sources.yml")
 
+CURRENCY = "Currency"
+"""The column that names the currency of an amount."""
+
 READABLE = re.compile(
     r"\.(?:(?:csv|tsv|txt|jsonl)(?:\.(?:gz|zip))?|zip|parquet|xlsx)\Z", re.IGNORECASE
 )
@@ -27,10 +30,10 @@ LEFT_ALONE = {
 
 @dataclass(frozen=True)
 class Entity:
-    """One kind of record: how its files are called and the columns that they must have.
+    """One kind of record: how its files are called and the columns that they have.
 
     `key` names the columns that tell its records apart, `numbers` and `times` those whose values
-    are written in the forms that a source can declare.
+    are written in the forms that a source can declare, `optional` those that a file may lack.
     """
 
     name: str
@@ -39,6 +42,17 @@ class Entity:
     key: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that every file must have."""
+        return tuple(column for column in self.columns if column not in self.optional)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether it is of what is bought, and so may be bought in several lines."""
+        return "Amount" in self.columns
 
 
 def load_contract(project_dir: Path) -> dict[str, Entity]:
@@ -67,6 +81,7 @@ def _entity(table: Mapping[str, Any]) -> Entity:
         key=tuple(name for name, meta in columns.items() if meta.get("key")),
         numbers=tuple(name for name, meta in columns.items() if meta.get("form") == "number"),
         times=tuple(name for name, meta in columns.items() if meta.get("form") == "time"),
+        optional=tuple(name for name, meta in columns.items() if meta.get("optional")),
     )
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ingest.contract import Entity
-from ingest.sources_file import api_entries, read_sources, with_defaults
+from ingest.contract import CURRENCY, Entity
+from ingest.sources_file import OF_ENTITY, api_entries, read_sources, with_defaults
 
 SOURCES = Path(__file__).with_name("sources.yml")
 _NOT_IN_ROWS = ("files", "rows", "load", "unknown_keys", "keys", "api")
@@ -24,18 +24,11 @@ Keys = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Currency:
-    """The currency of amounts: the same for all, or named in a column of the file."""
-
-    code: str | None = None
-    column: str | None = None
-
-
-@dataclass(frozen=True)
 class Declaration:
     """How the files of an entity, or the records of an API endpoint, are to be read.
 
-    None, or nothing in it, stands for "not declared"; `sources.schema.json` explains each key.
+    None, or nothing in it, stands for "not declared"; `sources.schema.json` explains each key. The
+    key `currency` is among the columns, or the expressions, as it is for a column or for all.
     """
 
     files: tuple[str, ...] = ()
@@ -59,7 +52,6 @@ class Declaration:
     null_words: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     keys: Literal["integer", "text"] = "integer"
-    currency: Currency | None = None
     api: str | None = None  # whose records they are, where they are no file's
 
     def place(self, entity: str) -> str:
@@ -141,7 +133,7 @@ class Declarations:
         return self.files.get(name, Declaration())
 
 
-_READING = {key.name for key in fields(Declaration)} - {"api"}
+_READING = {key.name for key in fields(Declaration)} - {"api"} | {"currency"}
 _UNDECLARED = {key.name: getattr(Declaration(), key.name) for key in fields(Declaration)}
 
 
@@ -154,15 +146,21 @@ def load_declarations(path: Path | None, contract: Mapping[str, Entity]) -> Decl
     said = read_sources(path, contract)
     defaults = said.get("defaults", {})
     declared = said.get("files", {})
+    files = {
+        name: with_defaults(defaults, declared.get(name, {}), entity)
+        for name, entity in contract.items()
+    }
+    apis = [
+        with_defaults(defaults, entry, contract[entry["entity"]]) for entry in api_entries(said)
+    ]
+    # What an entity's rows are is said once, and holds for its files and its endpoints.
+    agreed: dict[str, Keys] = {name: {} for name in contract}
+    for name, each in [*files.items(), *((each["entity"], each) for each in apis)]:
+        agreed[name] |= {key: each[key] for key in OF_ENTITY if key in each}
     return Declarations(
         path=path,
-        apis=tuple(_api(defaults, entry, contract) for entry in api_entries(said)),
-        files={
-            name: Declaration(
-                **_typed(with_defaults(defaults, declared.get(name, {}), contract[name]))
-            )
-            for name in contract
-        },
+        apis=tuple(_api({**agreed[each["entity"]], **each}) for each in apis),
+        files={name: Declaration(**_typed({**agreed[name], **files[name]})) for name in contract},
     )
 
 
@@ -181,11 +179,11 @@ def _typed(said: Mapping[str, Any]) -> dict[str, Any]:
         }
     if "fill_down" in taken:
         taken["fill_down"] = {group: tuple(names) for group, names in taken["fill_down"].items()}
-    if "currency" in taken:
-        currency = taken["currency"]
-        taken["currency"] = (
-            Currency(currency) if isinstance(currency, str) else Currency(**currency)
-        )
+    currency = taken.pop("currency", None)
+    if isinstance(currency, str):
+        taken["expressions"] = {**taken.get("expressions", {}), CURRENCY: f"'{currency}'"}
+    elif currency:
+        taken["columns"] = {**taken.get("columns", {}), CURRENCY: (currency["column"],)}
     return taken
 
 
@@ -201,10 +199,7 @@ def with_keys(declaration: Declaration, keys: Keys) -> Declaration:
     return replace(declaration, **typed)
 
 
-def _api(
-    defaults: Mapping[str, Any], entry: Mapping[str, Any], contract: Mapping[str, Entity]
-) -> ApiSource:
-    said = with_defaults(defaults, entry, contract[entry["entity"]])
+def _api(said: dict[str, Any]) -> ApiSource:
     taken = {key: value for key, value in said.items() if key not in _READING}
     if "pages" in taken:
         taken["pages"] = Pages(**taken["pages"])
@@ -213,7 +208,7 @@ def _api(
         incremental["lag"] = _seconds(incremental.get("lag", 0))
         taken["incremental"] = Incremental(**incremental)
         said.setdefault("order_by", incremental["field"])
-    declaration = Declaration(**_typed(said), api=entry["name"])
+    declaration = Declaration(**_typed(said), api=said["name"])
     return ApiSource(declaration=declaration, **taken)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contract import Entity
+from ingest.contract import CURRENCY, Entity
 from ingest.declarations import Declaration
 from ingest.headers import find_header
 from lake.errors import UnreadableError
@@ -41,6 +41,8 @@ class Guards:
         as_came = [] if says_all else entity.numbers
         self._numbers = [column for column in as_came if column not in declaration.expressions]
         self._says_comma = declaration.decimal == ","
+        said = {*declaration.columns, *declaration.expressions}
+        self._looks_at_currency = CURRENCY in entity.columns and CURRENCY not in said
         self._currencies: set[str] = set()
         says_dates = declaration.dates or declaration.datetime_formats
         self._order = None if says_dates else _Dates()
@@ -53,6 +55,8 @@ class Guards:
             values = self._as_came(column, as_came) if self._declared_order else contract[column]
             if values is not None:
                 dates.look(values)
+        if self._looks_at_currency:
+            self._look_at_currency(contract[CURRENCY])
         if not self.separator or (self.separator == "," and not self._says_comma):
             return
         for column in list(self._numbers):
@@ -67,8 +71,7 @@ class Guards:
         is_made = others or place is None or column in self._declaration.expressions
         return None if is_made else table.column(place)
 
-    def look_at_currency(self, column: pa.ChunkedArray) -> None:
-        """Look at a file's own column of currencies, which nothing is declared about."""
+    def _look_at_currency(self, column: pa.ChunkedArray) -> None:
         values = pc.utf8_upper(pc.utf8_trim_whitespace(pc.drop_null(pc.unique(column))))
         self._currencies.update(filter(None, values.to_pylist()))
 
@@ -102,7 +105,7 @@ class Guards:
                 "which would be read as month first or not at all. Declare `dates: dmy` "
                 f"{self._place}"
             )
-        if len(self._currencies) > 1 and "Amount" in self._entity.columns:
+        if len(self._currencies) > 1:
             named = ", ".join(sorted(self._currencies)[:5])
             raise UnreadableError(
                 f"its column Currency has more than one currency ({named}), and amounts of "

@@ -14,8 +14,6 @@ MARKS = (
     "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 
-CURRENCY = "Currency"
-
 _MOST_LISTED = 30
 
 
@@ -94,7 +92,7 @@ def match_header(entity: Entity, declaration: Declaration, names: Sequence[str])
         missing += [
             header if header == column else f"{header} (for {column})"
             for header, key in zip(headers, spelled, strict=True)
-            if key not in places_of
+            if key not in places_of and column not in entity.optional
         ]
         doubled += [
             h for h, key in zip(headers, spelled, strict=True) if len(places_of.get(key, ())) > 1
@@ -124,7 +122,7 @@ def _problem(
         )
     if missing:
         return (
-            f"{_columns(missing)} missing ({entity.name} needs {', '.join(entity.columns)}; "
+            f"{_columns(missing)} missing ({entity.name} needs {', '.join(entity.needed)}; "
             f"found: {listed(names)}). A column of another name is declared with `columns` "
             f"{place}"
         )

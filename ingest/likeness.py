@@ -36,7 +36,7 @@ def likely_columns(
     places = match_header(entity, declaration, names).places
     taken = {place for of in places.values() for place in of}
     free = [name for place, name in enumerate(names) if place not in taken]
-    missing = [c for c in entity.columns if c not in places and c not in declaration.expressions]
+    missing = [c for c in entity.needed if c not in places and c not in declaration.expressions]
     pairs = sorted(
         ((likeness(column, name), column, name) for column in missing for name in free),
         key=lambda each: -each[0],

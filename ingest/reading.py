@@ -19,12 +19,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest import forms
-from ingest.contract import Entity
+from ingest.contract import CURRENCY, Entity
 from ingest.declarations import Declaration
 from ingest.expressions import quoted, references
 from ingest.guards import Guards
 from ingest.headers import (
-    CURRENCY,
     HeaderMatch,
     find_header,
     listed,
@@ -43,7 +42,7 @@ from lake.store import TEMPORARY, Lake
 
 log = logging.getLogger(__name__)
 
-READER = 2
+READER = 3
 """Changes when the same bytes would be read as other rows: then files are read again."""
 
 
@@ -217,7 +216,7 @@ class _Rows:
 
     def needs(self, name: str) -> bool:
         """Tell whether anybody looks at the values of a column."""
-        return normalised(name) in self._asked or normalised(name) == normalised(CURRENCY)
+        return normalised(name) in self._asked
 
     def rows(self, table: pa.Table, ascii_only: bool = False) -> None:
         """Take rows as the file has them; write them as the contract has them."""
@@ -234,9 +233,6 @@ class _Rows:
         if not ascii_only or self._declaration.expressions or self._declaration.fill_down:
             contract = visible(contract)
         self._guards.look(contract, table)
-        currency = find_header(table.column_names, CURRENCY)
-        if currency is not None and not self._declaration.currency:
-            self._guards.look_at_currency(table.column(currency))
         if self.repeats:
             self.repeats.look(contract)
         self.writer.write(contract, self._since(table))
@@ -267,7 +263,11 @@ class _Rows:
         filled = [
             n for group, names in self._declaration.fill_down.items() for n in (group, *names)
         ]
-        for key, wanted in (("order_by", [self._declaration.order_by]), ("fill_down", filled)):
+        for key, wanted in (
+            ("order_by", [self._declaration.order_by]),
+            ("fill_down", filled),
+            ("currency", self._declaration.columns.get(CURRENCY, ())),
+        ):
             for name in wanted:
                 if name and find_header(list(self.names), name) is None:
                     yield f"it has no column {name}, which `{key}` names."

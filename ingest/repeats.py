@@ -85,7 +85,7 @@ class RepeatedKeys:
             f"{rows.num_rows} rows with several {' and '.join(columns)}"
         )
         place = self._declaration.place(self._entity.name)
-        has_lines = "Amount" in self._others  # what is bought, and so may be bought in lines
+        has_lines = self._entity.has_lines
         if found.repeated >= KEYS and found.repeated > found.keys * SHARE:
             lines = "If each row is one line of an order, declare `rows: lines`; if a later row"
             raise UnreadableError(

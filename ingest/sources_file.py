@@ -18,11 +18,14 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
-from ingest.contract import Entity
+from ingest.contract import CURRENCY, Entity
 from ingest.expressions import expression_problem
 from lake.errors import InputError
 
 SCHEMA = Path(__file__).with_name("sources.schema.json")
+
+OF_ENTITY = ("rows", "load", "keys")
+"""Keys that say what the rows of an entity are, wherever they come from."""
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Path = tuple[str | int, ...]
 
@@ -61,6 +64,10 @@ def with_defaults(
 ) -> dict[str, Any]:
     """Return what holds for an entry: its own keys, and the defaults of all others."""
     merged = {**defaults, **entry}
+    if not entity.has_lines and merged.get("rows") == "lines":
+        del merged["rows"]
+    if CURRENCY not in entity.columns:
+        merged.pop("currency", None)
     for key in ("columns", "expressions"):
         if key not in entry and key in merged:
             merged[key] = {c: said for c, said in merged[key].items() if c in entity.columns}
@@ -257,6 +264,7 @@ class _Check:
         if "apis" in self._said and "sources" in self._said:
             self._tell(("sources",), "sources is the former name of apis: put all under apis")
         key = "apis" if "apis" in self._said else "sources"
+        self._agree(key)
         names: set[str] = set()
         for number, entry in enumerate(api_entries(self._said)):
             at: _Path = (key, number)
@@ -286,6 +294,50 @@ class _Check:
         merged = with_defaults(self._said.get("defaults", {}), entry, entity)
         if "decimal" in entry or "thousands" in entry:
             self._separators(at, merged)
+        if entry.get("rows") == "lines" and not entity.has_lines:
+            able = ", ".join(each.name for each in self._contract.values() if each.has_lines)
+            self._tell(
+                (*at, "rows"),
+                f"{name} has no lines: `rows: lines` is for what is bought in several ({able})",
+            )
+        if "currency" in entry and CURRENCY not in entity.columns:
+            self._tell((*at, "currency"), f"{name} has no amounts of a currency")
+        for key in ("columns", "expressions"):
+            if "currency" in merged and CURRENCY in merged.get(key, {}):
+                own = (key, CURRENCY) if CURRENCY in entry.get(key, {}) else ("currency",)
+                self._tell((*at, *own), f"{CURRENCY} is declared by currency and under {key}")
+
+    def _agree(self, apis: str) -> None:
+        """See that what is said of an entity's rows is the same wherever they come from."""
+        defaults, files = self._said.get("defaults", {}), self._said.get("files", {})
+        entries: list[tuple[_Path, str, Mapping[str, Any]]] = [
+            (("files", name), name, files.get(name, {})) for name in self._contract
+        ]
+        entries += [
+            ((apis, number), entry["entity"], entry)
+            for number, entry in enumerate(api_entries(self._said))
+            if entry["entity"] in self._contract
+        ]
+        first: dict[tuple[str, str], tuple[str, str]] = {}
+        for at, name, entry in entries:
+            merged = with_defaults(defaults, entry, self._contract[name])
+            for key in OF_ENTITY:
+                if key not in merged:
+                    continue
+                value, place = first.setdefault((name, key), (merged[key], _name((*at, key))))
+                if value != merged[key]:
+                    self._tell(
+                        (*at, key),
+                        f"{_name((*at, key))} is {merged[key]}, but {place} is {value}: all rows "
+                        f"of {name} must be declared alike",
+                    )
+            full, place = first.get((name, "load"), ("", ""))
+            if full == "full" and "incremental" in merged:
+                self._tell(
+                    (*at, "incremental"),
+                    f"{_name(at)} pulls changes only, but {place} is full: what a pull lacks would "
+                    "be gone",
+                )
 
     def _separators(self, at: _Path, said: Mapping[str, Any]) -> None:
         if said.get("thousands") == said.get("decimal", "."):

@@ -25,11 +25,11 @@ _NOT_WESTERN = re.compile(r"[À-ÿ]{3}|[£¹³¼¾Ÿ](?=[^\W\d_])|[^\W\d_][¹¿�
 _UNNAMED = re.compile(r"unnamed_\d+")  # what a header without a name is called
 _TITLE_LINES = 20  # how far down a header of other names is looked for
 _CHOOSE = "more than one declaration fits, and only you know which is right"
+_RATES = "amounts are converted by rates, which are yours to put into the seed exchange_rates"
 _LETTERS = (
     "look whether the letters are right; cp1250 is that of Central Europe, cp1251 Cyrillic, "
     "cp1253 Greek, cp1254 Turkish"
 )
-_NOT_FOLLOWED = "this version does not build answers by it yet, and c360 run refuses it"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def proposals(
         ]
         if any("rows" in keys for keys in options):
             # Lines are of orders; whatever else repeats was corrected.
-            ways = ("one", "lines") if "Amount" in entity.columns else ("one",)
+            ways = ("one", "lines") if entity.has_lines else ("one",)
             options = [{"rows": way} for way in ways]
         if options == [{"dates": "dmy"}] and _YEAR_OF_TWO_DIGITS.search(reason):
             first = reader.read(entity, with_keys(now.declaration, {"dates": "ymd"}))[0]
@@ -95,16 +95,11 @@ def proposals(
 
 
 def _options(entity: Entity, options: Sequence[Keys], reason: str) -> list[Suggestion]:
+    choice = _CHOOSE if options[1:] else ""
     return [
-        Suggestion(entity.name, keys, reason, _doubt(keys) or (_CHOOSE if options[1:] else ""))
+        Suggestion(entity.name, keys, reason, _RATES if "currency" in keys else choice)
         for keys in options
     ]
-
-
-def _doubt(keys: Keys) -> str:
-    unbuilt = {"currency", "unknown_keys"}.intersection(keys)
-    is_unbuilt = unbuilt or keys.get("rows") == "lines" or keys.get("keys") == "text"
-    return _NOT_FOLLOWED if is_unbuilt or keys.get("load") == "full" else ""
 
 
 def _delimiters(
@@ -153,7 +148,7 @@ def fitting_presets(
             if not reader.read(contract[name], declaration)[0].refusal:
                 keys = {**said.get("defaults", {}), **own}
                 reason = f"it is written as ingest/presets/{path.name} declares it"
-                yield [Suggestion(name, keys, reason, _doubt(keys))]
+                yield [Suggestion(name, keys, reason)]
 
 
 def likely_headers(

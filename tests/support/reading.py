@@ -46,8 +46,8 @@ class Delivery:
         ]
 
     def values(self, entity: str) -> list[list[str | None]]:
-        """Return the values of the entity's rows in the order of the contract's columns."""
-        columns = CONTRACT[entity].columns
+        """Return the values of the entity's rows in the order of the needed columns."""
+        columns = CONTRACT[entity].needed
         return [[row[name] for name in columns] for row in self.rows(entity)]
 
     def column(self, entity: str, name: str) -> list[str | None]:

@@ -35,6 +35,12 @@ def test_the_contract_says_what_tells_records_apart_and_what_can_have_other_form
     assert (orders.key, changes.key) == (("OrderID",), ("LoyaltyID", "DateTime"))
     assert (orders.numbers, orders.times) == (("Amount",), ("DateTime",))
     assert CONTRACT["products"].numbers == ("Price",)
+    bought = [CONTRACT[name] for name in ("online_transactions", "in_store_transactions")]
+    assert [each.columns[-1:] for each in bought] == [each.optional for each in bought]
+    assert [each.optional for each in bought] == [("Currency",), ("Currency",)]
+    assert [each.name for each in CONTRACT.values() if each.has_lines or each.optional] == [
+        each.name for each in bought
+    ]
     assert CONTRACT["loyalty_accounts"].times == ("JoinDate",)
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from ingest.declarations import (
     SOURCES,
-    Currency,
     Declaration,
     Incremental,
     Pages,
@@ -65,12 +64,12 @@ def test_the_shipped_file_declares_the_two_endpoints():
 
 
 def test_the_file_is_the_one_given_or_that_of_the_environment(sources, tmp_path, monkeypatch):
-    sources("files: {stores: {rows: one}}")
+    sources("files: {stores: {keys: integer}}")
     other = tmp_path / "other.yml"
-    other.write_text("files: {stores: {rows: lines}}")
+    other.write_text("files: {stores: {keys: text}}")
     monkeypatch.setenv("C360_SOURCES", str(other))
-    assert load_declarations(None, CONTRACT).for_entity("stores").rows == "lines"
-    assert load_declarations(sources.path, CONTRACT).for_entity("stores").rows == "one"
+    assert load_declarations(None, CONTRACT).for_entity("stores").keys == "text"
+    assert load_declarations(sources.path, CONTRACT).for_entity("stores").keys == "integer"
     monkeypatch.setenv("C360_SOURCES", str(tmp_path / "none.yml"))
     with pytest.raises(InputError, match=r"Cannot read the sources file .*none\.yml: No such file"):
         load_declarations(None, CONTRACT)
@@ -101,11 +100,11 @@ def test_every_key_of_a_file_is_understood(sources):
             null_words: ["-", no]
             unknown_keys: [0, guest]
             keys: text
-            currency: {column: Currency}
+            currency: {column: Paid in}
     """)
     assert declarations.for_entity("online_transactions") == Declaration(
         files=("orders_export*",),
-        columns={"OrderID": ("No",), "DateTime": ("Date", "Time")},
+        columns={"OrderID": ("No",), "DateTime": ("Date", "Time"), "Currency": ("Paid in",)},
         expressions={"Amount": '"Unit price" * Quantity'},
         fill_down={"No": ("Status",)},
         rows="lines",
@@ -125,11 +124,10 @@ def test_every_key_of_a_file_is_understood(sources):
         null_words=("-", "no"),
         unknown_keys=("0", "guest"),
         keys="text",
-        currency=Currency(column="Currency"),
     )
     declared = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     keys = set(declared["reading"]["properties"]) | set(declared["file"]["properties"])
-    assert keys == set(Declaration.__dataclass_fields__) - {"api"}
+    assert keys == set(Declaration.__dataclass_fields__) - {"api"} | {"currency"}
 
 
 def test_defaults_hold_where_nothing_else_is_declared(sources):
@@ -222,6 +220,27 @@ def test_a_tab_can_be_written_as_one_expects(sources, written):
     assert found.for_entity("stores").delimiter == "\t"
 
 
+def test_what_an_entitys_rows_are_holds_for_its_files_and_its_endpoints(sources):
+    declarations = sources("""
+        files:
+          online_transactions: {rows: lines}
+        apis:
+        - {name: shop, entity: online_transactions, path: /orders, keys: text, unknown_keys: [0]}
+        - {name: people, entity: customers, path: /customers, load: full}
+    """)
+    files = declarations.for_entity("online_transactions")
+    shop, people = (api.declaration for api in declarations.apis)
+    assert (files.rows, files.keys) == (shop.rows, shop.keys) == ("lines", "text")
+    assert declarations.for_entity("customers").load == people.load == "full"
+
+
+def test_lines_and_a_currency_by_default_are_of_what_is_bought(sources):
+    declarations = sources("defaults: {rows: lines, currency: EUR, keys: text}")
+    bought, stores = map(declarations.for_entity, ("in_store_transactions", "stores"))
+    assert bought == Declaration(rows="lines", keys="text", expressions={"Currency": "'EUR'"})
+    assert stores == Declaration(keys="text")
+
+
 def test_nothing_declared_is_no_mistake(sources):
     for text in ("", "# nothing\n", "files:\napis:\n", "files:\n  customers:\n    # later\n"):
         declarations = sources(text)
@@ -268,10 +287,9 @@ def test_a_fingerprint_tells_what_decides_the_rows():
             "timezone": "UTC",
             "skip_lines": 1,
             "null_words": ("-",),
-            "currency": Currency("EUR"),
         }.items()
     }
-    assert len(changed | {plain}) == 18
+    assert len(changed | {plain}) == 17
     # It is written into manifests: another version must find the same.
     assert Declaration(dates="dmy", columns={"A": ("B",)}).fingerprint == "ecf10259d9ab69ed"
 
@@ -317,6 +335,41 @@ def test_a_fingerprint_tells_what_decides_the_rows():
         ("files:\n\tstores: {}", "lines are indented with blanks, not tabs."),
         ("files: {stores: {currency: Euro}}", "'Euro', which is no currency code of three"),
         ("files: {stores: {currency_signs: $}}", "files.stores.currency_signs must be a list."),
+        (
+            "files:\n  customers:\n    rows: lines",
+            "line 3: customers has no lines: `rows: lines` is for what is bought in several "
+            "(online_transactions, in_store_transactions).",
+        ),
+        (
+            "files:\n  customers:\n    currency: EUR",
+            "line 3: customers has no amounts of a currency.",
+        ),
+        (
+            "defaults: {currency: EUR}\nfiles:\n  online_transactions:\n    columns:\n"
+            "      Currency: Paid in",
+            "line 5: Currency is declared by currency and under columns.",
+        ),
+        (
+            "files:\n  online_transactions: {rows: lines}\napis:\n"
+            "- {name: a, entity: online_transactions, path: /a,\n   rows: one}",
+            "line 5: apis[1].rows is one, but files.online_transactions.rows is lines: all rows of "
+            "online_transactions must be declared alike.",
+        ),
+        (
+            "defaults: {keys: text}\napis:\n- {name: a, entity: stores, path: /a, keys: integer}",
+            "line 3: apis[1].keys is integer, but files.stores.keys is text",
+        ),
+        (
+            "apis:\n- {name: a, entity: stores, path: /a}\n- name: b\n  entity: stores\n"
+            "  path: /b\n  load: full\n  incremental: {field: At, param: since}",
+            "line 7: apis[2] pulls changes only, but apis[2].load is full: what a pull lacks would "
+            "be gone.",
+        ),
+        (
+            "files: {stores: {load: full}}\napis:\n- {name: a, entity: stores, path: /a,\n"
+            "   incremental: {field: At, param: since}}",
+            "line 4: apis[1] pulls changes only, but files.stores.load is full",
+        ),
         ("files: [stores]", "files must be a list of `key: value`."),
         ("- files", "line 1: the file must hold defaults:, files: or apis:."),
         (

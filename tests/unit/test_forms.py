@@ -69,6 +69,7 @@ def test_every_column_of_the_contract_comes_in_its_order():
         "PaymentMethod": None,
         "Amount": None,
         "Status": "Shipped",
+        "Currency": None,
     }
     assert tuple(row) == ORDERS.columns
 

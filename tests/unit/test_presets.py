@@ -333,7 +333,7 @@ def test_square(tmp_path):
         tmp_path, "square", {"transactions-2024-05-31-2024-06-02.csv": SQUARE_TRANSACTIONS}
     )
     purchases = read_as["in_store_transactions"]
-    assert columns(purchases, *CONTRACT["in_store_transactions"].columns) == [
+    assert columns(purchases, *CONTRACT["in_store_transactions"].needed) == [
         ("T1", "C1", "North", "2024-05-31 21:18:15", "1234.50", "Credit Card"),
         ("T2", "", "North", "2024-06-01 09:05:00", "2.00", "Cash"),
         ("T3", "", "South", "2024-06-02 10:00:00", "-2.00", "Cash"),

@@ -481,6 +481,42 @@ def test_currencies_that_differ_are_refused(given):
     assert len(declared.rows("online_transactions")) == 2
 
 
+IN_YEN = ORDERS.replace("\n", ",Currency\n") + order(1001).replace("\n", ", jpy\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "currency"),
+    [
+        (ORDERS + order(1001), None, None),
+        (IN_YEN, None, " jpy"),
+        (IN_YEN, "{column: Currency}", " jpy"),
+        (IN_YEN, "EUR", "EUR"),
+        (IN_YEN.replace("Currency", "Paid in"), None, None),
+        (IN_YEN.replace("Currency", "Paid in"), "{column: paid_in}", " jpy"),
+        (ORDERS + order(1001), "EUR", "EUR"),
+    ],
+    ids=[
+        *("none in the file", "its own column", "declared as it is called", "declared otherwise"),
+        *("of another name", "of another name, declared", "one for all"),
+    ],
+)
+def test_the_currency_of_an_amount_is_what_is_declared_or_what_the_file_says(
+    given, text, declared, currency
+):
+    sources = f"files: {{online_transactions: {{currency: {declared}}}}}" if declared else None
+    delivery = given({"OnlineTransactions.csv": text}, sources)
+    assert delivery.column("online_transactions", "Currency") == [currency]
+    assert delivery.column("online_transactions", "Amount") == ["10.00"]
+
+
+def test_a_declared_currency_column_that_a_file_lacks_is_told(given):
+    sources = "defaults: {currency: {column: Paid in}}"
+    delivery = given({"OnlineTransactions.csv": ORDERS + order(1001)}, sources)
+    assert delivery.column("online_transactions", "Currency") == [None]
+    assert "it has no column Paid in, which `currency` names" in delivery.warnings
+    assert given({"Customers.csv": CUSTOMERS}, sources).warnings == ""
+
+
 # Values in other forms
 
 

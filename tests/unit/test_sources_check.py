@@ -141,6 +141,7 @@ SURE: dict[str, tuple[str | bytes, dict[str, object]]] = {
         "1,1,10,2024-05-28,10:15,Cash,10.00,Completed\n",
         {"columns": {"DateTime": ["Date", "Time"]}},
     ),
+    "text keys": (ORDERS + "".join(order(f"A-{n}") for n in range(9)), {"keys": "text"}),
     "other headers below title lines": (
         "Orders of May\n" + orders(["28.05.2024"]).replace("OrderID", "Order No"),
         {"skip_lines": 1, "columns": {"OrderID": "Order No"}, "dates": "dmy"},
@@ -168,20 +169,18 @@ def test_what_is_sure_settles_it(kind: str, tmp_path: Path) -> None:
     assert after.read.rows == check.settled.rows
 
 
-TEXT_KEYS = ORDERS + "".join(order(f"A-{n}") for n in range(9))
 REPEATS = ORDERS + "".join(order(n, product=p) for p in (10, 11) for n in range(20))
 CURRENCIES = ORDERS.replace("\n", ",Currency\n") + (
     order(1).replace("\n", ",EUR\n") + order(2).replace("\n", ",USD\n")
 )
 DOUBTFUL: dict[str, tuple[str | bytes, list[dict[str, object]], str]] = {
-    "text keys": (TEXT_KEYS, [{"keys": "text"}], "does not build answers"),
     "years of two digits": (
         orders(["24/05/28", "24/05/29"]),
         [{"dates": "dmy"}, {"dates": "ymd"}],
         "only you know",
     ),
     "repeats": (REPEATS, [{"rows": "one"}, {"rows": "lines"}], "only you know"),
-    "currencies": (CURRENCIES, [{"currency": {"column": "Currency"}}], "does not build answers"),
+    "currencies": (CURRENCIES, [{"currency": {"column": "Currency"}}], "seed exchange_rates"),
     "dates of either order": (
         orders(["05/06/2024"]),
         [{"dates": "mdy"}, {"dates": "dmy"}],
@@ -245,10 +244,10 @@ def test_what_leaves_many_values_unread_is_doubtful(tmp_path: Path) -> None:
 
 
 def test_removing_one_comment_sign_declares_what_stands_behind_it(tmp_path: Path) -> None:
-    folder = put(tmp_path / "in", {"OnlineTransactions.csv": TEXT_KEYS})
+    folder = put(tmp_path / "in", {"OnlineTransactions.csv": REPEATS})
     text = sources_text(agreed(checked(folder), declared(folder, "{}")))
-    chosen = text.replace("# keys: text", "keys: text")
-    assert yaml.safe_load(chosen) == {"files": {"online_transactions": {"keys": "text"}}}
+    chosen = text.replace("# rows: lines", "rows: lines")
+    assert yaml.safe_load(chosen) == {"files": {"online_transactions": {"rows": "lines"}}}
 
 
 def test_what_excludes_each_other_is_told_apart(tmp_path: Path) -> None:
@@ -618,7 +617,7 @@ def test_init_writes_what_can_be_used_at_once(tmp_path: Path) -> None:
     assert (tmp_path / "sources.schema.json").is_file()
     assert load_declarations(target, CONTRACT).for_entity("online_transactions").dates == "dmy"
     assert "#   clients.csv: left alone" in text
-    assert "    # keys: text" in text
+    assert load_declarations(target, CONTRACT).for_entity("products").keys == "text"
     assert "# apis:" in text
     assert str(tmp_path) not in text
     status, output = call("check", folder, "--sources", target)
