@@ -24,6 +24,7 @@ from flows.publish import published_entities, silver_code
 from flows.run import Asked, Run, move_old_layout
 from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
 from ingest.batches import reading_code
+from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError, without_token
@@ -226,16 +227,17 @@ class AzureRun(Run):
         if self._resumed:
             return
         with self.progress.step("Publish silver") as step:
-            counts = read_counts(self.silver.query)
+            self.silver.describe(self.silver.query)
             new = Published(
                 version=self.id,
                 published_at=utc_now(),
                 batches=committed_batches(self.lake),
-                entities=published_entities(counts, self.id),
+                entities=published_entities(self.silver.nodes, self.id),
                 previous=self.published.version if self.published else None,
                 code=self._code,
+                text_keys=text_keys(self.declarations),
             )
-            self._check_arrivals(sum(each.bronze for each in counts))
+            self._check_arrivals(sum(each.bronze for each in read_counts(self.silver.query)))
             versions.check_files(self.lake, new)
             self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
             self.published = new
@@ -259,7 +261,6 @@ class AzureRun(Run):
         """Read the headline answers now, so that a failure keeps the build from being published."""
         assert self.published
         with self.progress.step("Read the answers") as step:
-            self.silver.describe(self.silver.query)
             self.gold.describe(self.gold.query)
             results = ask(self.gold.query, marts=f"marts{NEXT}")
             self._summary = self._summarize(self.published.version, results)

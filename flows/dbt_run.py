@@ -177,6 +177,7 @@ class DbtRun:
 
     def describe(self, query: Query) -> None:
         """Complete `nodes` and `warnings` by asking the warehouse that the nodes are in."""
+        self.warnings = []
         for node in self.nodes:
             if node.relation:
                 ((node.rows,),) = query(f"select count(*) from {node.relation}")
@@ -203,7 +204,7 @@ class DbtRun:
                 f"{self._target} did not answer: {_one_line(str(error))}", passes(error)
             ) from error
 
-    def run_operation(self, macro: str, **arguments: str) -> None:
+    def run_operation(self, macro: str, **arguments: str | list[str]) -> None:
         """Run a macro with arguments; raise with dbt's message when it fails."""
         errors: list[str] = []
 

@@ -52,7 +52,7 @@ def load(
             return 0
     for name, table in tables.items():
         _check_rows(lake, published.version, name, table)
-    dbt.run_operation("prepare_silver_load")
+    dbt.run_operation("prepare_silver_load", text_keys=published.text_keys)
     for name, table in tables.items():
         copy = partial(_copy, lake, dbt, name, table, on_progress)
         try:
@@ -65,7 +65,9 @@ def load(
                 f"it was: {' '.join(str(error).split())[:300]}",
                 azure_sql.passes(error),
             ) from error
-    dbt.run_operation("publish_silver_load", version=published.version)
+    dbt.run_operation(
+        "publish_silver_load", version=published.version, text_keys=published.text_keys
+    )
     return sum(table.rows for table in tables.values())
 
 

@@ -13,6 +13,7 @@ from flows.publish import WarehouseState, published_entities
 from flows.run import SILVER, Asked, Run, move_old_layout
 from flows.summary import Summary, read_results
 from flows.warehouse import read_only
+from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
@@ -99,8 +100,9 @@ class LocalRun(Run):
                 version=self.id,
                 published_at=utc_now(),
                 batches=committed_batches(self.lake),
-                entities=published_entities(self._summary.results.entities, self.id),
+                entities=published_entities(self.dbt.nodes, self.id),
                 previous=current.version if current else None,
+                text_keys=text_keys(self.declarations),
             )
             publishing.publish(self.home, self.lake, new, self._copied)
             step.done = f"Published {self.id}"

@@ -26,8 +26,8 @@ from pathlib import Path
 
 import duckdb
 
+from flows.dbt_run import NodeResult
 from flows.home import Home, follow_folder, keep_modes
-from flows.summary import EntityCounts
 from lake import paths
 from lake.errors import C360Error
 from lake.store import Lake
@@ -57,17 +57,14 @@ class WarehouseState:
         return cls((stat.st_ino, stat.st_size, stat.st_mtime_ns), path)
 
 
-def published_entities(counts: Iterable[EntityCounts], version: str) -> dict[str, PublishedEntity]:
-    """Return the relations of a silver version: the entities, and what tells of their rows."""
-    counts = list(counts)
-    rows = {
-        **{each.entity: each.published for each in counts},
-        "rejected_rows": sum(each.rejected for each in counts),
-        "row_reconciliation": len(counts),
-    }
+def published_entities(nodes: Iterable[NodeResult], version: str) -> dict[str, PublishedEntity]:
+    """Return the relations of a silver version among what was built and counted."""
+    silver = f"{paths.SILVER}."
     return {
-        name: PublishedEntity(paths.silver_version(name, version), number)
-        for name, number in rows.items()
+        name: PublishedEntity(paths.silver_version(name, version), node.rows)
+        for node in nodes
+        if node.kind == "model" and node.name.startswith(silver) and node.rows is not None
+        for name in [node.name.removeprefix(silver)]
     }
 
 

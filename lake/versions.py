@@ -1,7 +1,7 @@
 """The versions of silver in the lake: which one consumers see, and which can go."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lake import paths
@@ -32,6 +32,7 @@ class Published:
         None  # kept for readers who still have the warehouse before this one open
     )
     code: str | None = None  # of what the version was built with, see `silver_code`
+    text_keys: list[str] = field(default_factory=list)  # the entities whose keys are text in it
 
     def to_json(self) -> bytes:
         """Return the file's content."""

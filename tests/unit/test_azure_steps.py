@@ -12,14 +12,19 @@ import pytest
 
 from flows import azure_run
 from flows.azure_run import AzureRun, check_settings
+from flows.dbt_run import NodeResult
 from flows.publish import published_entities, silver_code
-from flows.summary import EntityCounts, ask
+from flows.summary import ask
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
+
+
+def built(name: str, rows: int | None, kind: str = "model") -> NodeResult:
+    return NodeResult(name, name, kind, "success", 0.1, "", rows=rows)
 
 
 @pytest.mark.parametrize("location", [None, "/srv/lake", "https://contoso.dfs.core.windows.net"])
@@ -78,7 +83,7 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
         "v1",
         "2026-01-01T00:00:00Z",
         committed_batches(lake),
-        published_entities([EntityCounts("stores", 2, 0, 0, 2)], "v1"),
+        published_entities([built("silver.stores", 2)], "v1"),
         code="code",
     )
     for entity in published.entities.values():
@@ -96,13 +101,17 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
 
 
 def test_a_version_has_all_relations_of_silver_with_their_rows() -> None:
-    counts = [EntityCounts("stores", 10, 2, 1, 7), EntityCounts("agents", 5, 1, 0, 4)]
-    published = published_entities(counts, "v1")
+    nodes = [
+        built("reference.order_statuses", 9, kind="seed"),
+        built("staging.stg_stores", 10),
+        built("silver.stores", 7),
+        built("silver.unknown_keys", 0),
+        built("unique_stores_store_id", None, kind="test"),
+    ]
+    published = published_entities(nodes, "v1")
     assert {name: (each.path, each.rows) for name, each in published.items()} == {
         "stores": ("silver/stores/v1", 7),
-        "agents": ("silver/agents/v1", 4),
-        "rejected_rows": ("silver/rejected_rows/v1", 3),
-        "row_reconciliation": ("silver/row_reconciliation/v1", 2),
+        "unknown_keys": ("silver/unknown_keys/v1", 0),
     }
 
 
