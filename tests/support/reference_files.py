@@ -20,18 +20,19 @@ from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from .reference_contract import ENTITIES, Entity, Row, entity_for_file, spelled
+from .reference_cleaning import TRIMMED, moment
+from .reference_contract import ENTITIES, Entity, Options, Row, entity_for_file, spelled
 
 RawRow = dict[str, str | None]
 Found = tuple[int, str, list[str] | None]  # number, first line and fields of a record, if it is one
 
 LONGEST_RECORD = 1024 * 1024  # bytes, its line end not counted
-TRIMMED = " \t\r\n\u00a0"
 UNSEEN = TRIMMED + "".join(  # and wide blanks, zero-width and direction marks
     map(chr, [0x61C, 0x1680, *range(0x2000, 0x2010), 0x2028, 0x2029, *range(0x202A, 0x2030)])
 )
 UNSEEN += "\u205f\u2060\u2066\u2067\u2068\u2069\u3000\ufeff"
 DELIMITERS = ",;\t|"
+DEFAULTS = Options()
 API_ORDER = "UpdatedAt"  # the field that tells which of an API's records is newer
 
 
@@ -62,23 +63,32 @@ class Batch:
         return Batch(batch_id, files)
 
     @property
-    def arrived(self) -> datetime:
-        """When it arrived, by its id; whenever it likes, when the id doesn't say."""
-        try:
-            return datetime.strptime(self.batch_id[:16], "%Y%m%dT%H%M%SZ")
-        except ValueError:
-            return datetime.max
+    def in_order(self) -> list[InputFile]:
+        """Files in the order of their names in bronze, then API pulls as they came."""
+        files = [file for file in self.files if file.entity is None]
+        pulls = [file for file in self.files if file.entity is not None]
+        return sorted(files, key=lambda file: file.source_file or file.path.name) + pulls
+
+
+def arrival(batch_id: str) -> datetime:
+    """Return when a batch arrived, in UTC, by its id; at the end of time when it doesn't say."""
+    try:
+        return datetime.strptime(batch_id[:16], "%Y%m%dT%H%M%SZ")
+    except ValueError:
+        return datetime.max
 
 
 @dataclass
 class LandedFile:
-    """A file in bronze: its good rows by the contract's names and the lines set aside."""
+    """A delivery in bronze: its good rows by the contract's names and the lines set aside."""
 
     entity: Entity
     source_file: str
     batch_id: str
+    number: int  # its place in its batch, from 1
+    as_of: datetime
     rows: list[RawRow]
-    as_of: list[datetime]  # of each row
+    rows_as_of: list[datetime]
     malformed: list[Row] = field(default_factory=list)
 
 
@@ -95,14 +105,16 @@ class Unusable(Exception):
     """The file as a whole breaks the contract."""
 
 
-def land(batches: Sequence[Batch]) -> tuple[list[LandedFile], list[QuarantinedFile]]:
+def land(
+    batches: Sequence[Batch], options: Options = DEFAULTS
+) -> tuple[list[LandedFile], list[QuarantinedFile]]:
     """Land the batches in the order of their ids; what the lake knows already does not land."""
     landed: list[LandedFile] = []
     quarantined: list[QuarantinedFile] = []
     newest: dict[tuple[str, str], str] = {}  # hash by entity and name; by entity and ""
     newest_as_of: dict[tuple[str, str], datetime] = {}
     for batch in sorted(batches, key=lambda batch: batch.batch_id):
-        for file in batch.files:
+        for number, file in enumerate(batch.in_order, 1):
             entity = ENTITIES[file.entity] if file.entity else entity_for_file(file.path.name)
             if entity is None:
                 continue
@@ -117,31 +129,40 @@ def land(batches: Sequence[Batch]) -> tuple[list[LandedFile], list[QuarantinedFi
             except Unusable as error:
                 quarantined.append(QuarantinedFile(batch.batch_id, source_file, str(error)))
                 continue
-            as_of = file_as_of(file.path, batch.arrived, newest_as_of.get(places[0]))
+            as_of = file_as_of(file.path, arrival(batch.batch_id), newest_as_of.get(places[0]))
             if file.entity is None:
                 newest.update(dict.fromkeys(places, digest))
                 newest_as_of[places[0]] = as_of
+            order_by = options.order_by.get(entity.name, API_ORDER if file.entity else None)
             landed.append(
                 LandedFile(
                     entity,
                     source_file,
                     batch.batch_id,
-                    [
-                        {c.source: record.get(c.source) for c in entity.columns}
-                        for record in records
-                    ],
-                    [_record_as_of(record, as_of) if file.entity else as_of for record in records],
+                    number,
+                    as_of,
+                    [_raw_row(entity, record, options) for record in records],
+                    [_row_as_of(record, order_by, as_of) for record in records],
                     malformed,
                 )
             )
     return landed, quarantined
 
 
+def _raw_row(entity: Entity, record: RawRow, options: Options) -> RawRow:
+    row = {column.source: record.get(spelled(column.source)) for column in entity.columns}
+    if entity.name in options.currency_columns:
+        row["Currency"] = record.get(spelled(options.currency_columns[entity.name]))
+    elif entity.name in options.currencies:
+        row["Currency"] = options.currencies[entity.name]
+    return row
+
+
 def read(entity: Entity, name: str, content: bytes) -> tuple[list[RawRow], list[Row]]:
-    """Read a file as its name has it: its rows, and the lines that were set aside."""
+    """Read a file as its name has it: its rows by spelled headers, and the lines set aside."""
     content, lowered = _unpacked(name.lower(), content)
     if lowered.endswith(".jsonl"):
-        return _json_rows(entity, content), []
+        return _json_rows(content), []
     rows, malformed = _csv_rows(entity, _text(content))
     return rows, malformed
 
@@ -175,12 +196,12 @@ def _named_day(name: str) -> datetime | None:
     return None
 
 
-def _record_as_of(record: RawRow, pulled: datetime) -> datetime:
-    try:
-        changed = datetime.fromisoformat(record.get(API_ORDER) or "")
-    except ValueError:
-        return pulled
-    return changed.astimezone(UTC).replace(tzinfo=None) if changed.tzinfo else changed
+def _row_as_of(record: RawRow, order_by: str | None, as_of: datetime) -> datetime:
+    """Return what the row says itself, in microseconds of UTC, where it says so readably."""
+    changed = moment(record.get(spelled(order_by))) if order_by else None
+    if changed is None:
+        return as_of
+    return changed[0] + timedelta(microseconds=int(changed[1] * 1_000_000))
 
 
 # --- Bytes -------------------------------------------------------------------------------------
@@ -299,12 +320,10 @@ def _csv_rows(entity: Entity, text: str) -> tuple[list[RawRow], list[Row]]:
             end = record[1]
         number += len(re.findall(line_end, text[at:end]))
         at = end
-    return _sorted_out(entity, header, found)
+    return _sorted_out(header, found)
 
 
-def _sorted_out(
-    entity: Entity, header: list[str], found: list[Found]
-) -> tuple[list[RawRow], list[Row]]:
+def _sorted_out(header: list[str], found: list[Found]) -> tuple[list[RawRow], list[Row]]:
     """Divide what was found into rows and malformed lines.
 
     A surplus empty field is nothing when every row has it; in some rows it is a field too many.
@@ -317,8 +336,7 @@ def _sorted_out(
         if fields is None or len(fields) != width:
             malformed.append({"number": number, "text": line})
             continue
-        values = dict(zip(map(spelled, header), map(csv_value, fields), strict=False))
-        rows.append({c.source: values[spelled(c.source)] for c in entity.columns})
+        rows.append(dict(zip(map(spelled, header), map(csv_value, fields), strict=False)))
     return rows, malformed
 
 
@@ -326,7 +344,7 @@ def _header(
     entity: Entity, text: str, at: int, delimiters: str, line_end: str
 ) -> tuple[Dialect, list[str], int]:
     """Find the delimiter with which the first line names all columns."""
-    needed = {spelled(column.source) for column in entity.columns}
+    needed = {spelled(column.source) for column in entity.columns if not column.is_optional}
     for delimiter in delimiters:
         dialect = Dialect(delimiter, line_end)
         record = dialect.record(text, at) if at < len(text) else None
@@ -343,14 +361,13 @@ def _header(
 # --- JSON lines --------------------------------------------------------------------------------
 
 
-def _json_rows(entity: Entity, content: bytes) -> list[RawRow]:
-    names = {spelled(column.source): column.source for column in entity.columns}
+def _json_rows(content: bytes) -> list[RawRow]:
     rows: list[RawRow] = []
     for line in content.decode("utf-8-sig").split("\n"):
         if line.strip():
             # Numbers stay as they are written: 12.50 is the text "12.50".
             record = json.loads(line, parse_int=str, parse_float=_number, parse_constant=str)
-            rows.append({names.get(spelled(n), n): _json_text(v) for n, v in record.items()})
+            rows.append({spelled(name): _json_text(value) for name, value in record.items()})
     return rows
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from .reference_contract import ENTITIES, Row, Tables
+from .reference_cleaning import integer, on_the_clock, trimmed
+from .reference_contract import ENTITIES, Options, Row, Tables
+from .reference_files import arrival
 from .reference_silver import Silver
 
-Gold = Tables
-
-UNKNOWN = -1
 NOT_REVENUE = ("Cancelled", "Failed", "Refunded", "Returned")
+RESOLVED = "Resolved"
+NO_DAY = -1
+
+Members = dict[str, set[int | str]]  # keys, by dimension
 
 DIMENSIONS = {  # in an order in which a dimension comes after those that it points to
     "dim_customers": "customers",
@@ -42,57 +46,140 @@ FOREIGN_KEYS = {
 }
 
 
+class Gold(Tables):
+    """Gold's relations as rows, with the silver that they come from."""
+
+    silver: Silver
+
+    @property
+    def options(self) -> Options:
+        """What was declared and set."""
+        return self.silver.options
+
+    def unknown(self, *entities: str) -> int | str:
+        """Return the key of the unknown member."""
+        return self.options.unknown(*entities)
+
+
 def gold(silver: Silver) -> Gold:
     """Compute gold's relations from silver."""
-    tables: Gold = {}
-    members: dict[str, set[int]] = {}
-
-    def pointed(relation: str, row: Row) -> Row:
-        """Point each foreign key to a member; keep the value that it came with."""
-        foreign_keys = FOREIGN_KEYS.get(relation, {})
-        sources = {f"source_{name}": row[name] for name in foreign_keys}
-        keys = {
-            name: row[name] if row[name] in members[dimension] else UNKNOWN
-            for name, dimension in foreign_keys.items()
-        }
-        return {**row, **keys, **sources}
-
+    tables = Gold()
+    tables.silver = silver
+    members: Members = {}
     for relation, entity in DIMENSIONS.items():
-        rows = [pointed(relation, row) for row in silver.tables[entity]]
-        tables[relation] = [unknown_member(relation), *rows]
-        key = ENTITIES[entity].key[0]
-        members[relation] = {row[key] for row in tables[relation]}
+        rows = _pointed(tables, relation, entity, members)
+        tables[relation] = [unknown_member(relation, silver.options), *rows]
+        members[relation] = {row[ENTITIES[entity].key[0]] for row in tables[relation]}
     for relation, entity in FACTS.items():
-        tables[relation] = [pointed(relation, row) for row in silver.tables[entity]]
+        tables[relation] = [
+            {
+                **row,
+                "date_key": _date_key(row[EVENT_TIMES[relation]].date()),
+                "time_is_plausible": is_plausible(
+                    row[EVENT_TIMES[relation]], row["_batch_id"], silver.options
+                ),
+            }
+            for row in _pointed(tables, relation, entity, members)
+        ]
     for row in tables["fct_online_transactions"]:
         row["counts_as_revenue"] = row["status"] not in NOT_REVENUE
-    tables["dim_dates"] = _dates(event_times(tables))
+    for row in tables["fct_service_interactions"]:
+        row["is_resolved"] = row["resolution_status"] == RESOLVED
+    tables["dim_dates"] = _dates(event_times(tables, plausible=True), event_times(tables))
     return tables
 
 
-def unknown_member(relation: str) -> Row:
+def _pointed(tables: Gold, relation: str, entity: str, members: Members) -> list[Row]:
+    """Point each foreign key to a member; keep the value that it came with."""
+    foreign_keys = FOREIGN_KEYS.get(relation, {})
+    targets = {name: DIMENSIONS[dimension] for name, dimension in foreign_keys.items()}
+    nobody = {
+        name: _declared_unknown(tables.options, entity, target) for name, target in targets.items()
+    }
+
+    def member(name: str, value: int | str | None) -> int | str:
+        is_known = value in members[foreign_keys[name]] and value not in nobody[name]
+        return value if value is not None and is_known else tables.unknown(targets[name])
+
+    return [
+        {
+            **row,
+            **{name: member(name, row[name]) for name in foreign_keys},
+            **{f"source_{name}": row[name] for name in foreign_keys},
+        }
+        for row in tables.silver.tables[entity]
+    ]
+
+
+def _declared_unknown(options: Options, entity: str, target: str) -> set[int | str | None]:
+    """Return the keys that stand for nobody in references from an entity to a dimension's one."""
+    written = [
+        trimmed(str(key))
+        for name in dict.fromkeys((entity, target))
+        for key in options.unknown_keys.get(name, ())
+    ]
+    return set(written) if options.has_text_keys(target) else set(map(integer, written))
+
+
+def unknown_member(relation: str, options: Options) -> Row:
     """Make the member -1: its descriptive attributes are 'Unknown', the others null."""
     entity = ENTITIES[DIMENSIONS[relation]]
     member: dict[str, Any] = {column.name: column.blank for column in entity.columns}
-    member.update({"_source_file": None, "_batch_id": None, entity.key[0]: UNKNOWN})
-    for name in FOREIGN_KEYS.get(relation, {}):
-        member.update({name: UNKNOWN, f"source_{name}": None})
+    member.update({"_as_of": None, "_source_file": None, "_batch_id": None})
+    member[entity.key[0]] = options.unknown(entity.name)
+    for name, dimension in FOREIGN_KEYS.get(relation, {}).items():
+        member.update({name: options.unknown(DIMENSIONS[dimension]), f"source_{name}": None})
     return member
 
 
-def event_times(tables: Gold) -> list[datetime]:
-    """Return the times of all facts."""
-    return [row[name] for relation, name in EVENT_TIMES.items() for row in tables[relation]]
+# --- Times -------------------------------------------------------------------------------------
 
 
-def _dates(events: Iterable[datetime]) -> list[Row]:
-    """Make whole years from the first event's to the last one's, and the member -1."""
-    rows: list[Row] = [{"date_id": UNKNOWN, "calendar_date": None}]
-    years = {event.year for event in events}
-    if years:
+def is_plausible(event: datetime, batch_id: str, options: Options) -> bool:
+    """Whether an event is neither too early nor over a day after its batch."""
+    if event < datetime.combine(options.earliest_plausible_date, time.min):
+        return False
+    arrived = arrival(batch_id)
+    if arrived == datetime.max:  # a batch without a time of its own, in examples
+        return True
+    return event <= on_the_clock(arrived, options.zone) + timedelta(days=1)
+
+
+def event_times(tables: Gold, plausible: bool = False) -> list[datetime]:
+    """Return the times of all facts, or of those whose time is plausible."""
+    return [
+        row[name]
+        for relation, name in EVENT_TIMES.items()
+        for row in tables[relation]
+        if row["time_is_plausible"] or not plausible
+    ]
+
+
+def _date_key(day: date) -> int:
+    return day.year * 10000 + day.month * 100 + day.day
+
+
+def _dates(plausible: Iterable[datetime], events: Iterable[datetime]) -> list[Row]:
+    """Make whole years from the first plausible event's to the last one's, other days, and -1."""
+    days = {event.date() for event in events}
+    if years := {event.year for event in plausible}:
         first, last = date(min(years), 1, 1), date(max(years), 12, 31)
-        for offset in range((last - first).days + 1):
-            day = first + timedelta(days=offset)
-            number = day.year * 10000 + day.month * 100 + day.day
-            rows.append({"date_id": number, "calendar_date": day})
-    return rows
+        days |= {date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)}
+    nothing = dict.fromkeys(_described(date(2000, 1, 1)))
+    rows: list[Row] = [{**nothing, "date_key": NO_DAY}]
+    return rows + [_described(day) for day in sorted(days)]
+
+
+def _described(day: date) -> Row:
+    return {
+        "date_key": _date_key(day),
+        "date_day": day,
+        "year_number": day.year,
+        "quarter_number": (day.month + 2) // 3,
+        "month_number": day.month,
+        "month_name": calendar.month_name[day.month],
+        "day_of_month": day.day,
+        "day_of_week_number": day.isoweekday(),
+        "day_of_week": calendar.day_name[day.weekday()],
+        "is_weekend": day.isoweekday() > 5,
+    }

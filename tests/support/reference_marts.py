@@ -2,61 +2,108 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypeVar
 
 from .reference_cleaning import ratio
-from .reference_contract import Row, Tables
-from .reference_gold import UNKNOWN, Gold, event_times
+from .reference_contract import ENTITIES, Row, Tables
+from .reference_gold import EVENT_TIMES, FACTS, RESOLVED, Gold, event_times
 
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TIERS = ("Platinum", "Gold", "Silver", "Bronze")  # the best first
+NOTHING = Decimal("0.00")
 
+Id = int | str
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Purchase:
-    """An online order that counts as revenue, or an in-store purchase."""
+class Channel:
+    """A way of selling: where its lines are and what an order is called there."""
+
+    name: str
+    relation: str
+    key: str
+    time: str
+    product: str  # or store: what a line is about
+    dimension: str
+    place: str  # the group of that
+    title: str  # its name in the timeline
+
+
+CHANNELS = (
+    Channel(
+        "online",
+        "fct_online_transactions",
+        "order_id",
+        "ordered_at",
+        "product_id",
+        "dim_products",
+        "category",
+        "product_name",
+    ),
+    Channel(
+        "in_store",
+        "fct_in_store_transactions",
+        "transaction_id",
+        "purchased_at",
+        "store_id",
+        "dim_stores",
+        "location",
+        "location",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of an online order that counts as revenue, or of an in-store purchase."""
 
     channel: str
-    customer_id: int
-    member_id: int  # the product or the store
+    order: Id
+    number: int
+    has_one_line: bool
+    customer_id: Id
+    member_id: Id  # the product or the store
     place: str  # the product's category or the store's location
     at: datetime
+    time_is_plausible: bool
     amount: Decimal
     payment_method: str
 
+    @property
+    def is_refund(self) -> bool:
+        """Whether it takes money back instead of making its order one."""
+        return self.amount < 0
 
-def marts(
-    gold: Gold, *, high_value_share: Decimal = Decimal("0.10"), as_of: date | None = None
-) -> Tables:
-    """Compute every mart; `as_of` fixes the date from which recency counts."""
-    purchases = _purchases(gold)
-    segments = _customer_segments(gold, purchases, high_value_share)
+
+def marts(gold: Gold) -> Tables:
+    """Compute every mart."""
+    lines = _lines(gold)
+    segments = _customer_segments(gold, lines)
     timeline = _customer_timeline(gold)
-    by_product = _aov_by_product(gold, purchases)
-    by_category = _aov_by_place(purchases, "online", "category")
-    by_location = _aov_by_place(purchases, "in_store", "location")
+    by_product = _aov_by_product(gold, lines)
+    by_category = _aov_by_place(lines, "online", "category")
+    by_location = _aov_by_place(lines, "in_store", "location")
     return {
+        "purchases": _purchases(gold, lines),
         "aov_by_product": by_product,
         "aov_by_category": by_category,
         "aov_by_location": by_location,
-        "average_order_value": _average_order_value(
-            by_product, by_category, by_location, purchases
-        ),
+        "average_order_value": _average_order_value(by_product, by_category, by_location, lines),
         "customer_segments": segments,
         "peak_transaction_times": _peak_transaction_times(gold),
         "agent_performance": _agent_performance(gold),
         "service_by_issue_type": _service_by_issue_type(gold),
-        "customer_360": _customer_360(gold, purchases, segments, timeline, as_of),
+        "customer_360": _customer_360(gold, lines, segments, timeline),
         "customer_timeline": timeline,
+        "data_notes": _data_notes(gold),
     }
 
 
@@ -76,76 +123,113 @@ def ntile(ordered: Sequence[K], buckets: int = 5) -> dict[K, int]:
     return dict(zip(ordered, numbers, strict=True))
 
 
-def _by_key(rows: Iterable[Row], key: str) -> dict[int, Row]:
+def _by_key(rows: Iterable[Row], key: str) -> dict[Id, Row]:
     return {row[key]: row for row in rows}
 
 
-def _total(purchases: Iterable[Purchase]) -> Decimal:
-    return sum((purchase.amount for purchase in purchases), Decimal("0.00"))
+def _sum(rows: Iterable[Row]) -> Decimal:
+    return sum((row["amount"] for row in rows), NOTHING)
 
 
-def _purchases(gold: Gold) -> list[Purchase]:
-    products = _by_key(gold["dim_products"], "product_id")
-    stores = _by_key(gold["dim_stores"], "store_id")
-    online = [
-        Purchase(
-            "online",
-            order["customer_id"],
-            order["product_id"],
-            products[order["product_id"]]["category"],
-            order["ordered_at"],
-            order["amount"],
-            order["payment_method"],
+def _lines(gold: Gold) -> list[Line]:
+    lines: list[Line] = []
+    for channel in CHANNELS:
+        about = _by_key(gold[channel.dimension], channel.product)
+        counts = Counter(row[channel.key] for row in gold[channel.relation])
+        lines += [
+            Line(
+                channel.name,
+                row[channel.key],
+                row["line_number"],
+                counts[row[channel.key]] == 1,
+                row["customer_id"],
+                row[channel.product],
+                about[row[channel.product]][channel.place],
+                row[channel.time],
+                row["time_is_plausible"],
+                row["amount"],
+                row["payment_method"],
+            )
+            for row in gold[channel.relation]
+            if row.get("counts_as_revenue", True)
+        ]
+    return lines
+
+
+def _reference_id(gold: Gold, value: Id, *entities: str) -> Id:
+    """Return a key beside those of other entities: all are text when any is."""
+    return str(value) if gold.options.has_text_keys(*entities) else value
+
+
+def _purchases(gold: Gold, lines: Sequence[Line]) -> list[Row]:
+    entities = [FACTS[channel.relation] for channel in CHANNELS]
+    rows: list[Row] = []
+    for line in lines:
+        is_online = line.channel == "online"
+        rows.append(
+            {
+                "channel": line.channel,
+                "reference_id": _reference_id(gold, line.order, *entities),
+                "line_number": line.number,
+                "has_one_line": line.has_one_line,
+                "customer_id": line.customer_id,
+                "purchased_at": line.at,
+                "time_is_plausible": line.time_is_plausible,
+                "amount": line.amount,
+                "payment_method": line.payment_method,
+                "product_id": line.member_id if is_online else None,
+                "category": line.place if is_online else None,
+                "store_id": None if is_online else line.member_id,
+                "location": None if is_online else line.place,
+            }
         )
-        for order in gold["fct_online_transactions"]
-        if order["counts_as_revenue"]
-    ]
-    in_store = [
-        Purchase(
-            "in_store",
-            visit["customer_id"],
-            visit["store_id"],
-            stores[visit["store_id"]]["location"],
-            visit["purchased_at"],
-            visit["amount"],
-            visit["payment_method"],
-        )
-        for visit in gold["fct_in_store_transactions"]
-    ]
-    return online + in_store
+    return rows
 
 
 # --- Average order value -----------------------------------------------------------------------
 
 
-def _orders(purchases: Sequence[Purchase]) -> Row:
-    total = _total(purchases)
+def _orders(lines: Iterable[Line]) -> int:
+    """Count orders: each once, and only if a line of it is no refund."""
+    return len({(line.channel, line.order) for line in lines if not line.is_refund})
+
+
+def _total(lines: Iterable[Line]) -> Decimal:
+    return sum((line.amount for line in lines), NOTHING)
+
+
+def _average(lines: Sequence[Line]) -> Decimal | None:
+    orders = _orders(lines)
+    return ratio(_total(lines), orders, 2) if orders else None
+
+
+def _figures(lines: Sequence[Line]) -> Row:
     return {
-        "total_orders": len(purchases),
-        "total_amount": total,
-        "average_order_value": ratio(total, len(purchases), 2),
+        "total_orders": _orders(lines),
+        "total_amount": _total(lines),
+        "average_order_value": _average(lines),
     }
 
 
-def _aov_by_product(gold: Gold, purchases: Sequence[Purchase]) -> list[Row]:
+def _aov_by_product(gold: Gold, lines: Sequence[Line]) -> list[Row]:
     products = _by_key(gold["dim_products"], "product_id")
-    online = [purchase for purchase in purchases if purchase.channel == "online"]
+    online = [line for line in lines if line.channel == "online"]
     return [
         {
             "product_id": product_id,
             "product_name": products[product_id]["product_name"],
             "category": products[product_id]["category"],
-            **_orders(orders),
+            **_figures(of_product),
         }
-        for product_id, orders in grouped(online, lambda purchase: purchase.member_id).items()
+        for product_id, of_product in grouped(online, lambda line: line.member_id).items()
     ]
 
 
-def _aov_by_place(purchases: Sequence[Purchase], channel: str, name: str) -> list[Row]:
-    of_channel = [purchase for purchase in purchases if purchase.channel == channel]
+def _aov_by_place(lines: Sequence[Line], channel: str, name: str) -> list[Row]:
+    of_channel = [line for line in lines if line.channel == channel]
     return [
-        {name: place, **_orders(orders)}
-        for place, orders in grouped(of_channel, lambda purchase: purchase.place).items()
+        {name: place, **_figures(of_place)}
+        for place, of_place in grouped(of_channel, lambda line: line.place).items()
     ]
 
 
@@ -153,7 +237,7 @@ def _average_order_value(
     by_product: Sequence[Row],
     by_category: Sequence[Row],
     by_location: Sequence[Row],
-    purchases: Sequence[Purchase],
+    lines: Sequence[Line],
 ) -> list[Row]:
     def row(dimension: str, member: str, channel: str, figures: Row) -> Row:
         names = ("total_orders", "total_amount", "average_order_value")
@@ -164,13 +248,13 @@ def _average_order_value(
             **{name: figures[name] for name in names},
         }
 
-    channels = grouped(purchases, lambda purchase: purchase.channel)
+    channels = grouped(lines, lambda line: line.channel)
     return [
         *(row("product", figures["product_name"], "online", figures) for figures in by_product),
         *(row("category", figures["category"], "online", figures) for figures in by_category),
         *(row("location", figures["location"], "in_store", figures) for figures in by_location),
-        *(row("channel", name, name, _orders(orders)) for name, orders in channels.items()),
-        *([row("all", "all", "all", _orders(purchases))] if purchases else []),
+        *(row("channel", name, name, _figures(of)) for name, of in channels.items()),
+        *([row("all", "all", "all", _figures(lines))] if lines else []),
     ]
 
 
@@ -178,7 +262,8 @@ def _average_order_value(
 
 
 def _customers(gold: Gold) -> list[Row]:
-    return [row for row in gold["dim_customers"] if row["customer_id"] != UNKNOWN]
+    nobody = gold.unknown("customers")
+    return [row for row in gold["dim_customers"] if row["customer_id"] != nobody]
 
 
 def _best_tier(accounts: Iterable[Row]) -> str | None:
@@ -188,28 +273,26 @@ def _best_tier(accounts: Iterable[Row]) -> str | None:
     return listed[0] if listed else min(tiers, default=None)
 
 
-def _customer_segments(
-    gold: Gold, purchases: Sequence[Purchase], high_value_share: Decimal
-) -> list[Row]:
-    purchases_of = grouped(purchases, lambda purchase: purchase.customer_id)
+def _customer_segments(gold: Gold, lines: Sequence[Line]) -> list[Row]:
+    lines_of = grouped(lines, lambda line: line.customer_id)
     accounts_of = grouped(gold["dim_loyalty_accounts"], lambda row: row["customer_id"])
     customer_ids = [row["customer_id"] for row in _customers(gold)]
-    spend = {
-        customer_id: _total(purchases_of[customer_id])
-        for customer_id in customer_ids
-        if customer_id in purchases_of
+    orders = {customer_id: _orders(lines_of.get(customer_id, [])) for customer_id in customer_ids}
+    spend = {customer_id: _total(lines_of.get(customer_id, [])) for customer_id in customer_ids}
+    buyers = {
+        customer_id: spend[customer_id] for customer_id in customer_ids if orders[customer_id]
     }
-    percent_ranks = _percent_ranks_highest_first(spend)
+    percent_ranks = _percent_ranks_highest_first(buyers)
+    share = Fraction(gold.options.high_value_share)
     rows: list[Row] = []
     for customer_id in customer_ids:
-        frequency = len(purchases_of.get(customer_id, []))
         tier = _best_tier(accounts_of.get(customer_id, []))
         rank = percent_ranks.get(customer_id)
         if rank is None:
             segment = "No Purchases"
-        elif rank <= Fraction(high_value_share):
+        elif rank <= share and _stands_out(spend[customer_id], buyers, share):
             segment = "High-Value Customer"
-        elif frequency == 1:
+        elif orders[customer_id] == 1:
             segment = "One-Time Buyer"
         elif tier is not None:
             segment = "Loyalty Champion"
@@ -218,8 +301,8 @@ def _customer_segments(
         rows.append(
             {
                 "customer_id": customer_id,
-                "total_spend": spend.get(customer_id, Decimal("0.00")),
-                "purchase_frequency": frequency,
+                "total_spend": spend[customer_id],
+                "purchase_frequency": orders[customer_id],
                 "tier_level": tier,
                 "spend_percent_rank": None if rank is None else float(rank),
                 "segment": segment,
@@ -228,7 +311,7 @@ def _customer_segments(
     return rows
 
 
-def _percent_ranks_highest_first(spend: dict[int, Decimal]) -> dict[int, Fraction]:
+def _percent_ranks_highest_first(spend: dict[Id, Decimal]) -> dict[Id, Fraction]:
     """PERCENT_RANK: the share of the other customers who spent more."""
     places: dict[Decimal, int] = {}  # how many spent more
     for place, amount in enumerate(sorted(spend.values(), reverse=True)):
@@ -237,37 +320,43 @@ def _percent_ranks_highest_first(spend: dict[int, Decimal]) -> dict[int, Fractio
     return {customer: Fraction(places[amount], others) for customer, amount in spend.items()}
 
 
-def _preferred(purchases: Sequence[Purchase], name: Callable[[Purchase], str]) -> str | None:
-    """Return the name with most purchases, then the highest amount, then the first by name."""
-    groups = grouped(purchases, name)
-    ranked = sorted(groups, key=lambda key: (-len(groups[key]), -_total(groups[key]), key))
+def _stands_out(amount: Decimal, buyers: dict[Id, Decimal], share: Fraction) -> bool:
+    """Whether a spend is nobody else's, or not too many have as much or more."""
+    if sum(each == amount for each in buyers.values()) == 1:
+        return True
+    return sum(each >= amount for each in buyers.values()) <= 2 * share * len(buyers)
+
+
+def _preferred(lines: Sequence[Line], name: Callable[[Line], str]) -> str | None:
+    """Return the name with most orders, then the highest amount, then the first by name."""
+    groups = {key: of for key, of in grouped(lines, name).items() if _orders(of)}
+    ranked = sorted(groups, key=lambda key: (-_orders(groups[key]), -_total(groups[key]), key))
     return ranked[0] if ranked else None
 
 
 def _customer_360(
-    gold: Gold,
-    purchases: Sequence[Purchase],
-    segments: Sequence[Row],
-    timeline: Sequence[Row],
-    as_of: date | None,
+    gold: Gold, lines: Sequence[Line], segments: Sequence[Row], timeline: Sequence[Row]
 ) -> list[Row]:
-    purchases_of = grouped(purchases, lambda purchase: purchase.customer_id)
+    lines_of = grouped(lines, lambda line: line.customer_id)
     accounts_of = grouped(gold["dim_loyalty_accounts"], lambda row: row["customer_id"])
     contacts_of = grouped(gold["fct_service_interactions"], lambda row: row["customer_id"])
     touches_of = grouped(timeline, lambda row: row["customer_id"])
     segment_of = _by_key(segments, "customer_id")
-    newest = as_of or max((event.date() for event in event_times(gold)), default=None)
+    events = event_times(gold, plausible=True)
+    newest = gold.options.recency_date or max((event.date() for event in events), default=None)
 
     rows: list[Row] = []
     for customer in _customers(gold):
         customer_id = customer["customer_id"]
-        bought = purchases_of.get(customer_id, [])
-        online = [purchase for purchase in bought if purchase.channel == "online"]
-        in_store = [purchase for purchase in bought if purchase.channel == "in_store"]
+        bought = lines_of.get(customer_id, [])
+        online = [line for line in bought if line.channel == "online"]
+        in_store = [line for line in bought if line.channel == "in_store"]
+        refunds = [line for line in bought if line.is_refund]
+        times = [line.at for line in bought if line.time_is_plausible and not line.is_refund]
         accounts = accounts_of.get(customer_id, [])
         contacts = contacts_of.get(customer_id, [])
         resolved = _resolved(contacts)
-        last_purchase_at = max((purchase.at for purchase in bought), default=None)
+        last_purchase_at = max(times, default=None)
         recency_days = (
             (newest - last_purchase_at.date()).days if newest and last_purchase_at else None
         )
@@ -284,17 +373,17 @@ def _customer_360(
                 "address": customer["address"],
                 **_spending("online_", online),
                 **_spending("in_store_", in_store),
-                "total_orders": len(bought),
+                "total_orders": _orders(bought),
                 "total_spend": _total(bought),
                 "average_order_value": _average(bought),
-                "first_purchase_at": min((purchase.at for purchase in bought), default=None),
+                "refunds": len(refunds),
+                "refunded_amount": abs(_total(refunds)),
+                "first_purchase_at": min(times, default=None),
                 "last_purchase_at": last_purchase_at,
-                "preferred_channel": _preferred(bought, lambda purchase: purchase.channel),
-                "preferred_category": _preferred(online, lambda purchase: purchase.place),
-                "preferred_store": _preferred(in_store, lambda purchase: purchase.place),
-                "preferred_payment_method": _preferred(
-                    bought, lambda purchase: purchase.payment_method
-                ),
+                "preferred_channel": _preferred(bought, lambda line: line.channel),
+                "preferred_category": _preferred(online, lambda line: line.place),
+                "preferred_store": _preferred(in_store, lambda line: line.place),
+                "preferred_payment_method": _preferred(bought, lambda line: line.payment_method),
                 "tier_level": segment_of[customer_id]["tier_level"],
                 "points_balance": _points(accounts),
                 "loyalty_accounts": len(accounts),
@@ -312,16 +401,12 @@ def _customer_360(
     return rows
 
 
-def _spending(prefix: str, purchases: Sequence[Purchase]) -> Row:
+def _spending(prefix: str, lines: Sequence[Line]) -> Row:
     return {
-        f"{prefix}orders": len(purchases),
-        f"{prefix}spend": _total(purchases),
-        f"{prefix}average_order_value": _average(purchases),
+        f"{prefix}orders": _orders(lines),
+        f"{prefix}spend": _total(lines),
+        f"{prefix}average_order_value": _average(lines),
     }
-
-
-def _average(purchases: Sequence[Purchase]) -> Decimal | None:
-    return ratio(_total(purchases), len(purchases), 2) if purchases else None
 
 
 def _points(accounts: Sequence[Row]) -> int | None:
@@ -331,51 +416,52 @@ def _points(accounts: Sequence[Row]) -> int | None:
 def _score(rows: Sequence[Row]) -> None:
     """Add the quintiles of the customers with a purchase: 5 is best, ties by customer_id."""
     buyers = [row for row in rows if row["total_orders"]]
+    dated = [row for row in rows if row["recency_days"] is not None]
 
-    def quintiles(worst_first: Callable[[Row], Any]) -> dict[int, int]:
-        ordered = sorted(buyers, key=lambda row: (worst_first(row), row["customer_id"]))
+    def quintiles(ranked: Sequence[Row], worst_first: Callable[[Row], Any]) -> dict[Id, int]:
+        ordered = sorted(ranked, key=lambda row: (worst_first(row), row["customer_id"]))
         return ntile([row["customer_id"] for row in ordered])
 
     scores = {
-        "recency_score": quintiles(lambda row: -row["recency_days"]),
-        "frequency_score": quintiles(lambda row: row["total_orders"]),
-        "monetary_score": quintiles(lambda row: row["total_spend"]),
+        "recency_score": quintiles(dated, lambda row: -row["recency_days"]),
+        "frequency_score": quintiles(buyers, lambda row: row["total_orders"]),
+        "monetary_score": quintiles(buyers, lambda row: row["total_spend"]),
     }
     for row in rows:
         row.update({name: score.get(row["customer_id"]) for name, score in scores.items()})
 
 
+def _orders_of(gold: Gold, channel: Channel) -> list[list[Row]]:
+    """Return the lines of each order, in their order."""
+    lines = sorted(gold[channel.relation], key=lambda row: row["line_number"])
+    return list(grouped(lines, lambda row: row[channel.key]).values())
+
+
 def _customer_timeline(gold: Gold) -> list[Row]:
-    products = _by_key(gold["dim_products"], "product_id")
-    stores = _by_key(gold["dim_stores"], "store_id")
     accounts = _by_key(gold["dim_loyalty_accounts"], "loyalty_id")
+    nobody = gold.unknown("customers")
     rows: list[Row] = []
 
-    def add(customer_id: int, occurred_at: datetime, touchpoint: str, **event: Any) -> None:
-        if customer_id != UNKNOWN:
+    def add(customer_id: Id, occurred_at: datetime, touchpoint: str, **event: Any) -> None:
+        if customer_id != nobody:
+            event["reference_id"] = _reference_id(gold, event["reference_id"], *FACTS.values())
             about = {"occurred_at": occurred_at, "touchpoint": touchpoint}
             rows.append({"customer_id": customer_id, **about, **event})
 
-    for order in gold["fct_online_transactions"]:
-        add(
-            order["customer_id"],
-            order["ordered_at"],
-            "online order",
-            event=order["status"],
-            reference_id=order["order_id"],
-            amount=order["amount"],
-            detail=products[order["product_id"]]["product_name"],
-        )
-    for visit in gold["fct_in_store_transactions"]:
-        add(
-            visit["customer_id"],
-            visit["purchased_at"],
-            "store purchase",
-            event="Purchase",
-            reference_id=visit["transaction_id"],
-            amount=visit["amount"],
-            detail=stores[visit["store_id"]]["location"],
-        )
+    for channel in CHANNELS:
+        about = _by_key(gold[channel.dimension], channel.product)
+        for lines in _orders_of(gold, channel):
+            first, others = lines[0], len(lines) - 1
+            name = about[first[channel.product]][channel.title]
+            add(
+                first["customer_id"],
+                first[channel.time],
+                "online order" if channel.name == "online" else "store purchase",
+                event=first.get("status", "Purchase"),
+                reference_id=first[channel.key],
+                amount=_sum(lines),
+                detail=f"{name} and {others} more" if others else name,
+            )
     for contact in gold["fct_service_interactions"]:
         add(
             contact["customer_id"],
@@ -404,27 +490,24 @@ def _customer_timeline(gold: Gold) -> list[Row]:
 
 
 def _peak_transaction_times(gold: Gold) -> list[Row]:
-    channels = {
-        "online": ("fct_online_transactions", "ordered_at"),
-        "in_store": ("fct_in_store_transactions", "purchased_at"),
-    }
     rows: list[Row] = []
-    for channel, (relation, time) in channels.items():
-        transactions = gold[relation]
-        hours: dict[tuple[int, int], list[Row]] = defaultdict(list)
-        for row in transactions:
-            hours[row[time].weekday(), row[time].hour].append(row)
+    for channel in CHANNELS:
+        orders = [of for of in _orders_of(gold, channel) if of[0]["time_is_plausible"]]
+        hours: dict[tuple[int, int], list[list[Row]]] = defaultdict(list)
+        for lines in orders:
+            at = lines[0][channel.time]
+            hours[at.weekday(), at.hour].append(lines)
         for (weekday, hour), at_hour in hours.items():
             busier = sum(len(others) > len(at_hour) for others in hours.values())
             rows.append(
                 {
-                    "channel": channel,
+                    "channel": channel.name,
                     "day_of_week": DAY_NAMES[weekday],
                     "day_of_week_number": weekday + 1,
                     "hour_of_day": hour,
                     "total_transactions": len(at_hour),
-                    "total_amount": sum((row["amount"] for row in at_hour), Decimal("0.00")),
-                    "transaction_share": ratio(len(at_hour), len(transactions), 6),
+                    "total_amount": sum(map(_sum, at_hour), NOTHING),
+                    "transaction_share": ratio(len(at_hour), len(orders), 6),
                     "peak_rank": busier + 1,
                 }
             )
@@ -432,7 +515,7 @@ def _peak_transaction_times(gold: Gold) -> list[Row]:
 
 
 def _resolved(contacts: Iterable[Row]) -> int:
-    return sum(contact["resolution_status"] == "Resolved" for contact in contacts)
+    return sum(contact["resolution_status"] == RESOLVED for contact in contacts)
 
 
 def _service(contacts: Sequence[Row]) -> Row:
@@ -447,16 +530,98 @@ def _service(contacts: Sequence[Row]) -> Row:
 def _agent_performance(gold: Gold) -> list[Row]:
     contacts_of = grouped(gold["fct_service_interactions"], lambda row: row["agent_id"])
     described = ("agent_id", "agent_name", "department", "shift")
+    nobody = gold.unknown("agents")
     return [
         {
             **{name: agent[name] for name in described},
             **_service(contacts_of.get(agent["agent_id"], [])),
         }
         for agent in gold["dim_agents"]
-        if agent["agent_id"] != UNKNOWN or UNKNOWN in contacts_of
+        if agent["agent_id"] != nobody or nobody in contacts_of
     ]
 
 
 def _service_by_issue_type(gold: Gold) -> list[Row]:
     by_issue = grouped(gold["fct_service_interactions"], lambda row: row["issue_type"])
     return [{"issue_type": issue, **_service(contacts)} for issue, contacts in by_issue.items()]
+
+
+# --- What a reader should know -----------------------------------------------------------------
+
+_UNKNOWN_MEMBERS = {  # note, the dimension's entity, its key, and the relations that point to it
+    "unknown customers": (
+        "customers",
+        "customer_id",
+        (
+            "fct_online_transactions",
+            "fct_in_store_transactions",
+            "fct_service_interactions",
+            "dim_loyalty_accounts",
+        ),
+    ),
+    "unknown products": ("products", "product_id", ("fct_online_transactions",)),
+    "unknown stores": ("stores", "store_id", ("fct_in_store_transactions",)),
+    "unknown agents": ("agents", "agent_id", ("fct_service_interactions",)),
+    "unknown accounts": ("loyalty_accounts", "loyalty_id", ("fct_loyalty_transactions",)),
+}
+_LISTED = {
+    ("unlisted status", "fct_online_transactions", "status"),
+    ("unlisted payment method", "fct_online_transactions", "payment_method"),
+    ("unlisted payment method", "fct_in_store_transactions", "payment_method"),
+    ("unlisted resolution status", "fct_service_interactions", "resolution_status"),
+    ("unlisted tier", "dim_loyalty_accounts", "tier_level"),
+}
+
+
+def _data_notes(gold: Gold) -> list[Row]:
+    silver = gold.silver
+    notes: list[Row] = []
+
+    def note(name: str, entity: str, rows: int, **more: Any) -> None:
+        if rows or name == "absent entity":
+            about = {"note": name, "entity": entity, "rows": rows}
+            notes.append({**about, "amount": None, "detail": None, **more})
+
+    for name, (entity, key, relations) in _UNKNOWN_MEMBERS.items():
+        for relation in relations:
+            nobodys = [
+                row for row in _rows_that_came(gold, relation) if row[key] == gold.unknown(entity)
+            ]
+            note(name, _entity(relation), len(nobodys), amount=_revenue(nobodys))
+    for name, relation, column in _LISTED:
+        listed = {*gold.options.seeds.canonical.get(column, ()), "Unknown", None}
+        unlisted = [row for row in _rows_that_came(gold, relation) if row[column] not in listed]
+        note(name, _entity(relation), len(unlisted), amount=_revenue(unlisted))
+    for (entity, reason), count in Counter(
+        (row["entity"], row["reason"]) for row in silver.rejected
+    ).items():
+        note("rejected rows", entity, count, detail=reason)
+    for row in silver.superseded:
+        note("superseded rows", row["entity"], row["row_count"], detail=row["reason"])
+    for relation in EVENT_TIMES:
+        rows = [row for row in gold[relation] if not row["time_is_plausible"]]
+        note("implausible times", _entity(relation), len(rows), amount=_revenue(rows))
+    for (entity, column), of in grouped(
+        silver.unreadable, lambda row: (row["entity"], row["column_name"])
+    ).items():
+        note("unreadable values", entity, sum(row["row_count"] for row in of), detail=column)
+    for entity in ENTITIES:
+        if entity not in silver.arrived:
+            note("absent entity", entity, 0)
+    return notes
+
+
+def _rows_that_came(gold: Gold, relation: str) -> list[Row]:
+    """Return a relation's rows without the unknown member, which came from nowhere."""
+    return [row for row in gold[relation] if row["_batch_id"] is not None]
+
+
+def _revenue(rows: Sequence[Row]) -> Decimal | None:
+    """Return what of the rows' amounts counts, None where rows have no amounts."""
+    if any("amount" not in row for row in rows):
+        return None
+    return _sum(row for row in rows if row.get("counts_as_revenue", True))
+
+
+def _entity(relation: str) -> str:
+    return FACTS.get(relation, "loyalty_accounts")

@@ -1,104 +1,280 @@
-"""Silver: typed, clean rows, one a key; what was rejected, and why; what was superseded."""
+"""Silver: typed, clean rows, the newest of each key; what was set aside, and why."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from . import reference_cleaning as cleaning
-from .reference_contract import ENTITIES, Column, Entity, Enumerations, Row, read_enumerations
-from .reference_files import Batch, QuarantinedFile, RawRow, land
+from .reference_contract import ENTITIES, WITH_LINES, Column, Entity, Options, Row
+from .reference_files import DEFAULTS, Batch, LandedFile, QuarantinedFile, RawRow, land
 
 REASONS = ("invalid_key", "invalid_datetime", "invalid_amount")  # in the order that decides
+LONGEST_UNREADABLE = 255
+
+Key = tuple[Any, ...]
+Place = tuple[Any, ...]
 
 
 @dataclass
 class Silver:
     """The silver layer's relations as rows."""
 
+    options: Options
     tables: dict[str, list[Row]]  # by entity: the contract's columns and the lineage
     rejected: list[Row] = field(default_factory=list)  # rejected_rows; raw_row is a dict here
-    superseded: dict[str, int] = field(default_factory=dict)  # by entity
+    superseded: list[Row] = field(default_factory=list)  # superseded_rows
+    unreadable: list[Row] = field(default_factory=list)  # unreadable_values
+    unknown_keys: list[Row] = field(default_factory=list)
     reconciliation: list[Row] = field(default_factory=list)  # row_reconciliation
+    arrived: set[str] = field(default_factory=set)  # entities of which anything landed
     quarantined: list[QuarantinedFile] = field(default_factory=list)
 
 
-def silver(batches: Sequence[Batch], enumerations: Enumerations | None = None) -> Silver:
-    """Compute silver from input files; canonical spellings are the seeds' unless given."""
-    spellings = read_enumerations() if enumerations is None else enumerations
-    landed, quarantined = land(batches)
-    bronze_rows = dict.fromkeys(ENTITIES, 0)
-    result = Silver({name: [] for name in ENTITIES}, quarantined=quarantined)
+@dataclass(frozen=True)
+class Candidate:
+    """A row that wasn't rejected, with what decides whether it is kept."""
 
-    for file in landed:
-        entity = file.entity
-        origin = {"_source_file": file.source_file, "_batch_id": file.batch_id}
-        bronze_rows[entity.name] += len(file.rows) + len(file.malformed)
-        for line in file.malformed:
-            result.rejected.append(_rejected(entity, "malformed_line", line, origin))
-        for number, (raw, as_of) in enumerate(zip(file.rows, file.as_of, strict=True), 1):
-            row, reason = clean(entity, raw, spellings)
-            if reason is None:
-                place = {"_as_of": as_of, "_row_number": number}
-                result.tables[entity.name].append({**row, **place, **origin})
-            else:
-                result.rejected.append(_rejected(entity, reason, dict(raw), origin))
+    row: Row  # the contract's columns
+    key: Key
+    says: Key  # its columns, and the text of the unreadable ones
+    newness: Place  # the greatest is the newest
+    delivery: Place
+    place: Place  # in the order of arrival
+    origin: Row  # the lineage
 
-    for name, entity in ENTITIES.items():
-        accepted = result.tables[name]
-        kept = deduplicate(entity, accepted)
-        result.tables[name] = kept
-        result.superseded[name] = len(accepted) - len(kept)
-        result.reconciliation.append(
-            {
-                "entity": name,
-                "bronze_rows": bronze_rows[name],
-                "rejected_rows": sum(row["entity"] == name for row in result.rejected),
-                "superseded_rows": result.superseded[name],
-                "silver_rows": len(kept),
-            }
-        )
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A row after cleaning."""
+
+    row: Row
+    reason: str | None  # why it is rejected
+    key: Key | None  # None when it can't be read
+    unreadable: dict[str, str]  # by column, the text
+
+
+def silver(batches: Sequence[Batch], options: Options = DEFAULTS) -> Silver:
+    """Compute silver from input files."""
+    landed, quarantined = land(batches, options)
+    result = Silver(options, {}, quarantined=quarantined)
+    result.arrived = {file.entity.name for file in landed}
+    result.unknown_keys = [
+        {"entity": entity, "key_value": cleaning.trimmed(str(key))}
+        for entity, keys in options.unknown_keys.items()
+        for key in keys
+    ]
+    for entity in ENTITIES.values():
+        _add(result, entity, [file for file in landed if file.entity is entity])
     return result
 
 
-def clean(entity: Entity, raw: RawRow, enumerations: Enumerations) -> tuple[Row, str | None]:
+def _add(result: Silver, entity: Entity, files: Sequence[LandedFile]) -> None:
+    """Add the relations' rows of one entity."""
+    candidates: list[Candidate] = []
+    keys_of: dict[Place, set[Key]] = defaultdict(set)  # of a delivery, also those of rejected rows
+    unreadable: Counter[Key] = Counter()
+    rejected: list[Row] = []
+
+    for file in files:
+        delivery = (file.batch_id, file.number)
+        lineage = {"_source_file": file.source_file, "_batch_id": file.batch_id}
+        rejected += [_rejected(entity, "malformed_line", line, lineage) for line in file.malformed]
+        for number, (raw, as_of) in enumerate(zip(file.rows, file.rows_as_of, strict=True), 1):
+            cleaned = clean(entity, raw, result.options)
+            if cleaned.key is not None:
+                keys_of[delivery].add(cleaned.key)
+            if cleaned.reason is not None or cleaned.key is None:
+                rejected.append(_rejected(entity, str(cleaned.reason), dict(raw), lineage))
+                continue
+            unreadable.update(
+                (name, _cut(value), file.batch_id) for name, value in cleaned.unreadable.items()
+            )
+            candidates.append(
+                Candidate(
+                    row=cleaned.row,
+                    key=cleaned.key,
+                    says=(*cleaned.row.values(), *sorted(cleaned.unreadable.items())),
+                    newness=(as_of, file.batch_id, file.number, number),
+                    delivery=delivery,
+                    place=(file.batch_id, file.number, number),
+                    origin={"_as_of": as_of, **lineage},
+                )
+            )
+
+    wanted = (
+        _keys_of_newest_delivery(files, keys_of) if entity.name in result.options.full else None
+    )
+    kept, superseded = deduplicate(candidates, _has_lines(entity, result.options), wanted)
+    result.rejected += rejected
+    result.tables[entity.name] = _numbered(entity, kept)
+    result.superseded += [
+        {"entity": entity.name, "reason": reason, "row_count": count}
+        for reason, count in superseded.items()
+    ]
+    result.unreadable += [
+        {
+            "entity": entity.name,
+            "column_name": name,
+            "value": value,
+            "row_count": count,
+            "_batch_id": batch_id,
+        }
+        for (name, value, batch_id), count in unreadable.items()
+    ]
+    result.reconciliation.append(
+        {
+            "entity": entity.name,
+            "bronze_rows": sum(len(file.rows) + len(file.malformed) for file in files),
+            "rejected_rows": len(rejected),
+            "superseded_rows": superseded.total(),
+            "silver_rows": len(kept),
+        }
+    )
+
+
+# --- One row -----------------------------------------------------------------------------------
+
+
+def clean(entity: Entity, raw: RawRow, options: Options = DEFAULTS) -> Cleaned:
     """Clean a row; with the reason if it has to be rejected, the first one in order."""
-    row = {c.name: _value(c, raw[c.source], enumerations) for c in entity.columns}
+    row = {column.name: _value(column, raw[column.source], options) for column in entity.columns}
+    unreadable = {
+        column.name: said
+        for column in entity.columns
+        if column.is_reported and row[column.name] is None
+        if (said := cleaning.said(raw[column.source], options.null_words)) is not None
+    }
+    key: list[Any] = [row[name] for name in entity.key]
+    if entity.name == "loyalty_transactions":
+        key[1] = cleaning.moment(raw["DateTime"], options.zone)
+    if "source_currency" in row:
+        _convert(entity, row, options)
     reasons = {c.rejected_as for c in entity.columns if c.rejected_as and row[c.name] is None}
-    if entity.is_dimension and row[entity.key[0]] == -1:
+    if entity.is_dimension and key[0] == options.unknown(entity.name):
         reasons.add("invalid_key")
-    return row, next((reason for reason in REASONS if reason in reasons), None)
+    return Cleaned(
+        row,
+        next((reason for reason in REASONS if reason in reasons), None),
+        None if None in key else tuple(key),
+        unreadable,
+    )
 
 
-def _value(column: Column, raw: str | None, enumerations: Enumerations) -> Any:
+def _value(column: Column, raw: str | None, options: Options) -> Any:
+    said = cleaning.said(raw, options.null_words)
     match column.kind:
         case "text":
-            canonical = enumerations.get(column.name, ()) if column.enumerated else ()
-            value = cleaning.text(raw, column.length, canonical)
+            words = options.seeds.words(column.name) if column.enumerated else None
+            value = cleaning.text(said, column.length, words, options.null_words)
             return column.blank if value is None else value
+        case "key":
+            if options.has_text_keys(column.refers_to):
+                return cleaning.text_key(said, options.null_words)
+            return cleaning.integer(said)
         case "integer":
-            return cleaning.integer(raw)
+            return cleaning.integer(said)
         case "amount":
-            return cleaning.amount(raw)
+            return cleaning.amount(said)
+        case "currency":
+            currency = cleaning.text(said, column.length, None, options.null_words)
+            return currency.upper() if currency else None
         case "datetime":
-            return cleaning.time(raw)
+            return cleaning.time(said, options.zone)
         case _:
-            return cleaning.day(raw)
+            return cleaning.day(said, options.zone)
 
 
-def deduplicate(entity: Entity, rows: Sequence[Row]) -> list[Row]:
-    """Keep one row a key: the newest, of those as new the one that arrived last."""
-    best: dict[tuple[Any, ...], Row] = {}
-    for row in sorted(rows, key=_newness):
-        best[tuple(row[name] for name in entity.key)] = row
-    kept = [best[key] for key in sorted(best)]
-    return [{name: row[name] for name in row if name != "_row_number"} for row in kept]
+def _convert(entity: Entity, row: Row, options: Options) -> None:
+    """Keep the amount as it came beside the one in the reporting currency."""
+    row["source_amount"] = row["amount"]
+    occurred_at = next(row[c.name] for c in entity.columns if c.kind == "datetime")
+    if row["amount"] is not None and occurred_at is not None:
+        rate = _rate(row["source_currency"], occurred_at.date(), options)
+        row["amount"] = None if rate is None else cleaning.converted(row["amount"], rate)
 
 
-def _newness(row: Row) -> tuple[Any, ...]:
-    return row["_as_of"], row["_batch_id"], row["_source_file"], row["_row_number"]
+def _rate(currency: str | None, day: date, options: Options) -> Decimal | None:
+    """Return what a unit of the currency is worth on a day, None when nobody knows."""
+    rates = [rate for rate in options.seeds.exchange_rates if rate.currency == currency]
+    if currency is None or currency == options.reporting_currency:
+        return Decimal(1)
+    if options.reporting_currency is None and not rates:
+        return Decimal(1)  # the reporting currency is the one that needs no rate
+    valid = [rate for rate in rates if rate.valid_from is None or rate.valid_from <= day]
+    return max(valid, key=lambda r: r.valid_from or date.min).rate if valid else None
 
 
-def _rejected(entity: Entity, reason: str, raw: Row, origin: Row) -> Row:
-    return {"entity": entity.name, "reason": reason, "raw_row": raw, **origin}
+def _rejected(entity: Entity, reason: str, raw: Row, lineage: Row) -> Row:
+    return {"entity": entity.name, "reason": reason, "raw_row": raw, **lineage}
+
+
+def _cut(value: str) -> str:
+    return value[:LONGEST_UNREADABLE].strip(cleaning.TRIMMED)
+
+
+# --- The rows of a key -------------------------------------------------------------------------
+
+
+def _has_lines(entity: Entity, options: Options) -> bool:
+    return entity.name in options.lines or entity.name == "loyalty_transactions"
+
+
+def _keys_of_newest_delivery(
+    files: Sequence[LandedFile], keys_of: dict[Place, set[Key]]
+) -> set[Key] | None:
+    """Return the keys that the newest file with rows has; None when there is no such file."""
+    newest = max(
+        (file for file in files if file.rows),
+        key=lambda file: (file.as_of, file.batch_id, file.number),
+        default=None,
+    )
+    return keys_of[newest.batch_id, newest.number] if newest else None
+
+
+def deduplicate(
+    candidates: Sequence[Candidate], has_lines: bool, wanted: set[Key] | None = None
+) -> tuple[list[Candidate], Counter[str]]:
+    """Keep the newest row of each key, or the lines of its newest delivery; count the others.
+
+    `wanted` are the keys that aren't gone, None when none can be.
+    """
+    rows_of: dict[Key, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        rows_of[candidate.key].append(candidate)
+    kept: list[Candidate] = []
+    superseded: Counter[str] = Counter()
+    for key, rows in rows_of.items():
+        newest = max(rows, key=lambda row: row.newness)
+        winners = [newest]
+        if has_lines:
+            lines = [row for row in rows if row.delivery == newest.delivery]
+            once: dict[Key, Candidate] = {}
+            for line in sorted(lines, key=lambda row: row.place):
+                once.setdefault(line.says, line)
+            winners = list(once.values())
+        known = {row.says for row in winners}
+        same = sum(row.says in known for row in rows) - len(winners)
+        superseded["identical"] += same
+        superseded["newer"] += len(rows) - len(winners) - same
+        if wanted is not None and key not in wanted:
+            superseded["gone"] += len(winners)
+        else:
+            kept += winners
+    return kept, +superseded
+
+
+def _numbered(entity: Entity, kept: Sequence[Candidate]) -> list[Row]:
+    """Make silver's rows: in the order of their keys, lines of one key from 1 on."""
+    rows: list[Row] = []
+    lines: Counter[Key] = Counter()
+    for candidate in sorted(kept, key=lambda each: each.place):
+        of = tuple(candidate.row[name] for name in entity.key)
+        lines[of] += 1
+        number = {"line_number": lines[of]} if entity.name in WITH_LINES else {}
+        rows.append({**candidate.row, **number, **candidate.origin})
+    return sorted(rows, key=lambda row: (*(row[n] for n in entity.key), row.get("line_number", 1)))
