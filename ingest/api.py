@@ -132,8 +132,12 @@ class _Pull:
         """Hand the files to the step: landed, known already, or refused, and then all of them."""
         batch, name = self._batch, self._source.name
         known, new = batch.known(), []
-        for record in self._records:
-            if landed_in := known.batch_of(record):
+        landed = [known.batch_of(record) for record in self._records]
+        # What a full pull lacks is gone, and all lines of an order must come from one pull.
+        if landed and (self._by_lines or self._source.declaration.load == "full"):
+            landed = [batch.landed_as_a_whole(self._records)] * len(landed)
+        for record, landed_in in zip(self._records, landed, strict=True):
+            if landed_in:
                 batch.remove(record.entity, record.name)
                 step.duplicates.append(Duplicate(record.source, record.entity, landed_in))
             else:

@@ -156,6 +156,15 @@ class Batch:
         """Return what is known from the batches that count."""
         return Known(self._manifests)
 
+    def landed_as_a_whole(self, records: list[FileRecord]) -> str | None:
+        """Return the batch whose files of one source are these, if it is the source's newest."""
+        for manifest in reversed(self._manifests):
+            before = [r.sha256 for r in manifest.landed if r.source == records[0].source]
+            if before:
+                is_same = before == [record.sha256 for record in records]
+                return manifest.batch_id if is_same else None
+        return None
+
     def landed_at(self, record: FileRecord) -> datetime | None:
         """Return when a file of the same name landed last, before this batch."""
         return self._landed_at.get((record.entity, record.source))

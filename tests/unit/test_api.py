@@ -266,6 +266,30 @@ def test_a_file_that_is_called_like_a_page_is_kept(lake, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("declared", "files"),
+    [
+        (Declaration(), ["orders-00002.jsonl"]),
+        (Declaration(load="full"), ["orders-00001.jsonl", "orders-00002.jsonl"]),
+        (Declaration(rows="lines"), ["orders-00001.jsonl", "orders-00002.jsonl"]),
+    ],
+    ids=["changes", "full", "lines"],
+)
+def test_a_pull_of_which_a_part_is_known_lands_whole_where_it_counts_as_a_whole(
+    lake, monkeypatch, declared, files
+):
+    monkeypatch.setattr(api, "_FILE_BYTES", 1)
+    source = replace(PLAIN, declaration=declared)
+    before, after = [record(1), record(2)], [record(1), record(3)]
+    for records, landed in ((before, 2), (before, 0), (after, len(files))):
+        with serving(paged(records)) as server:
+            result = pull(lake, server.url, source)
+        assert len(result.records) == landed
+    assert [each.name for each in result.records] == files
+    with serving(paged(after[:1])) as server:  # only a whole can tell that something is gone
+        assert bool(pull(lake, server.url, source).records) == bool(files[1:])
+
+
+@pytest.mark.parametrize(
     ("status", "body"),
     [
         (200, {"data": []}),
