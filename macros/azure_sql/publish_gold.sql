@@ -17,7 +17,7 @@
     {%- for schema in published_schemas() -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
-    {%- set version = env_var('C360_VERSION', '') or sqlserver_recorded_version('silver') -%}
+    {%- set version = env_var('C360_VERSION', '') or sqlserver_noted('silver', 'c360_version') -%}
     {%- set statements -%}
         {%- for key in sqlserver_foreign_keys() %}
         if object_id({{ sql_text(key.table) }}, 'U') is not null
@@ -28,7 +28,7 @@
         {%- for node in models if node.config.materialized == 'view' %}
         exec(N{{ sql_text('create or alter view ' ~ sqlserver_table(node) ~ ' as ' ~ render(node.raw_code)) }});
         {%- endfor %}
-        {{ sqlserver_record_version('gold', version) }}
+        {{ sqlserver_note('gold', 'c360_version', version) }}
     {%- endset -%}
     {%- do run_query(sqlserver_transaction(statements)) -%}
     {%- do log('Published gold and marts, made from silver ' ~ version, info=true) -%}

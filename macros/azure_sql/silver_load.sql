@@ -1,8 +1,10 @@
 {#-
     Operation, the first step of `c360 load`: an empty table for each table of silver, in a schema beside it. Heaps, which
-    a bulk copy fills fastest; what an earlier load left there is dropped.
+    a bulk copy fills fastest; what an earlier load left there is dropped. `text_keys` are the entities whose keys are text
+    in the version to load.
 -#}
-{% macro prepare_silver_load() -%}
+{% macro prepare_silver_load(text_keys=[]) -%}
+    {%- do graph.update({'c360_text_keys': text_keys}) -%}
     {%- for schema in ['silver', 'silver_load'] -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
@@ -15,10 +17,10 @@
 
 {#-
     Operation, the last step of `c360 load`: puts the filled tables in the place of silver's, all in one transaction, and
-    notes the version on the schema. Dimensions get their primary key; facts are read from end to end, once
-    a build, which no index helps.
+    notes the version, and the entities whose keys are text in it, on the schema. Dimensions get their primary key; facts are
+    read from end to end, once a build, which no index helps.
 -#}
-{% macro publish_silver_load(version) -%}
+{% macro publish_silver_load(version, text_keys=[]) -%}
     {%- set moves = [] -%}
     {%- for node in silver_tables() -%}
         {%- do moves.append(['silver_load', 'silver', node.alias]) -%}
@@ -30,7 +32,8 @@
         {%- endif -%}
     {%- endfor -%}
     {%- do run_query(sqlserver_transaction(
-        sqlserver_replace(moves) ~ sqlserver_record_version('silver', version)
+        sqlserver_replace(moves) ~ sqlserver_note('silver', 'c360_version', version)
+        ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
 {%- endmacro %}
@@ -41,7 +44,7 @@
     {%- set names = entities() -%}
     {%- set tables = [] -%}
     {%- for name in names -%}
-        {%- do tables.append(silver_model(name)) -%}
+        {%- do tables.append(graph.nodes['model.' ~ project_name ~ '.' ~ name]) -%}
     {%- endfor -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.schema == 'silver' -%}
         {%- if node.name not in names %}{% do tables.append(node) %}{% endif -%}

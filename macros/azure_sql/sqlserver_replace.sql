@@ -22,25 +22,28 @@
 {%- endmacro %}
 
 
-{#- The T-SQL that notes on a schema which silver version is in it. -#}
-{% macro sqlserver_record_version(schema, version) -%}
+{#-
+    The T-SQL that notes something on a schema: `c360_version`, the silver version in it, or `c360_text_keys`, the entities
+    whose keys are text in it, as a JSON list.
+-#}
+{% macro sqlserver_note(schema, name, value) -%}
     if exists (
         select * from sys.extended_properties
-        where class = 3 and major_id = schema_id({{ sql_text(schema) }}) and name = 'c360_version'
+        where class = 3 and major_id = schema_id({{ sql_text(schema) }}) and name = {{ sql_text(name) }}
     )
         exec sys.sp_dropextendedproperty
-            @name = N'c360_version', @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }};
+            @name = N{{ sql_text(name) }}, @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }};
     exec sys.sp_addextendedproperty
-        @name = N'c360_version', @value = N{{ sql_text(version) }},
+        @name = N{{ sql_text(name) }}, @value = N{{ sql_text(value) }},
         @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }};
 {%- endmacro %}
 
 
-{#- The silver version that is noted on a schema; empty when none is. -#}
-{% macro sqlserver_recorded_version(schema) -%}
+{#- What is noted on a schema under a name; empty when nothing is. -#}
+{% macro sqlserver_noted(schema, name) -%}
     {%- set found = run_query(
-        "select cast(value as nvarchar(255)) as version from sys.extended_properties where class = 3 and major_id = "
-        ~ 'schema_id(' ~ sql_text(schema) ~ ") and name = 'c360_version'"
+        "select cast(value as nvarchar(1000)) as noted from sys.extended_properties where class = 3 and major_id = "
+        ~ 'schema_id(' ~ sql_text(schema) ~ ') and name = ' ~ sql_text(name)
     ).rows -%}
     {{ return(found[0][0] if found else '') }}
 {%- endmacro %}

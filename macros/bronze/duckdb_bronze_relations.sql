@@ -1,5 +1,6 @@
 {#- DuckDB: views that name the files of rows. -#}
 {% macro duckdb__create_bronze_relations() %}
+    {% do read_declared() %}
     {% set manifests = duckdb_lake_pattern('bronze/manifests', '*.json') %}
     {% set landed = [] %}
     {% if duckdb_has_files(manifests) %}
@@ -22,6 +23,9 @@
             'row_count': 'bigint',
             'malformed_row_count': 'bigint',
             'longest_value': 'bigint',
+            'as_of': 'timestamp',
+            'file_number': 'bigint',
+            'delivery_number': 'bigint',
             '_source_file': 'varchar',
             '_batch_id': 'varchar',
         })
@@ -41,15 +45,21 @@
         file.rows as row_count,
         file.malformed_rows as malformed_row_count,
         file.longest_value as longest_value,
+        try_cast(file.read_as.as_of as timestamp) as as_of,
+        file_number,
+        min(file_number) over (
+            partition by batch_id, case when starts_with(file.source, 'api:') then file.source else file.path end
+        ) as delivery_number,
         parse_filename(file.path) as _source_file,
         batch_id as _batch_id
     from (
         select
             batch_id,
-            unnest(files) as file
+            unnest(files) as file,
+            generate_subscripts(files, 1) as file_number
         from read_json({{ sql_text(manifests) }}, maximum_object_size = 134217728, columns = {
             'batch_id': 'varchar',
-            'files': 'struct(entity varchar, format varchar, path varchar, header varchar[], "rows" bigint, malformed_rows bigint, longest_value bigint, outcome varchar)[]'
+            'files': 'struct(entity varchar, format varchar, path varchar, header varchar[], "rows" bigint, malformed_rows bigint, longest_value bigint, outcome varchar, source varchar, read_as struct(as_of varchar))[]'
         })
     )
     where file.outcome = 'landed'

@@ -5,6 +5,7 @@
 {% macro synapse__create_bronze_relations() %}
     {% do synapse_check_lake(target.database) %}
     {% do synapse_check_set_up(target.database) %}
+    {% do read_declared() %}
     {% set landed = run_query(synapse_if_found(
         synapse_landed_files_sql(['bronze/manifests/*.json']) ~ '\norder by landed_file.path'
     )).rows %}
@@ -31,6 +32,9 @@
             'row_count': 'bigint',
             'malformed_row_count': 'bigint',
             'longest_value': 'bigint',
+            'as_of': 'datetime2(6)',
+            'file_number': 'bigint',
+            'delivery_number': 'bigint',
             '_source_file': 'nvarchar(2000)',
             '_batch_id': 'nvarchar(510)',
         })
@@ -67,6 +71,13 @@ select
     landed_file.row_count,
     landed_file.malformed_row_count,
     landed_file.longest_value,
+    try_cast(landed_file.as_of as datetime2(6)) as as_of,
+    cast(place.[key] as bigint) + 1 as file_number,
+    min(cast(place.[key] as bigint) + 1) over (
+        partition by
+            batch.batch_id,
+            case when landed_file.source like N'api:%' then landed_file.source else landed_file.path end
+    ) as delivery_number,
     {{ synapse_last_part('landed_file.path') }} as _source_file,
     batch.batch_id as _batch_id
 from {{ synapse_text_rows(manifests, '0x0b') }} as document
@@ -74,7 +85,10 @@ cross apply openjson(document.line) with (
     batch_id {{ engine_type('varchar(255)') }} '$.batch_id',
     files nvarchar(max) '$.files' as json
 ) as batch
-cross apply openjson(batch.files) with (
+cross apply openjson(batch.files) as place
+cross apply openjson(place.value) with (
+    source nvarchar(2000) '$.source',
+    as_of {{ engine_type('varchar(50)') }} '$.read_as.as_of',
     entity {{ engine_type('varchar(50)') }} '$.entity',
     format {{ engine_type('varchar(50)') }} '$.format',
     path nvarchar(2000) '$.path',

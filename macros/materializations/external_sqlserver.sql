@@ -81,7 +81,7 @@
 -#}
 {% macro attach_silver(relation) -%}
     {%- set name = relation.include(database=false) | string -%}
-    {%- set location = '/silver/' ~ relation.identifier ~ '/' ~ published_silver_version() ~ '/' -%}
+    {%- set location = '/silver/' ~ relation.identifier ~ '/' ~ (env_var('C360_VERSION', '') or published_silver('$.version')) ~ '/' -%}
     {%- set attached = run_query(
         'select location from sys.external_tables where object_id = object_id(' ~ sql_text(name) ~ ", 'U')"
     ).rows -%}
@@ -100,13 +100,13 @@
 {%- endmacro %}
 
 
-{#- The version that silver/published.json names, or C360_VERSION. The file is read as one field of one row. -#}
-{% macro published_silver_version() -%}
-    {%- set version = env_var('C360_VERSION', '') or run_query(
-        "select json_value(published.document, '$.version') as version from openrowset("
+{#- What silver/published.json says at a place in it, as text; the file is read as one field of one row. -#}
+{% macro published_silver(place) -%}
+    {{ return(run_query(
+        "select coalesce(json_value(published.document, '" ~ place ~ "'), json_query(published.document, '" ~ place
+        ~ "')) as said from openrowset("
         ~ "bulk 'silver/published.json', data_source = 'c360_lake', format = 'csv', "
         ~ "fieldterminator = '0x0b', fieldquote = '0x0b', rowterminator = '0x0b'"
         ~ ') with (document nvarchar(max)) as published'
-    ).rows[0][0] -%}
-    {{ return(version) }}
+    ).rows[0][0]) }}
 {%- endmacro %}

@@ -2,10 +2,10 @@
     The engine's name of a contract type. T-SQL's varchar counts bytes of a code page, its nvarchar UTF-16 units, of which
     a character beyond the basic plane takes two; its timestamp is no time, and it has no booleans. A plain timestamp holds
     whole seconds.
-    Example: engine_type('varchar(100)') is nvarchar(200) in T-SQL.
+    `key(<entity>)` is as contract_type has it. Example: engine_type('varchar(100)') is nvarchar(200) in T-SQL.
 -#}
 {% macro engine_type(data_type) -%}
-    {{ return(adapter.dispatch('engine_type')(data_type)) }}
+    {{ return(adapter.dispatch('engine_type')(contract_type(data_type))) }}
 {%- endmacro %}
 
 
@@ -20,7 +20,7 @@
         {{ return('nvarchar(' ~ (length if length <= 4000 else 'max') ~ ')') }}
     {%- endif -%}
     {%- set names = {
-        'timestamp': 'datetime2(0)', 'timestamp(6)': 'datetime2(6)', 'boolean': 'bit', 'integer': 'int'
+        'timestamp': 'datetime2(0)', 'timestamp(6)': 'datetime2(6)', 'boolean': 'bit', 'integer': 'int', 'double': 'float'
     } -%}
     {{ return(names.get(data_type, data_type)) }}
 {%- endmacro %}

@@ -21,7 +21,7 @@
 
 {#- Type of a column that is stored. Example: varchar(50) is nvarchar(100) collate Latin1_General_100_BIN2. -#}
 {% macro sqlserver_stored_type(data_type) -%}
-    {{ return(collated(engine_type(data_type)) if data_type.startswith('varchar') else engine_type(data_type)) }}
+    {{ return(collated(engine_type(data_type)) if contract_type(data_type).startswith('varchar') else engine_type(data_type)) }}
 {%- endmacro %}
 
 
@@ -43,6 +43,16 @@
 
 {#- The types of a contract, for dbt to compare with those of the model's query. -#}
 {% macro sqlserver__get_empty_schema_sql(columns) -%}
+    {{ return(typed_nulls(columns)) }}
+{%- endmacro %}
+
+
+{% macro duckdb__get_empty_schema_sql(columns) -%}
+    {{ return(typed_nulls(columns)) }}
+{%- endmacro %}
+
+
+{% macro typed_nulls(columns) -%}
     select
         {%- for column in columns.values() %}
         cast(null as {{ engine_type(column.data_type) }}) as {{ quoted(column.name) }}{{ ',' if not loop.last }}

@@ -9,7 +9,7 @@ with agents as (
 
 unknown_member as (
     select
-        cast(-1 as {{ engine_type('bigint') }}) as agent_id,
+        {{ unknown_key('agents') }} as agent_id,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as agent_name,
         cast('Unknown' as {{ engine_type('varchar(50)') }}) as department,
         cast('Unknown' as {{ engine_type('varchar(50)') }}) as shift

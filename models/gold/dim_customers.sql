@@ -9,7 +9,7 @@ with customers as (
 
 unknown_member as (
     select
-        cast(-1 as {{ engine_type('bigint') }}) as customer_id,
+        {{ unknown_key('customers') }} as customer_id,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as customer_name,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as email,
         cast('Unknown' as {{ engine_type('varchar(255)') }}) as address

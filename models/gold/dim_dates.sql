@@ -1,11 +1,30 @@
-with event_days as (
-    select cast(ordered_at as date) as event_day from {{ ref('online_transactions') }}
+with events as (
+    select
+        cast(ordered_at as date) as event_day,
+        time_is_plausible
+    from {{ ref('fct_online_transactions') }}
     union all
-    select cast(purchased_at as date) as event_day from {{ ref('in_store_transactions') }}
+    select
+        cast(purchased_at as date) as event_day,
+        time_is_plausible
+    from {{ ref('fct_in_store_transactions') }}
     union all
-    select cast(interacted_at as date) as event_day from {{ ref('customer_service_interactions') }}
+    select
+        cast(interacted_at as date) as event_day,
+        time_is_plausible
+    from {{ ref('fct_service_interactions') }}
     union all
-    select cast(transacted_at as date) as event_day from {{ ref('loyalty_transactions') }}
+    select
+        cast(transacted_at as date) as event_day,
+        time_is_plausible
+    from {{ ref('fct_loyalty_transactions') }}
+),
+
+event_days as (
+    select distinct
+        event_day,
+        time_is_plausible
+    from events
 ),
 
 -- Whole years, so that comparisons of years and months are complete.
@@ -20,6 +39,7 @@ calendar as (
                 then cast(concat(right(concat('000', year(max(event_day))), 4), '-12-31') as date)
         end as last_day
     from event_days
+    where time_is_plausible = 1
 ),
 
 days as (
@@ -27,6 +47,9 @@ days as (
     from calendar
     cross join {{ whole_numbers() }}
     where whole_numbers.n <= {{ days_between('calendar.first_day', 'calendar.last_day') }}
+    union
+    -- What happened on an implausible day needs its day, but not all those between.
+    select event_day as date_day from event_days
 ),
 
 numbered as (

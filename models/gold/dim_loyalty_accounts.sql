@@ -3,13 +3,13 @@ with loyalty_accounts as (
 ),
 
 customers as (
-    select customer_id from {{ ref('dim_customers') }}
+    {{ known_keys(ref('dim_customers'), 'customer_id', 'customers', 'loyalty_accounts') }}
 ),
 
 accounts_of_known_customers as (
     select
         loyalty_accounts.loyalty_id,
-        coalesce(customers.customer_id, -1) as customer_id,
+        coalesce(customers.customer_id, {{ unknown_key('customers') }}) as customer_id,
         loyalty_accounts.points_earned,
         loyalty_accounts.tier_level,
         loyalty_accounts.join_date,
@@ -20,12 +20,12 @@ accounts_of_known_customers as (
 
 unknown_member as (
     select
-        cast(-1 as {{ engine_type('bigint') }}) as loyalty_id,
-        cast(-1 as {{ engine_type('bigint') }}) as customer_id,
+        {{ unknown_key('loyalty_accounts, loyalty_transactions') }} as loyalty_id,
+        {{ unknown_key('customers') }} as customer_id,
         cast(null as {{ engine_type('bigint') }}) as points_earned,
         cast(null as {{ engine_type('varchar(20)') }}) as tier_level,
         cast(null as {{ engine_type('date') }}) as join_date,
-        cast(null as {{ engine_type('bigint') }}) as source_customer_id
+        cast(null as {{ engine_type('key(customers)') }}) as source_customer_id
 )
 
 select * from accounts_of_known_customers

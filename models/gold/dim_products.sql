@@ -9,10 +9,10 @@ with products as (
 
 unknown_member as (
     select
-        cast(-1 as {{ engine_type('bigint') }}) as product_id,
+        {{ unknown_key('products') }} as product_id,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as product_name,
         cast('Unknown' as {{ engine_type('varchar(50)') }}) as category,
-        cast(null as {{ engine_type('decimal(10,2)') }}) as price
+        cast(null as {{ engine_type('decimal(18,2)') }}) as price
 )
 
 select * from products

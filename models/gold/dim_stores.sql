@@ -9,7 +9,7 @@ with stores as (
 
 unknown_member as (
     select
-        cast(-1 as {{ engine_type('bigint') }}) as store_id,
+        {{ unknown_key('stores') }} as store_id,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as location,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as manager,
         cast('Unknown' as {{ engine_type('varchar(50)') }}) as open_hours

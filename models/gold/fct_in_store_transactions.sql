@@ -3,21 +3,25 @@ with in_store_transactions as (
 ),
 
 customers as (
-    select customer_id from {{ ref('dim_customers') }}
+    {{ known_keys(ref('dim_customers'), 'customer_id', 'customers', 'in_store_transactions') }}
 ),
 
 stores as (
-    select store_id from {{ ref('dim_stores') }}
+    {{ known_keys(ref('dim_stores'), 'store_id', 'stores', 'in_store_transactions') }}
 )
 
 select
     in_store_transactions.transaction_id,
-    coalesce(customers.customer_id, -1) as customer_id,
-    coalesce(stores.store_id, -1) as store_id,
+    in_store_transactions.line_number,
+    coalesce(customers.customer_id, {{ unknown_key('customers') }}) as customer_id,
+    coalesce(stores.store_id, {{ unknown_key('stores') }}) as store_id,
     cast({{ date_key('in_store_transactions.purchased_at') }} as {{ engine_type('integer') }}) as date_key,
     in_store_transactions.purchased_at,
+    {{ time_is_plausible('in_store_transactions.purchased_at', 'in_store_transactions._batch_id') }} as time_is_plausible,
     in_store_transactions.amount,
     in_store_transactions.payment_method,
+    in_store_transactions.source_amount,
+    in_store_transactions.source_currency,
     in_store_transactions.customer_id as source_customer_id,
     in_store_transactions.store_id as source_store_id
 from in_store_transactions

@@ -3,13 +3,15 @@ with loyalty_transactions as (
 ),
 
 loyalty_accounts as (
-    select loyalty_id from {{ ref('dim_loyalty_accounts') }}
+    {{ known_keys(ref('dim_loyalty_accounts'), 'loyalty_id', 'loyalty_accounts', 'loyalty_transactions') }}
 )
 
 select
-    coalesce(loyalty_accounts.loyalty_id, -1) as loyalty_id,
+    coalesce(loyalty_accounts.loyalty_id, {{ unknown_key('loyalty_accounts, loyalty_transactions') }}) as loyalty_id,
+    loyalty_transactions.line_number,
     cast({{ date_key('loyalty_transactions.transacted_at') }} as {{ engine_type('integer') }}) as date_key,
     loyalty_transactions.transacted_at,
+    {{ time_is_plausible('loyalty_transactions.transacted_at', 'loyalty_transactions._batch_id') }} as time_is_plausible,
     loyalty_transactions.points_change,
     loyalty_transactions.reason,
     loyalty_transactions.loyalty_id as source_loyalty_id

@@ -3,11 +3,11 @@ with online_transactions as (
 ),
 
 customers as (
-    select customer_id from {{ ref('dim_customers') }}
+    {{ known_keys(ref('dim_customers'), 'customer_id', 'customers', 'online_transactions') }}
 ),
 
 products as (
-    select product_id from {{ ref('dim_products') }}
+    {{ known_keys(ref('dim_products'), 'product_id', 'products', 'online_transactions') }}
 ),
 
 order_statuses as (
@@ -19,14 +19,18 @@ order_statuses as (
 
 select
     online_transactions.order_id,
-    coalesce(customers.customer_id, -1) as customer_id,
-    coalesce(products.product_id, -1) as product_id,
+    online_transactions.line_number,
+    coalesce(customers.customer_id, {{ unknown_key('customers') }}) as customer_id,
+    coalesce(products.product_id, {{ unknown_key('products') }}) as product_id,
     cast({{ date_key('online_transactions.ordered_at') }} as {{ engine_type('integer') }}) as date_key,
     online_transactions.ordered_at,
+    {{ time_is_plausible('online_transactions.ordered_at', 'online_transactions._batch_id') }} as time_is_plausible,
     online_transactions.payment_method,
     online_transactions.amount,
     online_transactions.status,
     coalesce(order_statuses.counts_as_revenue, cast(1 as {{ engine_type('boolean') }})) as counts_as_revenue,
+    online_transactions.source_amount,
+    online_transactions.source_currency,
     online_transactions.customer_id as source_customer_id,
     online_transactions.product_id as source_product_id
 from online_transactions

@@ -3,11 +3,11 @@ with interactions as (
 ),
 
 customers as (
-    select customer_id from {{ ref('dim_customers') }}
+    {{ known_keys(ref('dim_customers'), 'customer_id', 'customers', 'customer_service_interactions') }}
 ),
 
 agents as (
-    select agent_id from {{ ref('dim_agents') }}
+    {{ known_keys(ref('dim_agents'), 'agent_id', 'agents', 'customer_service_interactions') }}
 ),
 
 resolution_statuses as (
@@ -19,10 +19,11 @@ resolution_statuses as (
 
 select
     interactions.interaction_id,
-    coalesce(customers.customer_id, -1) as customer_id,
-    coalesce(agents.agent_id, -1) as agent_id,
+    coalesce(customers.customer_id, {{ unknown_key('customers') }}) as customer_id,
+    coalesce(agents.agent_id, {{ unknown_key('agents') }}) as agent_id,
     cast({{ date_key('interactions.interacted_at') }} as {{ engine_type('integer') }}) as date_key,
     interactions.interacted_at,
+    {{ time_is_plausible('interactions.interacted_at', 'interactions._batch_id') }} as time_is_plausible,
     interactions.issue_type,
     interactions.resolution_status,
     coalesce(resolution_statuses.is_resolved, cast(0 as {{ engine_type('boolean') }})) as is_resolved,

@@ -21,7 +21,7 @@ totals as (
         coalesce(contacts.resolved_interactions, 0) as resolved_interactions
     from agents
     left join contacts on agents.agent_id = contacts.agent_id
-    where agents.agent_id <> -1 or contacts.total_interactions > 0
+    where agents.agent_id <> {{ unknown_key('agents') }} or contacts.total_interactions > 0
 )
 
 select
@@ -29,7 +29,7 @@ select
     agent_name,
     department,
     shift,
-    total_interactions,
+    cast(total_interactions as {{ engine_type('bigint') }}) as total_interactions,
     cast(resolved_interactions as {{ engine_type('bigint') }}) as resolved_interactions,
     coalesce(
         {{ resolution_rate('resolved_interactions', 'total_interactions') }}, cast(0 as decimal(5, 2))

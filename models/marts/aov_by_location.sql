@@ -1,7 +1,7 @@
 with totals as (
     select
         location,
-        count(*) as total_orders,
+        cast({{ order_count() }} as {{ engine_type('bigint') }}) as total_orders,
         cast(sum(amount) as decimal(18, 2)) as total_amount
     from {{ ref('purchases') }}
     where channel = 'in_store'

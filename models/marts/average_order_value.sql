@@ -1,7 +1,7 @@
 with channel_totals as (
     select
         channel,
-        count(*) as total_orders,
+        {{ order_count() }} as total_orders,
         cast(sum(amount) as decimal(18, 2)) as total_amount
     from {{ ref('purchases') }}
     group by channel
@@ -51,9 +51,9 @@ totals as (
 )
 
 select
-    {{ collated('dimension') }} as dimension,
-    member,
-    channel,
+    cast({{ collated('dimension') }} as {{ engine_type('varchar(10)') }}) as dimension,
+    cast({{ collated('member') }} as {{ engine_type('varchar(100)') }}) as member,
+    cast({{ collated('channel') }} as {{ engine_type('varchar(10)') }}) as channel,
     cast(total_orders as {{ engine_type('bigint') }}) as total_orders,
     total_amount,
     {{ average_amount('total_amount', 'total_orders') }} as average_order_value

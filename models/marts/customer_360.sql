@@ -1,6 +1,6 @@
 with customers as (
     select * from {{ ref('dim_customers') }}
-    where customer_id <> -1
+    where customer_id <> {{ unknown_key('customers') }}
 ),
 
 segments as (
@@ -9,20 +9,22 @@ segments as (
 
 purchases as (
     select * from {{ ref('purchases') }}
-    where customer_id <> -1
+    where customer_id <> {{ unknown_key('customers') }}
 ),
 
 purchase_totals as (
     select
         customer_id,
-        sum(case when channel = 'online' then 1 else 0 end) as online_orders,
+        {{ order_count("channel = 'online'") }} as online_orders,
         sum(case when channel = 'online' then amount else 0 end) as online_spend,
-        sum(case when channel = 'in_store' then 1 else 0 end) as in_store_orders,
+        {{ order_count("channel = 'in_store'") }} as in_store_orders,
         sum(case when channel = 'in_store' then amount else 0 end) as in_store_spend,
-        count(*) as total_orders,
+        {{ purchase_count() }} as total_orders,
         sum(amount) as total_spend,
-        min(purchased_at) as first_purchase_at,
-        max(purchased_at) as last_purchase_at
+        count(case when amount < 0 then 1 end) as refunds,
+        sum(case when amount < 0 then -amount else 0 end) as refunded_amount,
+        min(case when amount >= 0 and time_is_plausible = 1 then purchased_at end) as first_purchase_at,
+        max(case when amount >= 0 and time_is_plausible = 1 then purchased_at end) as last_purchase_at
     from purchases
     group by customer_id
 ),
@@ -47,12 +49,16 @@ newest_event as (
     select max(newest) as newest_at
     from (
         select max(ordered_at) as newest from {{ ref('fct_online_transactions') }}
+        where time_is_plausible = 1
         union all
         select max(purchased_at) as newest from {{ ref('fct_in_store_transactions') }}
+        where time_is_plausible = 1
         union all
         select max(interacted_at) as newest from {{ ref('fct_service_interactions') }}
+        where time_is_plausible = 1
         union all
         select max(transacted_at) as newest from {{ ref('fct_loyalty_transactions') }}
+        where time_is_plausible = 1
     ) as newest_of_each
 ),
 
@@ -67,16 +73,23 @@ recencies as (
         }} as recency_days
     from purchase_totals
     cross join newest_event
+    where purchase_totals.last_purchase_at is not null
+),
+
+recency_scores as (
+    select
+        customer_id,
+        ntile(5) over (order by recency_days desc, customer_id asc) as recency_score
+    from recencies
 ),
 
 scores as (
     select
-        purchase_totals.customer_id,
-        ntile(5) over (order by recencies.recency_days desc, purchase_totals.customer_id asc) as recency_score,
-        ntile(5) over (order by purchase_totals.total_orders, purchase_totals.customer_id) as frequency_score,
-        ntile(5) over (order by purchase_totals.total_spend, purchase_totals.customer_id) as monetary_score
+        customer_id,
+        ntile(5) over (order by total_orders, customer_id) as frequency_score,
+        ntile(5) over (order by total_spend, customer_id) as monetary_score
     from purchase_totals
-    inner join recencies on purchase_totals.customer_id = recencies.customer_id
+    where total_orders > 0
 ),
 
 loyalty as (
@@ -85,7 +98,7 @@ loyalty as (
         count(*) as loyalty_accounts,
         sum(coalesce(points_earned, 0)) as points_balance
     from {{ ref('dim_loyalty_accounts') }}
-    where customer_id <> -1
+    where customer_id <> {{ unknown_key('customers') }}
     group by customer_id
 ),
 
@@ -96,7 +109,7 @@ contacts as (
         sum(case when is_resolved = 1 then 1 else 0 end) as resolved_interactions,
         max(interacted_at) as last_contact_at
     from {{ ref('fct_service_interactions') }}
-    where customer_id <> -1
+    where customer_id <> {{ unknown_key('customers') }}
     group by customer_id
 ),
 
@@ -139,6 +152,8 @@ select
     cast(coalesce(purchase_totals.total_orders, 0) as {{ engine_type('bigint') }}) as total_orders,
     cast(coalesce(purchase_totals.total_spend, 0) as decimal(18, 2)) as total_spend,
     {{ average_amount('purchase_totals.total_spend', 'purchase_totals.total_orders') }} as average_order_value,
+    cast(coalesce(purchase_totals.refunds, 0) as {{ engine_type('bigint') }}) as refunds,
+    cast(coalesce(purchase_totals.refunded_amount, 0) as decimal(18, 2)) as refunded_amount,
     purchase_totals.first_purchase_at,
     purchase_totals.last_purchase_at,
     preferred_channels.channel as preferred_channel,
@@ -146,19 +161,19 @@ select
     preferred_stores.location as preferred_store,
     preferred_payment_methods.payment_method as preferred_payment_method,
     segments.tier_level,
-    coalesce(loyalty.loyalty_accounts, 0) as loyalty_accounts,
+    cast(coalesce(loyalty.loyalty_accounts, 0) as {{ engine_type('bigint') }}) as loyalty_accounts,
     cast(loyalty.points_balance as {{ engine_type('bigint') }}) as points_balance,
-    coalesce(contacts.interactions, 0) as interactions,
+    cast(coalesce(contacts.interactions, 0) as {{ engine_type('bigint') }}) as interactions,
     cast(
         coalesce(contacts.interactions - contacts.resolved_interactions, 0) as {{ engine_type('bigint') }}
     ) as unresolved_interactions,
     {{ resolution_rate('contacts.resolved_interactions', 'contacts.interactions') }} as resolution_rate,
     contacts.last_contact_at,
     segments.segment,
-    recencies.recency_days,
-    scores.recency_score,
-    scores.frequency_score,
-    scores.monetary_score,
+    cast(recencies.recency_days as {{ engine_type('bigint') }}) as recency_days,
+    cast(recency_scores.recency_score as {{ engine_type('integer') }}) as recency_score,
+    cast(scores.frequency_score as {{ engine_type('integer') }}) as frequency_score,
+    cast(scores.monetary_score as {{ engine_type('integer') }}) as monetary_score,
     last_touches.occurred_at as last_touch_at,
     last_touches.touchpoint as last_touchpoint
 from customers
@@ -171,5 +186,6 @@ left join preferred_payment_methods on customers.customer_id = preferred_payment
 left join loyalty on customers.customer_id = loyalty.customer_id
 left join contacts on customers.customer_id = contacts.customer_id
 left join recencies on customers.customer_id = recencies.customer_id
+left join recency_scores on customers.customer_id = recency_scores.customer_id
 left join scores on customers.customer_id = scores.customer_id
 left join last_touches on customers.customer_id = last_touches.customer_id

@@ -1,25 +1,28 @@
 with customers as (
     select customer_id from {{ ref('dim_customers') }}
-    where customer_id <> -1
+    where customer_id <> {{ unknown_key('customers') }}
 ),
 
 purchase_totals as (
     select
         customer_id,
         cast(sum(amount) as decimal(18, 2)) as total_spend,
-        count(*) as purchase_frequency
+        {{ purchase_count() }} as purchase_frequency
     from {{ ref('purchases') }}
-    where customer_id <> -1
+    where customer_id <> {{ unknown_key('customers') }}
     group by customer_id
 ),
 
+-- A customer who only has refunds has spend, below zero, and no purchase.
 buyers as (
     select
         customer_id,
-        total_spend,
-        purchase_frequency,
-        percent_rank() over (order by total_spend desc) as spend_percent_rank
+        percent_rank() over (order by total_spend desc) as spend_percent_rank,
+        count(*) over (partition by total_spend) as customers_with_that_spend,
+        count(*) over (order by total_spend desc) as customers_with_as_much,
+        count(*) over () as customers_with_a_purchase
     from purchase_totals
+    where purchase_frequency > 0
 ),
 
 ranked_tiers as (
@@ -46,11 +49,21 @@ best_tiers as (
 profiles as (
     select
         customers.customer_id,
-        coalesce(buyers.total_spend, 0) as total_spend,
-        coalesce(buyers.purchase_frequency, 0) as purchase_frequency,
+        coalesce(purchase_totals.total_spend, 0) as total_spend,
+        coalesce(purchase_totals.purchase_frequency, 0) as purchase_frequency,
         best_tiers.tier_level,
-        buyers.spend_percent_rank
+        buyers.spend_percent_rank,
+        -- Where many spend the same, as much as all of them, the best spenders are nobody in particular.
+        case
+            when buyers.spend_percent_rank > {{ var('high_value_share') }} then 0
+            when
+                buyers.customers_with_that_spend = 1
+                or buyers.customers_with_as_much <= {{ 2 * var('high_value_share') }} * buyers.customers_with_a_purchase
+                then 1
+            else 0
+        end as is_high_value
     from customers
+    left join purchase_totals on customers.customer_id = purchase_totals.customer_id
     left join buyers on customers.customer_id = buyers.customer_id
     left join best_tiers on customers.customer_id = best_tiers.customer_id
 )
@@ -58,14 +71,16 @@ profiles as (
 select
     customer_id,
     cast(total_spend as decimal(18, 2)) as total_spend,
-    purchase_frequency,
+    cast(purchase_frequency as {{ engine_type('bigint') }}) as purchase_frequency,
     tier_level,
-    spend_percent_rank,
-    case
-        when purchase_frequency = 0 then {{ collated("'No Purchases'") }}
-        when spend_percent_rank <= {{ var('high_value_share') }} then 'High-Value Customer'
-        when purchase_frequency = 1 then 'One-Time Buyer'
-        when tier_level is not null then 'Loyalty Champion'
-        else 'Regular Customer'
-    end as segment
+    cast(spend_percent_rank as {{ engine_type('double') }}) as spend_percent_rank,
+    cast(
+        case
+            when purchase_frequency = 0 then {{ collated("'No Purchases'") }}
+            when is_high_value = 1 then 'High-Value Customer'
+            when purchase_frequency = 1 then 'One-Time Buyer'
+            when tier_level is not null then 'Loyalty Champion'
+            else 'Regular Customer'
+        end as {{ engine_type('varchar(30)') }}
+    ) as segment
 from profiles

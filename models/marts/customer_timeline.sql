@@ -1,14 +1,37 @@
-with orders as (
+{%- set every_key = 'online_transactions, in_store_transactions, customer_service_interactions, loyalty_accounts, loyalty_transactions' -%}
+with further_order_lines as (
+    select
+        order_id,
+        sum(amount) as amount,
+        count(*) as number_of_lines
+    from {{ ref('fct_online_transactions') }}
+    where line_number > 1
+    group by order_id
+),
+
+further_purchase_lines as (
+    select
+        transaction_id,
+        sum(amount) as amount,
+        count(*) as number_of_lines
+    from {{ ref('fct_in_store_transactions') }}
+    where line_number > 1
+    group by transaction_id
+),
+
+orders as (
     select
         orders.customer_id,
         orders.ordered_at as occurred_at,
         {{ collated("'online order'") }} as touchpoint,
         orders.status as event,
-        orders.order_id as reference_id,
-        orders.amount,
-        products.product_name as detail
+        {{ cast_key('orders.order_id', every_key) }} as reference_id,
+        cast(orders.amount + coalesce(further_order_lines.amount, 0) as decimal(18, 2)) as amount,
+        {{ and_more('products.product_name', 'further_order_lines.number_of_lines') }} as detail
     from {{ ref('fct_online_transactions') }} as orders
     inner join {{ ref('dim_products') }} as products on orders.product_id = products.product_id
+    left join further_order_lines on orders.order_id = further_order_lines.order_id
+    where orders.line_number = 1
 ),
 
 visits as (
@@ -16,12 +39,14 @@ visits as (
         visits.customer_id,
         visits.purchased_at as occurred_at,
         {{ collated("'store purchase'") }} as touchpoint,
-        'Purchase' as event,
-        visits.transaction_id as reference_id,
-        visits.amount,
-        stores.location as detail
+        {{ collated("'Purchase'") }} as event,
+        {{ cast_key('visits.transaction_id', every_key) }} as reference_id,
+        cast(visits.amount + coalesce(further_purchase_lines.amount, 0) as decimal(18, 2)) as amount,
+        {{ and_more('stores.location', 'further_purchase_lines.number_of_lines') }} as detail
     from {{ ref('fct_in_store_transactions') }} as visits
     inner join {{ ref('dim_stores') }} as stores on visits.store_id = stores.store_id
+    left join further_purchase_lines on visits.transaction_id = further_purchase_lines.transaction_id
+    where visits.line_number = 1
 ),
 
 contacts as (
@@ -30,8 +55,8 @@ contacts as (
         interacted_at as occurred_at,
         {{ collated("'service contact'") }} as touchpoint,
         resolution_status as event,
-        interaction_id as reference_id,
-        cast(null as decimal(10, 2)) as amount,
+        {{ cast_key('interaction_id', every_key) }} as reference_id,
+        cast(null as decimal(18, 2)) as amount,
         issue_type as detail
     from {{ ref('fct_service_interactions') }}
 ),
@@ -42,8 +67,8 @@ point_changes as (
         changes.transacted_at as occurred_at,
         {{ collated("'loyalty change'") }} as touchpoint,
         changes.reason as event,
-        accounts.loyalty_id as reference_id,
-        cast(null as decimal(10, 2)) as amount,
+        {{ cast_key('accounts.loyalty_id', every_key) }} as reference_id,
+        cast(null as decimal(18, 2)) as amount,
         concat(
             case when changes.points_change > 0 then '+' else '' end,
             cast(changes.points_change as {{ engine_type('varchar(20)') }})
@@ -62,5 +87,13 @@ events as (
     select * from point_changes
 )
 
-select * from events
-where customer_id <> -1
+select
+    customer_id,
+    occurred_at,
+    cast(touchpoint as {{ engine_type('varchar(20)') }}) as touchpoint,
+    cast(event as {{ engine_type('varchar(100)') }}) as event,
+    reference_id,
+    amount,
+    cast(detail as {{ engine_type('varchar(150)') }}) as detail
+from events
+where customer_id <> {{ unknown_key('customers') }}

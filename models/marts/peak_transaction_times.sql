@@ -1,15 +1,38 @@
-with transactions as (
+with further_order_lines as (
+    select
+        order_id,
+        sum(amount) as amount
+    from {{ ref('fct_online_transactions') }}
+    where line_number > 1
+    group by order_id
+),
+
+further_purchase_lines as (
+    select
+        transaction_id,
+        sum(amount) as amount
+    from {{ ref('fct_in_store_transactions') }}
+    where line_number > 1
+    group by transaction_id
+),
+
+-- A transaction takes place once, when its first line says, and comes to what all its lines do.
+transactions as (
     select
         {{ collated("'online'") }} as channel,
-        ordered_at as occurred_at,
-        amount
-    from {{ ref('fct_online_transactions') }}
+        orders.ordered_at as occurred_at,
+        orders.amount + coalesce(further_order_lines.amount, 0) as amount
+    from {{ ref('fct_online_transactions') }} as orders
+    left join further_order_lines on orders.order_id = further_order_lines.order_id
+    where orders.line_number = 1 and orders.time_is_plausible = 1
     union all
     select
         {{ collated("'in_store'") }} as channel,
-        purchased_at as occurred_at,
-        amount
-    from {{ ref('fct_in_store_transactions') }}
+        purchases.purchased_at as occurred_at,
+        purchases.amount + coalesce(further_purchase_lines.amount, 0) as amount
+    from {{ ref('fct_in_store_transactions') }} as purchases
+    left join further_purchase_lines on purchases.transaction_id = further_purchase_lines.transaction_id
+    where purchases.line_number = 1 and purchases.time_is_plausible = 1
 ),
 
 placed as (
@@ -44,12 +67,12 @@ shared as (
 )
 
 select
-    channel,
-    {{ day_name('day_of_week_number') }} as day_of_week,
-    day_of_week_number,
-    hour_of_day,
-    total_transactions,
+    cast(channel as {{ engine_type('varchar(10)') }}) as channel,
+    cast({{ day_name('day_of_week_number') }} as {{ engine_type('varchar(10)') }}) as day_of_week,
+    cast(day_of_week_number as {{ engine_type('integer') }}) as day_of_week_number,
+    cast(hour_of_day as {{ engine_type('integer') }}) as hour_of_day,
+    cast(total_transactions as {{ engine_type('bigint') }}) as total_transactions,
     total_amount,
     cast({{ divide('total_transactions', 'channel_transactions', scale=6) }} as decimal(9, 6)) as transaction_share,
-    rank() over (partition by channel order by total_transactions desc) as peak_rank
+    cast(rank() over (partition by channel order by total_transactions desc) as {{ engine_type('bigint') }}) as peak_rank
 from shared

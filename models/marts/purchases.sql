@@ -7,38 +7,75 @@ store_purchases as (
     select * from {{ ref('fct_in_store_transactions') }}
 ),
 
+-- Orders of several lines have a second one. Where none has, finding that out costs next to nothing.
+orders_of_lines as (
+    select order_id from {{ ref('fct_online_transactions') }}
+    where line_number = 2
+),
+
+purchases_of_lines as (
+    select transaction_id from {{ ref('fct_in_store_transactions') }}
+    where line_number = 2
+),
+
 products as (
     select * from {{ ref('dim_products') }}
 ),
 
 stores as (
     select * from {{ ref('dim_stores') }}
+),
+
+both_channels as (
+    select
+        {{ collated("'online'") }} as channel,
+        {{ cast_key('online_orders.order_id', 'online_transactions, in_store_transactions') }} as reference_id,
+        online_orders.line_number,
+        case when orders_of_lines.order_id is null then 1 else 0 end as has_one_line,
+        online_orders.customer_id,
+        online_orders.ordered_at as purchased_at,
+        online_orders.time_is_plausible,
+        online_orders.amount,
+        online_orders.payment_method,
+        online_orders.product_id,
+        products.category,
+        cast(null as {{ engine_type('key(stores)') }}) as store_id,
+        cast(null as {{ engine_type('varchar(100)') }}) as location
+    from online_orders
+    inner join products on online_orders.product_id = products.product_id
+    left join orders_of_lines on online_orders.order_id = orders_of_lines.order_id
+    union all
+    select
+        {{ collated("'in_store'") }} as channel,
+        {{ cast_key('store_purchases.transaction_id', 'online_transactions, in_store_transactions') }} as reference_id,
+        store_purchases.line_number,
+        case when purchases_of_lines.transaction_id is null then 1 else 0 end as has_one_line,
+        store_purchases.customer_id,
+        store_purchases.purchased_at,
+        store_purchases.time_is_plausible,
+        store_purchases.amount,
+        store_purchases.payment_method,
+        cast(null as {{ engine_type('key(products)') }}) as product_id,
+        cast(null as {{ engine_type('varchar(50)') }}) as category,
+        store_purchases.store_id,
+        stores.location
+    from store_purchases
+    inner join stores on store_purchases.store_id = stores.store_id
+    left join purchases_of_lines on store_purchases.transaction_id = purchases_of_lines.transaction_id
 )
 
 select
-    {{ collated("'online'") }} as channel,
-    online_orders.order_id as reference_id,
-    online_orders.customer_id,
-    online_orders.ordered_at as purchased_at,
-    online_orders.amount,
-    online_orders.payment_method,
-    online_orders.product_id,
-    products.category,
-    cast(null as {{ engine_type('bigint') }}) as store_id,
-    cast(null as {{ engine_type('varchar(100)') }}) as location
-from online_orders
-inner join products on online_orders.product_id = products.product_id
-union all
-select
-    {{ collated("'in_store'") }} as channel,
-    store_purchases.transaction_id as reference_id,
-    store_purchases.customer_id,
-    store_purchases.purchased_at,
-    store_purchases.amount,
-    store_purchases.payment_method,
-    cast(null as {{ engine_type('bigint') }}) as product_id,
-    cast(null as {{ engine_type('varchar(50)') }}) as category,
-    store_purchases.store_id,
-    stores.location
-from store_purchases
-inner join stores on store_purchases.store_id = stores.store_id
+    cast(channel as {{ engine_type('varchar(10)') }}) as channel,
+    reference_id,
+    line_number,
+    cast(has_one_line as {{ engine_type('boolean') }}) as has_one_line,
+    customer_id,
+    purchased_at,
+    time_is_plausible,
+    amount,
+    payment_method,
+    product_id,
+    category,
+    store_id,
+    location
+from both_channels

@@ -9,7 +9,7 @@ with totals as (
 
 select
     issue_type,
-    total_interactions,
+    cast(total_interactions as {{ engine_type('bigint') }}) as total_interactions,
     cast(resolved_interactions as {{ engine_type('bigint') }}) as resolved_interactions,
     {{ resolution_rate('resolved_interactions', 'total_interactions') }} as resolution_rate
 from totals

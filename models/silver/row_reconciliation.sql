@@ -15,19 +15,11 @@ rejected as (
 ),
 
 superseded as (
-    {%- for entity in entities() %}
-    {%- set key = silver_contract(entity).key | join(', ') %}
     select
-        '{{ entity }}' as entity,
-        sum(rows_of_key - 1) as superseded_rows
-    from (
-        select count(*) as rows_of_key
-        from {{ ref('stg_' ~ entity) }}
-        where reject_reason is null
-        group by {{ key }}
-    ) as {{ entity }}_keys
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        entity,
+        sum(row_count) as superseded_rows
+    from {{ ref('superseded_rows') }}
+    group by entity
 ),
 
 published as (

@@ -1,1 +1,10 @@
-{{ stage_bronze('in_store_transactions', enumerations={'payment_method': ref('payment_methods')}) }}
+-- Every row of bronze.in_store_transactions once: values trimmed, typed by this model's columns in _silver__models.yml and
+-- brought to their canonical spelling, amounts to the reporting currency, and, where a row cannot be used, why.
+{{
+    stage_bronze(
+        'in_store_transactions',
+        enumerations={'payment_method': ref('payment_methods')},
+        other_words=ref('other_words'),
+        exchange_rates=ref('exchange_rates')
+    )
+}}
