@@ -49,7 +49,7 @@
 
 {% macro default__text_keys() -%}
     {%- set names = [] -%}
-    {%- for entity in entities() if declared(entity).keys == 'text' -%}{%- do names.append(entity) -%}{%- endfor -%}
+    {%- for entity in entities() if declared(entity)['keys'] == 'text' -%}{%- do names.append(entity) -%}{%- endfor -%}
     {{ return(names) }}
 {%- endmacro %}
 

@@ -1,23 +1,23 @@
 with events as (
     select
         cast(ordered_at as date) as event_day,
-        time_is_plausible
-    from {{ ref('fct_online_transactions') }}
+        {{ time_is_plausible('ordered_at', '_batch_id') }} as time_is_plausible
+    from {{ ref('online_transactions') }}
     union all
     select
         cast(purchased_at as date) as event_day,
-        time_is_plausible
-    from {{ ref('fct_in_store_transactions') }}
+        {{ time_is_plausible('purchased_at', '_batch_id') }} as time_is_plausible
+    from {{ ref('in_store_transactions') }}
     union all
     select
         cast(interacted_at as date) as event_day,
-        time_is_plausible
-    from {{ ref('fct_service_interactions') }}
+        {{ time_is_plausible('interacted_at', '_batch_id') }} as time_is_plausible
+    from {{ ref('customer_service_interactions') }}
     union all
     select
         cast(transacted_at as date) as event_day,
-        time_is_plausible
-    from {{ ref('fct_loyalty_transactions') }}
+        {{ time_is_plausible('transacted_at', '_batch_id') }} as time_is_plausible
+    from {{ ref('loyalty_transactions') }}
 ),
 
 event_days as (
