@@ -36,6 +36,7 @@ def quoted(value: str) -> str:
 
 
 _FOUR_DIGITS = table([f"{number:04}" for number in range(_GROUP)])
+_SIGNS = table(["", "-"])
 _DOLLARS = as_column(np.arange(100_000).astype("S5"))
 _CENTS = table([f".{cents:02}" for cents in range(100)])
 _TIMES = table([f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}" for s in range(86_400)])
@@ -53,9 +54,9 @@ def digits(numbers: Numbers, width: int) -> Column:
 
 
 def money(cents: Numbers) -> Column:
-    """Write amounts below 100,000.00, given in cents."""
-    whole, rest = np.divmod(cents, 100)
-    return joined([_DOLLARS[whole], _CENTS[rest]])
+    """Write amounts between -100,000.00 and 100,000.00, given in cents."""
+    whole, rest = np.divmod(np.abs(cents), 100)
+    return joined([_SIGNS[(cents < 0).view(np.uint8)], _DOLLARS[whole], _CENTS[rest]])
 
 
 def times(seconds: Numbers) -> Column:

@@ -35,7 +35,7 @@ class Field:
     """key | foreign_key | integer | amount | datetime | date | text | enumeration"""
     length: int = 0
     rejected_as: str | None = None
-    """The reason that rejects a row whose value can't be read; None: the value becomes null."""
+    """The reason that rejects a row without a value that can be read; None: it becomes null."""
     blank: str | None = None
     """What a blank becomes."""
 
@@ -79,7 +79,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         _key("ProductID", "product_id"),
         _text("Name", "product_name", 100),
         _text("Category", "category", 50),
-        _amount("Price", "price"),
+        Field("Price", "price", "amount"),
     ),
     "stores": (
         _key("StoreID", "store_id"),
@@ -142,21 +142,42 @@ _LISTED = {
     "status": ["Pending", "Processing", "Shipped", "Delivered", "Completed", "Cancelled"],
     "payment_method": ["Credit Card", "Debit Card", "PayPal", "Cash", "Gift Card", "Apple Pay"],
     "tier_level": ["Bronze", "Silver", "Gold", "Platinum"],
-    "resolution_status": ["Resolved", "Unresolved", "Pending", "Escalated", "Closed"],
+    "resolution_status": ["Resolved", "Unresolved", "Pending", "Escalated", "Open"],
 }
-_UNLISTED = {
-    "status": ["Backordered", "Awaiting Pickup", "complete"],
-    "payment_method": ["Crypto", "Wire", "Voucher #7"],
+_OTHER_WORDS = {
+    "status": {
+        "Canceled": "Cancelled",
+        "voided": "Cancelled",
+        "Payment Failed": "Failed",
+        "complete": "Completed",
+        "In Transit": "Shipped",
+        "Unpaid": "Pending",
+    },
+    "payment_method": {"CreditCard": "Credit Card", "EC Card": "Debit Card", "Pay Pal": "PayPal"},
+    "tier_level": {"Gold Member": "Gold", "Silver tier": "Silver", "Platin": "Platinum"},
+    "resolution_status": {
+        "Closed": "Resolved",
+        "solved": "Resolved",
+        "Reopened": "Open",
+        "Waiting for customer": "Pending",
+    },
+}
+UNLISTED = {
+    "status": ["Backordered", "Awaiting Pickup"],
+    "payment_method": ["Crypto", "Store Account"],
     "tier_level": ["Diamond", "VIP"],
-    "resolution_status": ["Reopened", "Duplicate", "Won't fix"],
+    "resolution_status": ["Duplicate", "Won't fix"],
 }
+_NULL_WORDS = ["NULL", "N/A", "n/a", "#N/A", "NaN", "None"]
+_NO_VALUE = ("blank", "null_word")  # kinds of what is no value, and so none that can't be read
 
 # By role and kind, values that can't be read; {} is the good value.
 _UNREADABLE: dict[str, dict[str, list[str]]] = {
     "key": {
         "blank": ["", "  ", "\u00a0"],
-        "text": ["N/A", "ABC-17", "#REF!", "0x1F", "{}A"],
-        "decimal": ["{}.0", "{}.5", "12.5"],
+        "null_word": _NULL_WORDS,
+        "text": ["ABC-17", "#REF!", "0x1F", "{}A"],
+        "decimal": ["{}.5", "12.5"],
         "exponent": ["1e3", "1.2E+05"],
         "too_large": [
             "9223372036854775808",
@@ -166,25 +187,34 @@ _UNREADABLE: dict[str, dict[str, list[str]]] = {
     },
     "foreign_key": {
         "blank": ["", " ", "\t"],
-        "text": ["GUEST", "n/a", "{}?"],
-        "decimal": ["{}.0", "{}.7"],
+        "null_word": _NULL_WORDS,
+        "text": ["GUEST", "unknown", "{}?"],
+        "decimal": ["{}.7"],
         "too_large": ["99999999999999999999"],
     },
     "integer": {
         "blank": ["", "  "],
-        "text": ["lots", "n/a", "{} pts"],
-        "decimal": ["12.5", "{}.0"],
+        "null_word": _NULL_WORDS,
+        "text": ["lots", "-", "{} pts"],
+        "decimal": ["12.5"],
         "exponent": ["1e3"],
         "too_large": ["9223372036854775808", "99999999999999999999999"],
         "thousands": ["1,250"],
     },
     "amount": {
         "blank": ["", "   "],
+        "null_word": _NULL_WORDS,
         "thousands": ["1,234.50", "12,000", "1.234,50"],
         "currency": ["$5", "${}", "{} USD", "€{}"],
         "exponent": ["1e3", "2.5E2"],
-        "text": ["free", "N/A", "-", "."],
-        "too_large": ["100000000", "123456789.00", "99999999.995", "-100000000.00", "9" * 60],
+        "text": ["free", "-", "."],
+        "too_large": [
+            "10000000000000000",
+            "12345678901234567.00",
+            "9999999999999999.995",
+            "-10000000000000000.00",
+            "9" * 60,
+        ],
     },
     "datetime": {
         "blank": ["", " "],
@@ -196,13 +226,15 @@ _UNREADABLE: dict[str, dict[str, list[str]]] = {
             "2025-06-15 25:61",
             "2025-06-15 10:60:00",
             "02/30/2024 10:15",
-            "31/12/2025 08:00:00",
             "13/45/2025",
+            "2025-06-15 10:00:00 +25:00",
         ],
-        "words": ["yesterday", "n/a", "last Tuesday", "TBD", "45658.5", "10:30", "June 15, 2025"],
+        "null_word": _NULL_WORDS,
+        "words": ["yesterday", "last Tuesday", "TBD", "45658.5", "10:30", "June 15, 2025"],
     },
     "date": {
         "blank": ["", " "],
+        "null_word": _NULL_WORDS,
         "impossible": ["2024-02-30", "2023-02-29", "2025-13-01", "02/30/2024"],
         "words": ["unknown", "long ago", "since 2019"],
     },
@@ -212,8 +244,12 @@ _Readable = Callable[[Field, str, Random], tuple[str, Value]]
 
 
 def _key_other_form(column: Field, raw: str, random: Random) -> tuple[str, Value]:
-    form = random.choice(["+{}", "000{}", " {} ", "{}\t", "\u00a0{}"])
+    form = random.choice(["+{}", "000{}", " {} ", "{}\t", "\u00a0{}", "{}.0", "{}.00", "'{}"])
     return form.format(raw), int(raw)
+
+
+def _integer_other_form(column: Field, raw: str, random: Random) -> tuple[str, Value]:
+    return random.choice([f"{raw}.0", f"{raw}.00", f" {raw} "]), int(raw)
 
 
 def _foreign_key_unknown(column: Field, raw: str, random: Random) -> tuple[str, Value]:
@@ -222,7 +258,8 @@ def _foreign_key_unknown(column: Field, raw: str, random: Random) -> tuple[str, 
 
 
 def _amount_negative(column: Field, raw: str, random: Random) -> tuple[str, Value]:
-    return f"-{raw}", f"-{raw}"
+    refund = f"-{raw.removeprefix('-')}"
+    return refund, refund
 
 
 def _amount_many_decimals(column: Field, raw: str, random: Random) -> tuple[str, Value]:
@@ -247,6 +284,7 @@ def _amount_other_form(column: Field, raw: str, random: Random) -> tuple[str, Va
             ("7.", "7.00"),
             ("12", "12.00"),
             ("00012.30", "12.30"),
+            ("'7.50", "7.50"),
             (f" {raw} ", raw),
             (f"{raw}\u00a0", raw),
         ]
@@ -259,6 +297,8 @@ def _datetime_other_form(column: Field, raw: str, random: Random) -> tuple[str, 
     local = at + timedelta(hours=hours, minutes=minutes)
     sign = "-" if hours < 0 or minutes < 0 else "+"
     offset = f"{sign}{abs(hours):02}:{abs(minutes):02}"
+    short = offset.removesuffix(":00")  # whole hours are enough
+    one_digit = f"{at.year}-{at.month}-{at.day} {at.hour}:{at:%M:%S}"
     twelve = f"{at.hour % 12 or 12}:{at:%M:%S} {at:%p}"
     exact = [
         f"{at:%Y-%m-%dT%H:%M:%S}",
@@ -266,6 +306,12 @@ def _datetime_other_form(column: Field, raw: str, random: Random) -> tuple[str, 
         f"{at:%Y-%m-%d %H:%M:%S}Z",
         f"{local:%Y-%m-%dT%H:%M:%S}{offset}",
         f"{local:%Y-%m-%d %H:%M:%S}{offset.replace(':', '')}",
+        f"{local:%Y-%m-%d %H:%M:%S} {offset.replace(':', '')}",  # as Shopify writes it
+        f"{local:%Y-%m-%d %H:%M:%S}{short}",
+        f"{at:%Y-%m-%d %H:%M:%S} UTC",
+        f"{at:%Y-%m-%dt%H:%M:%S}z",
+        f"{at:%Y/%m/%d  %H:%M:%S}",
+        one_digit,
         f"{at:%Y-%m-%d %H:%M:%S}.987",
         f"{local:%Y-%m-%dT%H:%M:%S}.999999{offset}",
         f"{at:%m/%d/%Y %H:%M:%S}",
@@ -290,11 +336,19 @@ def _datetime_other_form(column: Field, raw: str, random: Random) -> tuple[str, 
     return text, f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
+def _datetime_implausible(column: Field, raw: str, random: Random) -> tuple[str, Value]:
+    at = datetime.fromisoformat(raw)
+    # One digit of the year is wrong, or a system wrote its zero for a time that it did not know.
+    text = random.choice([f"{at.year + 100}{at:-%m-%d %H:%M:%S}", "1970-01-01 00:00:00"])
+    return text, text
+
+
 def _date_other_form(column: Field, raw: str, random: Random) -> tuple[str, Value]:
     day = datetime.fromisoformat(raw)
     forms = [
         f"{day:%m/%d/%Y}",
         f"{day.month}/{day.day}/{day.year}",
+        f"{day.year}-{day.month}-{day.day}",
         f"{raw}T00:00:00Z",
         f"{raw} 15:45:00",
         f" {raw} ",
@@ -304,6 +358,10 @@ def _date_other_form(column: Field, raw: str, random: Random) -> tuple[str, Valu
 
 def _text_blank(column: Field, raw: str, random: Random) -> tuple[str, Value]:
     return random.choice(["", " ", "\t ", "\u00a0", " \r\n "]), column.blank
+
+
+def _text_null_word(column: Field, raw: str, random: Random) -> tuple[str, Value]:
+    return random.choice(_NULL_WORDS), column.blank
 
 
 def _text_padded(column: Field, raw: str, random: Random) -> tuple[str, Value]:
@@ -350,25 +408,35 @@ def _enumeration_case(column: Field, raw: str, random: Random) -> tuple[str, Val
     return random.choice(forms), raw
 
 
+def _enumeration_other_word(column: Field, raw: str, random: Random) -> tuple[str, Value]:
+    text, listed = random.choice(list(_OTHER_WORDS[column.silver].items()))
+    return text, listed
+
+
 def _enumeration_unlisted(column: Field, raw: str, random: Random) -> tuple[str, Value]:
-    text = random.choice(_UNLISTED[column.silver])
+    text = random.choice(UNLISTED[column.silver])
     return random.choice([text, f" {text} "]), text
 
 
 _READABLE: dict[str, tuple[tuple[str, ...], _Readable]] = {
     "key_other_form": (("key",), _key_other_form),
+    "foreign_key_other_form": (("foreign_key",), _key_other_form),
+    "integer_other_form": (("integer",), _integer_other_form),
     "foreign_key_unknown": (("foreign_key",), _foreign_key_unknown),
     "amount_negative": (("amount",), _amount_negative),
     "amount_many_decimals": (("amount",), _amount_many_decimals),
     "amount_other_form": (("amount",), _amount_other_form),
     "datetime_other_form": (("datetime",), _datetime_other_form),
+    "datetime_implausible": (("datetime",), _datetime_implausible),
     "date_other_form": (("date",), _date_other_form),
     "text_blank": (("text", "enumeration"), _text_blank),
+    "text_null_word": (("text", "enumeration"), _text_null_word),
     "text_padded": (("text",), _text_padded),
     "text_long": (("text",), _text_long),
     "text_code": (("text",), _text_code),
     "text_quoted": (("text",), _text_quoted),
     "enumeration_case": (("enumeration",), _enumeration_case),
+    "enumeration_other_word": (("enumeration",), _enumeration_other_word),
     "enumeration_unlisted": (("enumeration",), _enumeration_unlisted),
 }
 
@@ -382,12 +450,17 @@ KINDS: tuple[str, ...] = (
     *(f"date_{kind}" for kind in _UNREADABLE["date"]),
     "date_other_form",
     *(f"integer_{kind}" for kind in _UNREADABLE["integer"]),
+    "integer_other_form",
     *(kind for kind in _READABLE if kind.startswith(("text_", "enumeration_"))),
     *_LINES,
     *_PAIRS,
     *(f"{role}_{k}" for role in ("amount", "datetime", "key") for k in _UNREADABLE[role]),
     *(f"foreign_key_{kind}" for kind in _UNREADABLE["foreign_key"]),
-    *(kind for kind in _READABLE if not kind.startswith(("text_", "enumeration_", "date_"))),
+    *(
+        kind
+        for kind in _READABLE
+        if not kind.startswith(("text_", "enumeration_", "date_", "integer_"))
+    ),
 )
 
 
@@ -401,6 +474,7 @@ class Spoiled:
     outcome: str = "kept"
     column: str | None = None
     reason: str | None = None
+    unreadable: str | None = None
     cleaned: dict[str, Value] = field(default_factory=dict)
     key: dict[str, Value] | None = None
     is_extra: bool = False
@@ -414,6 +488,8 @@ class Layout:
     entity: str
     header: tuple[str, ...]
     is_json: bool = False
+    has_lines: bool = False
+    """Rows with the same key are all kept, unless they are the same."""
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -434,6 +510,8 @@ class Layout:
         possible |= {*_PAIRS, "field_absent"} if self.is_json else {*_PAIRS, *_LINES}
         if "text" not in roles:
             possible.discard("quote_in_plain_field")
+        if self.has_lines:  # the other values are those of a further line
+            possible.discard("same_key_other_values")
         if self.entity == "products":
             possible.discard("amount_negative")
         if self.entity in _DIMENSIONS:
@@ -465,6 +543,10 @@ class Layout:
             for column in self.fields[: _KEYS.get(self.entity, 1)]
         }
 
+    def clean(self, good: Raw) -> dict[str, Value]:
+        """Return a good row as silver has it."""
+        return {column.silver: column.clean(good[column.bronze] or "") for column in self.fields}
+
 
 def spoil(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled:
     """Make a defect of this kind from a good row."""
@@ -475,7 +557,8 @@ def spoil(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled:
     else:
         spoiled = _spoil_value(layout, kind, good, random)
     if spoiled.reason != "invalid_key":
-        spoiled.key = layout.key(good)
+        key = layout.key(good)
+        spoiled.key = {name: spoiled.cleaned.get(name, value) for name, value in key.items()}
     if layout.entity in _SMALL and spoiled.outcome != "kept":
         spoiled.is_extra = True
     return spoiled
@@ -512,6 +595,9 @@ def _spoil_value(layout: Layout, kind: str, good: Raw, random: Random) -> Spoile
     spoiled = Spoiled(kind, values, layout.write(values, good), column=column.bronze)
     if is_readable or column.rejected_as is None:
         spoiled.cleaned = {column.silver: cleaned}
+        kind_of_value = kind.removeprefix(f"{column.role}_")
+        if not is_readable and raw is not None and kind_of_value not in _NO_VALUE:
+            spoiled.unreadable = raw
     else:
         spoiled.outcome, spoiled.reason = "rejected", column.rejected_as
         spoiled.is_extra = kind == "key_minus_one"
@@ -546,7 +632,10 @@ def _break_line(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled
 def _repeat(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled:
     values: Raw = dict(good)
     changed: dict[str, Value] = {}
+    outcome = "superseded"
     if kind == "same_key_other_values":
+        if layout.entity == "loyalty_transactions":  # points can change twice at a moment
+            outcome = "kept"
         key_columns = layout.key(good)
         candidates = [
             c
@@ -560,8 +649,24 @@ def _repeat(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled:
                     column, good[column.bronze] or "", random
                 )
     return Spoiled(
-        kind, values, layout.write(values, good), "superseded", cleaned=changed, is_extra=True
+        kind,
+        values,
+        layout.write(values, good),
+        outcome,
+        reason=("newer" if changed else "identical") if outcome == "superseded" else None,
+        cleaned=changed,
+        is_extra=True,
     )
+
+
+def kept_rows(layout: Layout, good: Raw, spoiled: Spoiled) -> list[dict[str, Value]]:
+    """Return what silver has of a good row and of the defect that was made from it."""
+    clean = layout.clean(good)
+    if spoiled.outcome in ("rejected", "malformed_line"):
+        return [clean] if spoiled.is_extra else []
+    if spoiled.outcome == "kept" and spoiled.is_extra:
+        return [clean, clean | spoiled.cleaned]
+    return [clean | spoiled.cleaned]
 
 
 def _another(column: Field, raw: str, random: Random) -> tuple[str, Value]:

@@ -26,7 +26,9 @@ class Defect:
     outcome: str
     """`rejected`, `malformed_line`, `superseded` (by the row at `winner_line`), or `kept`."""
     reason: str | None
-    """The reason of a rejection."""
+    """Why it was rejected or superseded."""
+    unreadable: str | None
+    """The value that could not be read, where the row is kept without it."""
     key: dict[str, Value] | None
     """The row's clean key, by silver column; None where it has none that can be told."""
     cleaned: dict[str, Value]
@@ -60,10 +62,37 @@ class Counts:
     malformed_lines: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     """By reason."""
-    superseded: int = 0
+    superseded_why: dict[str, int] = field(default_factory=dict)
+    """By reason: `newer`, `identical`."""
     kept: int = 0
     supersedes_earlier: int = 0
     """Rows among the kept ones that take the place of the batch before's."""
+
+    @property
+    def superseded(self) -> int:
+        """All rows that are superseded."""
+        return sum(self.superseded_why.values())
+
+
+@dataclass
+class Sales:
+    """What a channel sold, were this batch landed alone; amounts in cents."""
+
+    orders: int = 0
+    revenue: int = 0
+    refunds: int = 0
+    refunded: int = 0
+
+
+@dataclass
+class Note:
+    """Rows of an entity that a reader of the answers is told of, such as those of no customer."""
+
+    note: str
+    entity: str
+    rows: int = 0
+    revenue: int | None = None
+    """In cents; None where the entity has no amounts."""
 
 
 @dataclass
@@ -75,9 +104,13 @@ class Ledger:
     transactions: int
     dirt: float
     newest_share: float
+    declared: bool
     files: list[WrittenFile] = field(default_factory=list)
     entities: dict[str, Counts] = field(default_factory=dict)
     defects: list[Defect] = field(default_factory=list)
+    sales: dict[str, Sales] = field(default_factory=dict)
+    """By entity; of a first batch with declared sources, as are the notes."""
+    notes: list[Note] = field(default_factory=list)
 
     def record(self, file: WrittenFile, defects: list[Defect], supersedes_earlier: int) -> None:
         """Add a written file and its defects."""
@@ -89,11 +122,20 @@ class Ledger:
         counts.malformed_lines += outcomes["malformed_line"]
         for defect in defects:
             if defect.reason is not None:
-                counts.rejected[defect.reason] = counts.rejected.get(defect.reason, 0) + 1
-        counts.superseded += outcomes["superseded"]
+                by_reason = (
+                    counts.rejected if defect.outcome == "rejected" else counts.superseded_why
+                )
+                by_reason[defect.reason] = by_reason.get(defect.reason, 0) + 1
         lost = outcomes["malformed_line"] + outcomes["rejected"] + outcomes["superseded"]
         counts.kept += file.rows - lost
         counts.supersedes_earlier += supersedes_earlier
+
+    def supersede(self, entity: str, newer: int, identical: int) -> None:
+        """Take rows that were kept out again, since a later file of the batch replaces them."""
+        counts = self.entities[entity]
+        for why, rows in (("newer", newer), ("identical", identical)):
+            counts.superseded_why[why] = counts.superseded_why.get(why, 0) + rows
+        counts.kept -= newer + identical
 
     def save(self, path: Path) -> None:
         """Write the ledger as JSON."""
@@ -107,4 +149,6 @@ class Ledger:
         content["files"] = [WrittenFile(**file) for file in content["files"]]
         content["entities"] = {e: Counts(**counts) for e, counts in content["entities"].items()}
         content["defects"] = [Defect(**defect) for defect in content["defects"]]
+        content["sales"] = {e: Sales(**sales) for e, sales in content["sales"].items()}
+        content["notes"] = [Note(**note) for note in content["notes"]]
         return Ledger(**content)

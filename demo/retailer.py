@@ -2,8 +2,12 @@
 
 Activity falls steeply from the keenest customer to the last ones, who buy once or never; keen
 customers spend more at a time, are more often in the loyalty programme and climb its tiers. Days
-and hours have the rhythm of their channel. A second batch continues the story: new rows after the
-first batch's last day, and rows of the first batch that changed.
+and hours have the rhythm of their channel. Some of what was bought is brought back: a refund is a
+row of its own, with a negative amount. A second batch continues the story: new rows after the first
+batch's last day, and rows of the first batch that changed.
+
+A retailer `with_lines` has a row for each product of an online order, all with the order's id, and
+for a product that was sent back a further one; those who buy without an account are customer 0.
 """
 
 from __future__ import annotations
@@ -48,11 +52,21 @@ _JOINED_DAYS_BEFORE = 1095  # loyalty accounts are at most so much older than th
 _CHUNK = 1 << 17
 _DAY = 86_400
 
+_LINES = np.array(
+    [1, 1, 2, 1, 1, 1, 3, 1, 1, 1, 2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 4, 1, 1, 2, 1, 1, 1, 3, 1, 1, 1, 2]
+)
+"""How many lines online orders have, in turn."""
+_RANKS_BETWEEN_LINES = 37
+_EVERY_REFUND = 101  # so many purchases of one line have a refund among them
+_EVERY_RETURN = 7  # of so many orders of three lines and more, one has its last line sent back
+_GUESTS = {"online_transactions": 0.02, "in_store_transactions": 0.04}
+
 _NEVER_BUY = 0.04
 _STEEPNESS = 5.0  # the keenest customer buys e**5 times as often as the last
 _NEW_AGENTS = 1  # the last one of the first batch has not had a contact yet
 
 Ints = NDArray[np.int64]
+_Random = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,12 @@ class Rows:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    def orders(self) -> Ints:
+        """Number the rows, those with the id of the row before as that row: they are its order's
+        further lines."""
+        ids = next(iter(self.columns.values()))
+        return np.cumsum(np.append(False, (ids[1:] != ids[:-1]).any(axis=1)))[: len(ids)]
 
     def take(self, which: slice | Ints) -> Rows:
         """Return the rows at these positions."""
@@ -83,6 +103,8 @@ class Source:
     bounds: Ints
     """The position at which each chunk begins, and the number of rows at the end."""
     make: Callable[[int], Rows]
+    ends_of_days: Ints
+    """How many rows there are at the end of each day; empty for what has no days."""
 
     def __len__(self) -> int:
         return int(self.bounds[-1])
@@ -142,8 +164,12 @@ class Sizes:
 class Retailer:
     """A retailer over two years up to `end`, and the weeks after in its second batch."""
 
-    def __init__(self, transactions: int, seed: int, end: date) -> None:
+    def __init__(
+        self, transactions: int, seed: int, end: date, *, with_lines: bool = False
+    ) -> None:
         self.seed = seed
+        self.with_lines = with_lines
+        self._lines = _LINES if with_lines else _LINES[:1]
         self.first_day = end - timedelta(days=DAYS - 1)
         self.sizes = Sizes.of(transactions)
         self.later_sizes = self.sizes.later()
@@ -175,9 +201,9 @@ class Retailer:
                 numbers = np.arange(starts[chunk], starts[chunk + 1]) + first
                 return _MAKERS[entity](self, numbers, self._random(entity, batch, chunk))
 
-            return Source(starts, make)
+            return Source(starts, make, np.empty(0, np.int64))
 
-        days = np.arange(DAYS) if batch == 1 else np.arange(DAYS, DAYS + _LATER_DAYS)
+        days = self.days(batch)
         ends_of_days = self._ends_of_days(days, rhythm, rows)
         # Chunks are whole days, so that rows can be in order of time.
         chunk_of_day = (ends_of_days - 1).clip(0) // _CHUNK
@@ -186,6 +212,10 @@ class Retailer:
         per_day = np.diff(ends_of_days, prepend=0)
         first_days = np.append(0, last_days[:-1] + 1)
 
+        def rows_until(events: Ints) -> Ints:
+            lines = self._lines if entity == "online_transactions" else _LINES[:1]
+            return _rows_until(events + first, lines) - _rows_until(np.array(first), lines)
+
         def make_days(chunk: int) -> Rows:
             random = self._random(entity, batch, chunk)
             chunk_days = slice(first_days[chunk], last_days[chunk] + 1)
@@ -193,19 +223,22 @@ class Retailer:
             moments = day * np.int32(_DAY) + self._seconds(day, rhythm, random)
             moments.sort()
             numbers = np.arange(bounds[chunk], bounds[chunk + 1]) + first
-            rows = _EVENT_MAKERS[entity](self, numbers, moments, random)
-            return replace(rows, moments=moments)
+            return _EVENT_MAKERS[entity](self, numbers, moments, random)
 
-        return Source(bounds, make_days)
+        return Source(rows_until(bounds), make_days, rows_until(ends_of_days))
 
-    def changed(self, entity: str, rows: Rows) -> Rows:
-        """Return rows of the first batch as a later one has them: every second one as it was."""
+    def days(self, batch: int) -> Ints:
+        """Number the days of a batch, from the retailer's first one."""
+        return np.arange(DAYS) if batch == 1 else np.arange(DAYS, DAYS + _LATER_DAYS)
+
+    def changed(self, entity: str, rows: Rows, delivery: int) -> Rows:
+        """Return rows as a later delivery has them: every second one, or order, as it was."""
         change = _CHANGES.get(entity)
         if change is None or not len(rows):
             return rows
-        random = self._random(entity, 2, -1)
+        random = self._random(entity, delivery, -1)
         changed = change(self, rows, random)
-        keep = np.arange(len(rows)) % 2 == 1
+        keep = rows.orders() % 2 == 1
         return changed.changed(
             **{
                 name: _either(keep, rows.columns[name], column)
@@ -214,21 +247,30 @@ class Retailer:
             }
         )
 
-    def updated_at(self, moments: Numbers, batch: int) -> Column:
-        """Return when the API's records changed last: soon after they happened, within the
-        batch."""
+    def taken_out(self, rows: Rows) -> NDArray[np.bool_]:
+        """Tell which lines a later delivery lacks: of the orders that it changes, those of three
+        lines and more lose the last one."""
+        orders = rows.orders()
+        ends = np.append(orders[1:] != orders[:-1], True)[: len(orders)]
+        return ends & (orders % 2 == 0) & (np.bincount(orders)[orders] > 2)
+
+    def updated_at(self, rows: Rows, batch: int) -> Column:
+        """Return when the API's records changed last: soon after they happened, within the batch;
+        an order's lines change together."""
+        assert rows.moments is not None
+        moments, orders = rows.moments, rows.orders()
         random = self._random("online_transactions", batch, -2)
         last_day = DAYS if batch == 1 else DAYS + _LATER_DAYS
         # Rows of the first batch that a later one brings again change within the later one.
         since = moments if batch == 1 else np.maximum(moments, DAYS * _DAY)
         left = np.minimum(3 * _DAY, last_day * _DAY - since)
-        latest = since + (random.random(len(since)) * left).astype(np.int64)
+        latest = since + (random.random(len(since))[orders] * left).astype(np.int64)
         day, second = np.divmod(latest, _DAY)
         return joined([self._date(day), b"T", times(second), b"Z"])
 
     # --- Who and what there is ----------------------------------------------------------------
 
-    def _meet_customers(self, random: np.random.Generator) -> None:
+    def _meet_customers(self, random: _Random) -> None:
         count = self.sizes.customers
         keenness = random.permutation(count)  # 0 is the keenest customer
         self._online_order = np.argsort(keenness).astype(np.int32)
@@ -240,7 +282,7 @@ class Retailer:
         ).astype(np.float32)
         self._worth = np.log(self._generosity) - _STEEPNESS * keenness / count
 
-    def _stock_products(self, random: np.random.Generator) -> None:
+    def _stock_products(self, random: _Random) -> None:
         count = self.sizes.products + self.later_sizes.products
         categories = list(words.GOODS)
         names, of_category, prices = [], [], []
@@ -263,7 +305,7 @@ class Retailer:
         self._prices = np.array(prices, np.int32).clip(99)
         self._popular = random.permutation(self.sizes.products).astype(np.int32)
 
-    def _hire_agents(self, random: np.random.Generator) -> None:
+    def _hire_agents(self, random: _Random) -> None:
         count = self.sizes.agents + self.later_sizes.agents
         self._skill = random.beta(8, 3.5, count)
         # Department d has the agents d, d + 5, d + 10, …
@@ -273,7 +315,7 @@ class Retailer:
             [-(-(practised - d) // departments) for d in range(departments)]
         )
 
-    def _open_accounts(self, random: np.random.Generator) -> None:
+    def _open_accounts(self, random: _Random) -> None:
         sizes, later = self.sizes, self.later_sizes
         count = sizes.loyalty_accounts
         eagerness = self._worth + random.normal(0, 1.2, sizes.customers)
@@ -299,7 +341,7 @@ class Retailer:
 
     # --- Rows of what there is ----------------------------------------------------------------
 
-    def _customers(self, numbers: Ints, random: np.random.Generator) -> Rows:
+    def _customers(self, numbers: Ints, random: _Random) -> Rows:
         count = len(numbers)
         key = self._key("customers", numbers)
         first = random.integers(0, len(words.FIRST_NAMES), count)
@@ -316,7 +358,7 @@ class Retailer:
             }
         )
 
-    def _addresses(self, count: int, random: np.random.Generator) -> Column:
+    def _addresses(self, count: int, random: _Random) -> Column:
         return joined(
             [
                 b'"',
@@ -330,7 +372,7 @@ class Retailer:
             ]
         )
 
-    def _products(self, numbers: Ints, random: np.random.Generator) -> Rows:
+    def _products(self, numbers: Ints, random: _Random) -> Rows:
         return Rows(
             {
                 "ProductID": self._key("products", numbers),
@@ -340,7 +382,7 @@ class Retailer:
             }
         )
 
-    def _stores(self, numbers: Ints, random: np.random.Generator) -> Rows:
+    def _stores(self, numbers: Ints, random: _Random) -> Rows:
         places = words.STORE_PLACES
         located = []
         for number in numbers:
@@ -356,7 +398,7 @@ class Retailer:
             }
         )
 
-    def _agents(self, numbers: Ints, random: np.random.Generator) -> Rows:
+    def _agents(self, numbers: Ints, random: _Random) -> Rows:
         return Rows(
             {
                 "AgentID": self._key("agents", numbers),
@@ -366,7 +408,7 @@ class Retailer:
             }
         )
 
-    def _loyalty_accounts(self, numbers: Ints, random: np.random.Generator) -> Rows:
+    def _loyalty_accounts(self, numbers: Ints, random: _Random) -> Rows:
         tiers = self._tiers[numbers]
         points = 150 * 3.0**tiers * random.lognormal(0, 0.5, len(numbers))
         return Rows(
@@ -381,45 +423,62 @@ class Retailer:
 
     # --- Rows of what happens -----------------------------------------------------------------
 
-    def _online(self, numbers: Ints, moments: Numbers, random: np.random.Generator) -> Rows:
-        count = len(numbers)
+    def _online(self, numbers: Ints, moments: NDArray[np.int32], random: _Random) -> Rows:
+        lines = self._lines[numbers % len(self._lines)]
+        orders = np.repeat(np.arange(len(numbers)), lines)
+        last = np.cumsum(lines) - 1
+        nth = np.arange(len(orders)) - (last - lines + 1)[orders]
         customers = self._shoppers(self._online_order, moments, random)
-        products = self._popular[_ranks(self.sizes.products, 3.0, count, random)]
-        generosity = self._generosity[np.minimum(customers, self.sizes.customers - 1)]
-        pieces = 1 + (generosity * random.standard_exponential(count, np.float32) * 0.7).astype(
-            np.int32
-        )
+        # The lines of an order are of different products.
+        ranks = _ranks(self.sizes.products, 3.0, len(numbers), random)[orders]
+        ranks += nth * _RANKS_BETWEEN_LINES
+        further = np.flatnonzero(nth)
+        ranks[further] += random.integers(0, _RANKS_BETWEEN_LINES, len(further), np.int32)
+        products = self._popular[ranks % self.sizes.products]
+        generosity = self._generosity[np.minimum(customers, self.sizes.customers - 1)][orders]
+        pieces = 1 + (generosity * random.standard_exponential(len(orders), np.float32) * 0.7)
+        cents = self._prices[products] * np.minimum(pieces.astype(np.int32), 24)
+        sent_back = last[(lines > 2) & ((numbers + 1) % _EVERY_RETURN == 0)]
+        products[sent_back] = products[sent_back - 1]
+        cents[sent_back] = -cents[sent_back - 1]
+        refunds = (lines == 1) & ((numbers + 1) % _EVERY_REFUND == 0)
+        cents[last[refunds]] *= -1
+        statuses = _either(refunds, _all(_COMPLETED, refunds), self._statuses(moments, random))
         return Rows(
             {
-                "OrderID": self._key("online_transactions", numbers),
-                "CustomerID": self._key("customers", customers),
+                "OrderID": self._key("online_transactions", numbers)[orders],
+                "CustomerID": self._buyers("online_transactions", customers, random)[orders],
                 "ProductID": self._key("products", products),
-                "DateTime": self._datetime(moments),
-                "PaymentMethod": _spin(_ONLINE_PAYMENTS, count, random),
-                "Amount": money(self._prices[products] * np.minimum(pieces, 24)),
-                "Status": self._statuses(moments, random),
-            }
+                "DateTime": self._datetime(moments)[orders],
+                "PaymentMethod": _spin(_ONLINE_PAYMENTS, len(numbers), random)[orders],
+                "Amount": money(cents),
+                "Status": statuses[orders],
+            },
+            moments[orders],
         )
 
-    def _in_store(self, numbers: Ints, moments: Numbers, random: np.random.Generator) -> Rows:
+    def _in_store(self, numbers: Ints, moments: NDArray[np.int32], random: _Random) -> Rows:
         count = len(numbers)
         customers = self._shoppers(self._store_order, moments, random)
         generosity = self._generosity[np.minimum(customers, self.sizes.customers - 1)]
         # People shop in one of a few stores near them, mostly in the nearest.
         stores = (customers * 7 + _ranks(3, 1.5, count, random)) % self.sizes.stores
-        cents = 3200 * generosity * np.exp(0.8 * random.standard_normal(count, np.float32))
+        spent = 3200 * generosity * np.exp(0.8 * random.standard_normal(count, np.float32))
+        cents = spent.clip(49, 499_999).astype(np.int32)
+        cents[(numbers + 1) % _EVERY_REFUND == 0] *= -1
         return Rows(
             {
                 "TransactionID": self._key("in_store_transactions", numbers),
-                "CustomerID": self._key("customers", customers),
+                "CustomerID": self._buyers("in_store_transactions", customers, random),
                 "StoreID": self._key("stores", stores),
                 "DateTime": self._datetime(moments),
-                "Amount": money(cents.clip(49, 499_999).astype(np.int32)),
+                "Amount": money(cents),
                 "PaymentMethod": _spin(_STORE_PAYMENTS, count, random),
-            }
+            },
+            moments,
         )
 
-    def _interactions(self, numbers: Ints, moments: Numbers, random: np.random.Generator) -> Rows:
+    def _interactions(self, numbers: Ints, moments: NDArray[np.int32], random: _Random) -> Rows:
         count = len(numbers)
         customers = self._online_order[_ranks(self.sizes.customers, 2.0, count, random)]
         issues = _ISSUE_WHEEL[random.integers(0, len(_ISSUE_WHEEL), count, np.uint16)]
@@ -440,13 +499,12 @@ class Retailer:
                 "DateTime": self._datetime(moments),
                 "AgentID": self._key("agents", agents),
                 "IssueType": _ISSUE_TYPES[issues],
-                "ResolutionStatus": _either(
-                    solved, np.broadcast_to(_RESOLVED, (count, _RESOLVED.shape[1])), unsolved
-                ),
-            }
+                "ResolutionStatus": _either(solved, _all(_RESOLVED, solved), unsolved),
+            },
+            moments,
         )
 
-    def _loyalty(self, numbers: Ints, moments: Numbers, random: np.random.Generator) -> Rows:
+    def _loyalty(self, numbers: Ints, moments: NDArray[np.int32], random: _Random) -> Rows:
         count = len(numbers)
         members = np.searchsorted(self._join_days, moments // _DAY, side="right")
         accounts = (random.random(count) ** 1.3 * members).astype(np.int64)
@@ -460,29 +518,31 @@ class Retailer:
                 "DateTime": self._datetime(moments),
                 "PointsChange": _points(points),
                 "Reason": _REASONS[reasons],
-            }
+            },
+            moments,
         )
 
     # --- What changes later -------------------------------------------------------------------
 
-    def _move_customers(self, rows: Rows, random: np.random.Generator) -> Rows:
+    def _move_customers(self, rows: Rows, random: _Random) -> Rows:
         return rows.changed(Address=self._addresses(len(rows), random))
 
-    def _reprice_products(self, rows: Rows, random: np.random.Generator) -> Rows:
+    def _reprice_products(self, rows: Rows, random: _Random) -> Rows:
         return rows.changed(Price=money(random.integers(5, 300, len(rows)) * 100 + 97))
 
-    def _reassign_agents(self, rows: Rows, random: np.random.Generator) -> Rows:
+    def _reassign_agents(self, rows: Rows, random: _Random) -> Rows:
         return rows.changed(Shift=_pick(_SHIFTS, len(rows), random))
 
-    def _finish_orders(self, rows: Rows, random: np.random.Generator) -> Rows:
+    def _finish_orders(self, rows: Rows, random: _Random) -> Rows:
         final = {"Completed": 80, "Returned": 12, "Cancelled": 8}
-        return rows.changed(Status=_spin(_wheel(final), len(rows), random))
+        statuses = _spin(_wheel(final), len(rows), random)
+        return rows.changed(Status=statuses[rows.orders()])
 
-    def _close_interactions(self, rows: Rows, random: np.random.Generator) -> Rows:
-        final = {"Resolved": 80, "Closed": 20}
+    def _close_interactions(self, rows: Rows, random: _Random) -> Rows:
+        final = {"Resolved": 80, "Unresolved": 20}
         return rows.changed(ResolutionStatus=_spin(_wheel(final), len(rows), random))
 
-    def _promote_accounts(self, rows: Rows, random: np.random.Generator) -> Rows:
+    def _promote_accounts(self, rows: Rows, random: _Random) -> Rows:
         tiers = _wheel({"Silver": 40, "Gold": 40, "Platinum": 20})
         return rows.changed(
             PointsEarned=_points(random.integers(1000, 20_000, len(rows))),
@@ -515,7 +575,7 @@ class Retailer:
         total = np.cumsum(weights)
         return np.round(total / total[-1] * rows).astype(np.int64)
 
-    def _seconds(self, day: Numbers, rhythm: str, random: np.random.Generator) -> NDArray[np.int32]:
+    def _seconds(self, day: Numbers, rhythm: str, random: _Random) -> NDArray[np.int32]:
         hours = _HOUR_WHEELS[rhythm]
         weekday = (day + self.first_day.weekday()) % 7
         spin = random.integers(0, hours.shape[1], len(day), np.uint16)
@@ -523,7 +583,7 @@ class Retailer:
         return hour * np.int32(3600) + random.integers(0, 3600, len(day), np.int32)
 
     def _shoppers(
-        self, order: NDArray[np.int32], moments: Numbers, random: np.random.Generator
+        self, order: NDArray[np.int32], moments: Numbers, random: _Random
     ) -> NDArray[np.int32]:
         buying = int(self.sizes.customers * (1 - _NEVER_BUY))
         customers = order[_ranks(buying, _STEEPNESS, len(moments), random)]
@@ -534,17 +594,24 @@ class Retailer:
             )
         return customers
 
+    def _buyers(self, entity: str, customers: Numbers, random: _Random) -> Column:
+        keys = self._key("customers", customers)
+        if not self.with_lines:
+            return keys
+        guests = random.random(len(customers)) < _GUESTS[entity]
+        return _either(guests, _all(_GUEST, guests), keys)
+
     def _end_of_story(self, moments: Numbers) -> int:
         later = len(moments) > 0 and moments[0] >= DAYS * _DAY
         return (DAYS + _LATER_DAYS if later else DAYS) * _DAY
 
-    def _statuses(self, moments: Numbers, random: np.random.Generator) -> Column:
+    def _statuses(self, moments: Numbers, random: _Random) -> Column:
         age = (self._end_of_story(moments) - 1 - moments) // _DAY
         group = np.searchsorted(list(words.STATUSES_BY_AGE), age, side="right")
         spin = random.integers(0, _WHEEL, len(moments), np.uint16)
         return _STATUSES[_STATUS_WHEELS[group, spin]]
 
-    def _person(self, random: np.random.Generator) -> str:
+    def _person(self, random: _Random) -> str:
         first = words.FIRST_NAMES[random.integers(len(words.FIRST_NAMES))]
         return quoted(f"{first} {words.LAST_NAMES[random.integers(len(words.LAST_NAMES))]}")
 
@@ -562,7 +629,7 @@ _MAKERS: dict[str, Callable[[Retailer, Ints, np.random.Generator], Rows]] = {
     "agents": Retailer._agents,
     "loyalty_accounts": Retailer._loyalty_accounts,
 }
-_EVENT_MAKERS: dict[str, Callable[[Retailer, Ints, Numbers, np.random.Generator], Rows]] = {
+_EVENT_MAKERS: dict[str, Callable[[Retailer, Ints, NDArray[np.int32], _Random], Rows]] = {
     "online_transactions": Retailer._online,
     "in_store_transactions": Retailer._in_store,
     "customer_service_interactions": Retailer._interactions,
@@ -598,17 +665,15 @@ def _wheel(weights: Mapping[str, int]) -> _Wheel:
     return _Wheel(table([quoted(text) for text in weights]), _places(list(weights.values())))
 
 
-def _spin(wheel: _Wheel, count: int, random: np.random.Generator) -> Column:
+def _spin(wheel: _Wheel, count: int, random: _Random) -> Column:
     return wheel.texts[wheel.places[random.integers(0, _WHEEL, count, np.uint16)]]
 
 
-def _pick(texts: Column, count: int, random: np.random.Generator) -> Column:
+def _pick(texts: Column, count: int, random: _Random) -> Column:
     return texts[random.integers(0, len(texts), count)]
 
 
-def _ranks(
-    count: int, steepness: float, draws: int, random: np.random.Generator
-) -> NDArray[np.int32]:
+def _ranks(count: int, steepness: float, draws: int, random: _Random) -> NDArray[np.int32]:
     """Draw ranks below `count`, the first e**steepness times as often as the last."""
     share = np.float32(1 - np.exp(-steepness))
     fall = np.log1p(-random.random(draws, np.float32) * share) / np.float32(-steepness)
@@ -627,6 +692,17 @@ def _either(first: NDArray[np.bool_], yes: Column, no: Column) -> Column:
     result[first, : yes.shape[1]] = yes[first]
     result[~first, : no.shape[1]] = no[~first]
     return result
+
+
+def _all(text: Column, rows: Sequence[object] | NDArray[np.bool_]) -> Column:
+    """Take the same text for every row."""
+    return np.broadcast_to(text, (len(rows), text.shape[1]))
+
+
+def _rows_until(events: Ints, lines: Ints) -> Ints:
+    """Return how many rows come before each of these events, which have so many lines in turn."""
+    rounds, rest = np.divmod(events, len(lines))
+    return rounds * lines.sum() + np.append(0, np.cumsum(lines))[rest]
 
 
 def _part_twins(accounts: Ints, moments: Numbers, members: Ints) -> None:
@@ -672,7 +748,7 @@ _ONLINE_PAYMENTS = _wheel(words.ONLINE_PAYMENTS)
 _STORE_PAYMENTS = _wheel(words.STORE_PAYMENTS)
 _UNSOLVED = _wheel(words.UNSOLVED)
 _UNSOLVED_YET = _wheel(words.UNSOLVED_YET)
-_RESOLVED = table(["Resolved"])
+_RESOLVED, _COMPLETED, _GUEST = table(["Resolved"]), table(["Completed"]), table(["0"])
 
 _ISSUES = [
     (department, *issue)

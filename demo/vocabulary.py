@@ -155,10 +155,9 @@ ISSUES: dict[str, list[tuple[str, int, float]]] = {
 SHIFTS = ["Morning", "Afternoon", "Evening", "Night", "Weekend"]
 
 UNSOLVED = {
-    "Unresolved": 30,
-    "Escalated": 25,
+    "Unresolved": 40,
+    "Escalated": 30,
     "Pending": 20,
-    "Closed": 15,
     "In Progress": 6,
     "Open": 4,
 }

@@ -7,17 +7,18 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-import yaml
 
 from demo.defects import FIELDS, KINDS
-from demo.generator import API_FOLDER, generate
-from demo.ledger import Defect, Ledger, WrittenFile
+from demo.generator import API_FOLDER, SOURCES, generate
+from demo.ledger import Defect, Ledger, Note, Sales, WrittenFile
 from demo.retailer import ENTITIES, Retailer
+from ingest.contract import load_contract
+from ingest.declarations import load_declarations
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = {
@@ -103,6 +104,25 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
 
 
 @pytest.fixture(scope="module")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ledger]:
+    folder = tmp_path_factory.mktemp("declared")
+    return folder, generate(folder, dirt=0, declared=True, end=date(2026, 10, 31))
+
+
+@pytest.fixture(scope="module")
+def orders(declared: tuple[Path, Ledger]) -> dict[str, dict[str, list[Row]]]:
+    """The lines of each order, by file."""
+    folder, ledger = declared
+    found: dict[str, dict[str, list[Row]]] = {}
+    for file, rows in read_all(folder, ledger).items():
+        if "nline" in file:
+            found[file] = defaultdict(list)
+            for row in rows.values():
+                found[file][str(row["OrderID"])].append(row)
+    return found
+
+
+@pytest.fixture(scope="module")
 def tables(clean: tuple[Path, Ledger]) -> dict[str, list[Row]]:
     folder, ledger = clean
     rows: dict[str, list[Row]] = defaultdict(list)
@@ -122,15 +142,11 @@ def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_files_have_the_contracts_names_and_headers(clean: tuple[Path, Ledger]) -> None:
     folder, _ = clean
-    sources = yaml.safe_load((PROJECT / "models/silver/_bronze__sources.yml").read_text("utf-8"))
-    contract = {
-        table["name"]: [column["name"] for column in table["columns"]]
-        for table in sources["sources"][0]["tables"]
-    }
+    contract = load_contract(PROJECT)
     assert sorted(path.name for path in folder.glob("*.csv")) == sorted(FILES.values())
     for entity, file in FILES.items():
         first_line = (folder / file).read_text("utf-8").split("\n", 1)[0]
-        assert first_line.split(",") == contract[entity]
+        assert tuple(first_line.split(",")) == contract[entity].needed
 
 
 def test_entities_scale_with_the_transactions(tmp_path: Path, clean: tuple[Path, Ledger]) -> None:
@@ -188,7 +204,9 @@ def test_without_dirt_every_value_is_good(
                 assert value == value.strip() != ""
                 if column.role in ("key", "foreign_key", "integer"):
                     assert str(int(value)) == value
-                elif column.role == "amount":
+                elif column.bronze == "Amount":
+                    assert 0 < abs(Decimal(value)) < 100_000
+                elif column.bronze == "Price":
                     assert 0 < Decimal(value) < 100_000
                 elif column.role in ("datetime", "date"):
                     datetime.fromisoformat(value)
@@ -201,6 +219,18 @@ def test_without_dirt_every_value_is_good(
 
 
 def test_the_retailer_is_believable(tables: dict[str, list[Row]]) -> None:
+    refunds = [
+        row["Amount"]
+        for channel in ("online_transactions", "in_store_transactions")
+        for row in tables[channel]
+        if str(row["Amount"]).startswith("-")
+    ]
+    assert 100 < len(refunds) < 400
+    assert all(
+        row.get("Status") == "Completed"
+        for row in tables["online_transactions"]
+        if str(row["Amount"]).startswith("-")
+    )
     spend: Counter[str] = Counter()
     purchases: Counter[str] = Counter()
     for row in tables["online_transactions"] + tables["in_store_transactions"]:
@@ -249,9 +279,9 @@ def test_the_dirt_is_adjustable(dirty: tuple[Path, Ledger], tmp_path: Path) -> N
     assert share(generate(tmp_path, transactions=4000, dirt=0.2)) == pytest.approx(0.2, rel=0.05)
 
 
-@pytest.mark.parametrize("batch", [1, 2])
-def test_the_ledger_is_complete(tmp_path: Path, batch: int) -> None:
-    arguments = {"transactions": 6000, "seed": 7}
+@pytest.mark.parametrize(("batch", "declared"), [(1, False), (2, False), (1, True), (2, True)])
+def test_the_ledger_is_complete(tmp_path: Path, batch: int, declared: bool) -> None:
+    arguments = {"transactions": 6000, "seed": 7, "declared": declared}
     clean = generate(tmp_path / "clean", dirt=0, **arguments)
     clean_rows = read_all(tmp_path / "clean", clean)
     for dirt in (0.02, 0.3):
@@ -268,7 +298,9 @@ def test_the_ledger_is_complete(tmp_path: Path, batch: int) -> None:
             for defect in defects:
                 _assert_is_there(defect, lines, found, file.line_end)
 
-            if batch == 1:  # whatever the ledger doesn't name is a good row, in its place
+            if (
+                batch == 1 and not declared
+            ):  # whatever the ledger doesn't name is a good row, in its place
                 named = {d.line for d in defects} | {d.winner_line for d in defects}
                 unnamed = [row for line, row in found.items() if line not in named]
                 expected = iter(clean_rows[file.file].values())
@@ -285,9 +317,12 @@ def _assert_is_there(
         assert defect.values is None
     else:
         assert found[defect.line] == defect.values
-    assert (defect.outcome == "rejected") == (defect.reason is not None)
+    assert (defect.outcome in ("rejected", "superseded")) == (defect.reason is not None)
     if defect.outcome == "kept":
-        assert len(defect.cleaned) == 1
+        assert defect.cleaned
+    if defect.unreadable is not None:
+        assert defect.outcome == "kept"
+        assert set(defect.cleaned.values()) == {None}
     if defect.outcome == "superseded":
         winner = found[defect.winner_line or 0]
         assert defect.winner_line != defect.line
@@ -401,3 +436,137 @@ def test_impossible_wishes_are_refused(tmp_path: Path, arguments: dict[str, int]
 def test_a_ledger_is_plain_json(dirty: tuple[Path, Ledger]) -> None:
     folder, ledger = dirty
     assert json.loads((folder / "ledger.json").read_text("utf-8")) == asdict(ledger)
+
+
+def test_declared_files_are_of_two_days(declared: tuple[Path, Ledger]) -> None:
+    assert sorted(path.name for path in declared[0].glob("*.csv")) == [
+        "Agents.csv",
+        "CustomerServiceInteractions.csv",
+        "Customers_2026-10-30.csv",
+        "Customers_2026-10-31.csv",
+        "InStoreTransactions.csv",
+        "LoyaltyAccounts.csv",
+        "LoyaltyTransactions.csv",
+        "OnlineTransactions_2026-09-26.csv",
+        "OnlineTransactions_2026-09-27.csv",
+        "Products_2026-10-30.csv",
+        "Products_2026-10-31.csv",
+        "Stores.csv",
+    ]
+
+
+def test_orders_have_lines(orders: dict[str, dict[str, list[Row]]]) -> None:
+    whole, day, api = orders.values()
+    for file in orders.values():
+        for lines in file.values():
+            for column in ("CustomerID", "DateTime", "PaymentMethod", "Status"):
+                assert len({line[column] for line in lines}) == 1
+            assert len({(line["ProductID"], line["Amount"]) for line in lines}) == len(lines)
+    assert {len(lines) for lines in whole.values()} == {1, 2, 3, 4}
+    assert sum(len(lines) > 1 for lines in whole.values()) > 0.2 * len(whole)
+    assert len(whole.keys() - day.keys() - api.keys()) > 11_000
+    assert not api.keys() & (whole.keys() | day.keys())  # an order is here or there, whole
+    assert all(len({line["UpdatedAt"] for line in lines}) == 1 for lines in api.values())
+
+
+def test_a_returned_product_is_a_negative_line(orders: dict[str, dict[str, list[Row]]]) -> None:
+    returned = [
+        lines
+        for lines in next(iter(orders.values())).values()
+        if len(lines) > 1 and any(str(line["Amount"]).startswith("-") for line in lines)
+    ]
+    assert len(returned) > 50
+    for *_, bought, sent_back in returned:
+        assert sent_back["ProductID"] == bought["ProductID"]
+        assert sent_back["Amount"] == f"-{bought['Amount']}"
+
+
+def test_the_later_day_corrects_the_earlier_one(
+    declared: tuple[Path, Ledger], orders: dict[str, dict[str, list[Row]]]
+) -> None:
+    whole, day, _ = orders.values()
+    again = whole.keys() & day.keys()
+    fewer = [order for order in again if len(day[order]) < len(whole[order])]
+    other_status = [
+        order for order in again if day[order][0]["Status"] != whole[order][0]["Status"]
+    ]
+    unchanged = [order for order in again if day[order] == whole[order]]
+    assert min(len(fewer), len(other_status), len(unchanged)) > 0
+    for order in again:
+        gone = len(whole[order]) - len(day[order])
+        assert gone in (0, 1)
+        for line, earlier in zip(day[order], whole[order], strict=False):
+            assert {n for n in line if line[n] != earlier[n]} <= {"Status"}
+    assert {str(lines[0]["DateTime"])[:10] for n, lines in day.items() if n not in again} == {
+        "2026-09-27"
+    }
+
+    rows = read_all(*declared)
+    for entity, changes in (("Customers", "Address"), ("Products", "Price")):
+        before, after = (
+            {next(iter(row.values())): row for row in rows[f"{entity}_2026-10-{day}.csv"].values()}
+            for day in (30, 31)
+        )
+        corrected = [key for key in after.keys() & before.keys() if after[key] != before[key]]
+        assert corrected
+        for key in corrected:
+            assert {n for n in after[key] if after[key][n] != before[key][n]} == {changes}
+
+
+def test_guests_buy_as_customer_0(declared: tuple[Path, Ledger]) -> None:
+    rows = read_all(*declared)
+    guests = [row for row in rows["Customers_2026-10-30.csv"].values() if row["CustomerID"] == "0"]
+    assert guests == [{"CustomerID": "0", "Name": "Guest", "Email": "", "Address": ""}]
+    for file, share in (
+        ("OnlineTransactions_2026-09-26.csv", 0.02),
+        ("InStoreTransactions.csv", 0.04),
+    ):
+        bought = [row["CustomerID"] == "0" for row in rows[file].values()]
+        assert sum(bought) / len(bought) == pytest.approx(share, rel=0.3)
+
+
+def test_the_ledger_knows_what_the_files_add_up_to(
+    declared: tuple[Path, Ledger], orders: dict[str, dict[str, list[Row]]]
+) -> None:
+    newest = {}
+    for file in orders.values():
+        newest.update(file)
+    lines = [line for order in newest.values() for line in order]
+    store = list(read_all(*declared)["InStoreTransactions.csv"].values())
+    ledger = declared[1]
+    for entity, rows in (("online_transactions", lines), ("in_store_transactions", store)):
+        key = FIELDS[entity][0].bronze
+        counting = [
+            (row[key], int(Decimal(str(row["Amount"])) * 100), row["CustomerID"])
+            for row in rows
+            if row.get("Status") not in NOT_REVENUE
+        ]
+        refunds = [cents for _, cents, _ in counting if cents < 0]
+        assert ledger.entities[entity].kept == len(rows)
+        assert ledger.sales[entity] == Sales(
+            orders=len({order for order, cents, _ in counting if cents >= 0}),
+            revenue=sum(cents for _, cents, _ in counting),
+            refunds=len(refunds),
+            refunded=-sum(refunds),
+        )
+        (guests,) = [note for note in ledger.notes if note.entity == entity]
+        assert guests == Note(
+            "unknown customers",
+            entity,
+            rows=sum(row["CustomerID"] == "0" for row in rows),
+            revenue=sum(cents for _, cents, customer in counting if customer == "0"),
+        )
+    replaced = len(lines) - sum(len(order) for file in orders.values() for order in file.values())
+    assert ledger.entities["online_transactions"].superseded == -replaced
+
+
+def test_the_sources_say_what_cannot_be_guessed() -> None:
+    contract = load_contract(PROJECT)
+    said, standard = load_declarations(SOURCES, contract), load_declarations(None, contract)
+    (api,) = [each for each in said.apis if each.entity == "online_transactions"]
+    assert said.for_entity("online_transactions").rows == api.declaration.rows == "lines"
+    assert said.for_entity("customers").unknown_keys == ("0",)
+    # Beside that, the sample API is declared as it is for every other run.
+    assert [(each.name, each.path, each.pages, each.incremental) for each in said.apis] == [
+        (each.name, each.path, each.pages, each.incremental) for each in standard.apis
+    ]
