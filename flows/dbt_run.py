@@ -15,22 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import docs_site
+from flows import data_warnings, docs_site
 from flows.azure_sql import passes
+from flows.data_warnings import DataTest
 from flows.home import Home, project_dir
-from flows.warehouse import read_only
+from flows.warehouse import Query, read_only
 from lake.errors import C360Error
 
 logger = logging.getLogger(__name__)
 
-# Asks a warehouse a question, whatever engine it is on; returns all rows.
-Query = Callable[[str], list[tuple[Any, ...]]]
-
 MESSAGE_LENGTH = 400
 FAILURES_NAMED = 3
-VALUES_NAMED = 5
-
-UNLISTED_VALUES_TEST = "known_value"
 
 # The adapter of each target that is asked through dbt.
 _ADAPTERS = {"local": "duckdb", "synapse": "synapse", "azure_sql": "sqlserver"}
@@ -54,7 +49,7 @@ class NodeResult:
     relation: str | None = None
     compiled: Path | None = None
     sql: str = ""
-    column_tested: str | None = None
+    tested: DataTest | None = None
     rows: int | None = None
 
     @property
@@ -294,26 +289,15 @@ def _node_result(result: Any, project: Path) -> NodeResult:
         relation=node.relation_name if node.config.materialized in _COUNTED else None,
         compiled=project / compiled if compiled else None,
         sql=getattr(node, "compiled_code", None) or "",
-        column_tested=_column_tested(node) if test and test.name == UNLISTED_VALUES_TEST else None,
+        tested=DataTest(test.name, (node.attached_node or "").rsplit(".", 1)[-1], test.kwargs)
+        if test
+        else None,
     )
-
-
-def _column_tested(node: Any) -> str:
-    model = (node.attached_node or "").rsplit(".", 1)[-1]
-    return f"{model}.{node.test_metadata.kwargs.get('column', '')}"
 
 
 def _warning(node: NodeResult, query: Query) -> str:
-    """Tell what a test warns of, with the values where they belong to a list and to no person."""
-    if not node.column_tested:
-        return f"{node.name}: {node.message}."
-    found = query(
-        f"select * from ({node.sql}) as unlisted order by occurrences desc "
-        f"offset 0 rows fetch next {VALUES_NAMED + 1} rows only"
-    )
-    values = ", ".join(f"{value} ({count:,})" for value, count in found[:VALUES_NAMED])
-    more = ", …" if len(found) > VALUES_NAMED else ""
-    return f"{node.column_tested} has values that are not in its list, kept: {values}{more}."
+    told = node.tested and data_warnings.warning(node.tested, node.sql, query)
+    return told or f"{node.name}: {node.message}."
 
 
 def _failure_message(failed: list[NodeResult], count: int, left_unchanged: str) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from flows.dbt_run import Query
 from flows.summary import read_counts
+from flows.warehouse import Query
 from ingest.contract import Entity
 from ingest.declarations import Declaration, Declarations
 from lake.errors import C360Error, visible

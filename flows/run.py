@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import progress, rejections
-from flows.dbt_run import DbtRun, Query
+from flows.dbt_run import DbtRun
 from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
 from flows.summary import Results, Summary
+from flows.warehouse import Query
 from ingest import api, batches, declared, landing, upgrade
 from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.dbt_run import NodeResult, Query
+from flows.dbt_run import NodeResult
 from flows.home import Home
 from flows.progress import Step
 from flows.terminal import plain
-from flows.warehouse import read_only
+from flows.warehouse import Query, read_only
 from lake.errors import visible
 
 # Each headline: its title, its column headings, and the question to the marts, in SQL that both

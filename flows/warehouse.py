@@ -1,12 +1,17 @@
 """Opens a DuckDB warehouse to read, with the memory that a run may take."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from flows.home import Home
 from lake.errors import C360Error, InputError
+
+Query = Callable[[str], list[tuple[Any, ...]]]
+"""Asks a warehouse a question, whatever engine it is on; returns all rows."""
 
 MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
 MEMORY_LIMIT = "2GB"  # what profiles.example.yml gives dbt

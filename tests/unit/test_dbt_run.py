@@ -78,7 +78,10 @@ def test_builds_a_layer_at_a_time_and_leaves_the_warehouse_whole(
     assert ("a", 1, 4) in told
     rows = {node.name: node.rows for node in dbt.nodes if node.kind == "model"}
     assert rows == {"main.a": 1, "main.b": None}
-    assert dbt.warnings == ["a.colour has values that are not in its list, kept: odd (1)."]
+    assert dbt.warnings == [
+        "a.colour has values that are not in its list and are kept as they came: odd (1 row). Add "
+        "them to the seed other_words or plain."
+    ]
     page = (home.staged_docs / "index.html").read_text()
     assert "model.tiny.b" in page
 
