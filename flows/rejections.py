@@ -5,9 +5,11 @@ that the file is written in a way that has to be declared, and answers without t
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import yaml
 
 from flows.summary import read_counts
 from flows.warehouse import Query
-from ingest.contract import Entity
+from ingest.contract import CURRENCY, Entity
 from ingest.declarations import Declaration, Declarations
 from lake.errors import C360Error, visible
 from lake.manifest import FileRecord, Manifest, read_manifests
@@ -31,9 +33,16 @@ MALFORMED = "malformed_line"
 
 # The keys of a declaration that settle what is wrong with columns of a kind.
 _KEYS = "keys: text"
+_TEXT_KEYS = "columns or expressions"  # that have the key, which is blank or too long
 _TIMES = "dates, datetime_formats or epoch"
 _NUMBERS = "decimal, thousands, currency_signs or negatives"
 _LINES = "delimiter"
+
+# What silver's columns cannot hold: an amount is a decimal(18, 2) of cents, other numbers bigint.
+_BEYOND_AMOUNT = Decimal(10) ** 16 - Decimal("0.005")
+_BEYOND_INTEGER = Decimal(2) ** 63
+_LONGEST_KEY = 64
+_NO_RATE = "no rate"
 
 
 @dataclass
@@ -121,15 +130,18 @@ def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declaration
         if bad == new.rows
         else f"{bad:,} of the {new.rows:,} new rows cannot be used"
     )
-    examples = "; ".join(_examples(query, entity, new))
+    is_text = declarations.for_entity(entity.name).keys == "text"
+    examples = "; ".join(_examples(query, entity, new, is_text))
+    rates = " Or put the rates that are missing into the seed exchange_rates."
     return (
         f"{entity.name}: {what} ({reasons}){', such as ' if examples else ''}{examples}. If they "
-        f"are written so on purpose, declare {_remedies(entity, new.rejected)} "
+        f"are written so on purpose, declare {_remedies(entity, new.rejected, is_text)} "
         f"{' and '.join(sorted(new.places))} in {declarations.path}."
+        f"{rates if _NO_RATE in examples else ''}"
     )
 
 
-def _examples(query: Query, entity: Entity, new: _Arrived) -> Iterator[str]:
+def _examples(query: Query, entity: Entity, new: _Arrived, is_text: bool) -> Iterator[str]:
     """Yield values that made rows be rejected, for the most frequent reasons first."""
     found = 0
     for reason, _ in new.rejected.most_common():
@@ -143,7 +155,7 @@ def _examples(query: Query, entity: Entity, new: _Arrived) -> Iterator[str]:
             """
         )
         texts = (
-            _example(entity, reason, json.loads(raw))
+            _example(entity, reason, json.loads(raw), is_text)
             for raw, batch_id, file in rows
             if (batch_id, file) in new.files
         )
@@ -158,10 +170,28 @@ def _first(new: _Arrived) -> str:
     return min(batch_id for batch_id, _ in new.files)
 
 
-def _example(entity: Entity, reason: str, row: Mapping[str, Any]) -> str:
+def _example(entity: Entity, reason: str, row: Mapping[str, Any], is_text: bool) -> str:
     if reason == MALFORMED:  # its text is a whole row, which may name a person
         return f"line {row['number']}: {row['error']}"
-    return ", ".join(f"{column} {_value(row.get(column))}" for column in _columns(entity, reason))
+    return ", ".join(
+        f"{column} {_value(row.get(column))}{_flaw(entity, column, row, is_text)}"
+        for column in _columns(entity, reason)
+    )
+
+
+def _flaw(entity: Entity, column: str, row: Mapping[str, Any], is_text: bool) -> str:
+    """Tell what is wrong with a value that looks right."""
+    text = str(row.get(column) or "").strip()
+    is_key = column in entity.key and column not in entity.times
+    if is_key and is_text:
+        return " (too long)" if len(text) > _LONGEST_KEY else ""
+    if column in entity.times or not re.fullmatch(r"'?[+-]?(\d+\.?\d*|\.\d+)", text):
+        return ""
+    beyond = _BEYOND_AMOUNT if column == "Amount" else _BEYOND_INTEGER
+    if abs(Decimal(text.lstrip("'"))) >= beyond:
+        return " (too large)"
+    currency = row.get(CURRENCY)
+    return f" in {_value(currency)} ({_NO_RATE})" if column == "Amount" and currency else ""
 
 
 def _columns(entity: Entity, reason: str) -> Collection[str]:
@@ -182,7 +212,7 @@ def _value(value: Any) -> str:
     return f"'{visible(cut)}'"
 
 
-def _remedies(entity: Entity, reasons: Collection[str]) -> str:
+def _remedies(entity: Entity, reasons: Collection[str], is_text: bool) -> str:
     """Return the keys of a declaration that may settle what is wrong."""
     keys: dict[str, None] = {}
     for reason in reasons:
@@ -190,6 +220,7 @@ def _remedies(entity: Entity, reasons: Collection[str]) -> str:
             keys[_LINES] = None
             continue
         for column in _columns(entity, reason):
-            kinds = ((entity.times, _TIMES), (entity.numbers, _NUMBERS), (entity.key, _KEYS))
+            of_keys = _TEXT_KEYS if is_text else _KEYS
+            kinds = ((entity.times, _TIMES), (entity.numbers, _NUMBERS), (entity.key, of_keys))
             keys[next(remedy for columns, remedy in kinds if column in columns)] = None
     return "; or ".join(keys)

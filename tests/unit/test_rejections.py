@@ -10,7 +10,7 @@ import pytest
 
 from flows.rejections import most_rejected_share, problem
 from ingest.contract import load_contract
-from ingest.declarations import Declarations
+from ingest.declarations import Declaration, Declarations
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest
@@ -37,6 +37,7 @@ def told(tmp_path: Path) -> Told:
         source: str = FILE,
         entity: str = "online_transactions",
         read_as: dict[str, Any] | None = None,
+        declared: Declaration | None = None,
     ) -> str | None:
         lake = LocalLake(tmp_path / str(len(list(tmp_path.iterdir()))))
         with duckdb.connect() as connection:
@@ -67,7 +68,7 @@ def told(tmp_path: Path) -> Told:
                 lambda sql: connection.execute(sql).fetchall(),
                 lake,
                 CONTRACT,
-                Declarations(Path("sources.yml")),
+                Declarations(Path("sources.yml"), files={entity: declared or Declaration()}),
                 Published(B1, "", published, {}) if published is not None else None,
                 0.5,
             )
@@ -156,6 +157,47 @@ def test_each_reason_has_its_example_and_its_remedy(
     assert f"such as {example}. " in text
     assert f"declare {remedy} under files.{entity} in" in text
     assert "Wilhelmina" not in text
+
+
+TOO_LARGE = {
+    "key": ("OrderID", "9223372036854775808"),
+    "key with a point": ("OrderID", "-99999999999999999999.0"),
+    "amount": ("Amount", "9999999999999999.995"),
+    "points": ("PointsChange", "9" * 20),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+def test_a_value_too_large_for_its_column_is_named_so(told: Told, kind: str) -> None:
+    column, value = TOO_LARGE[kind]
+    reason = "invalid_key" if column == "OrderID" else "invalid_amount"
+    entity = "loyalty_transactions" if kind == "points" else "online_transactions"
+    text = told({B1: 1}, {B1: [(reason, {column: f" {value} "})]}, entity=entity)
+    assert text
+    assert f"{value} ' (too large). " in text
+
+
+@pytest.mark.parametrize("value", ["9223372036854775807", "1e3", "5 apples", ""])
+def test_others_are_not(told: Told, value: str) -> None:
+    text = told({B1: 1}, {B1: [("invalid_key", {"OrderID": value})]})
+    assert text
+    assert "too large" not in text
+
+
+def test_of_text_keys_what_is_too_long_is_named_so(told: Told) -> None:
+    rejected = [("invalid_key", {"OrderID": value}) for value in ("A" * 65, "A" * 64, "9" * 20)]
+    text = told({B1: 3}, {B1: rejected}, declared=Declaration(keys="text"))
+    assert text
+    assert f"'{'A' * 39}…' (too long); OrderID '{'A' * 39}…'; OrderID '{'9' * 20}'. If" in text
+    assert "declare columns or expressions under" in text
+
+
+def test_an_amount_without_a_rate_is_named_so(told: Told) -> None:
+    rejected = [("invalid_amount", {"Amount": "10.00", "Currency": "XYZ"})]
+    text = told({B1: 1}, {B1: rejected})
+    assert text
+    assert "such as Amount '10.00' in 'XYZ' (no rate). " in text
+    assert "put the rates that are missing into the seed exchange_rates." in text
 
 
 def test_values_are_cut_and_cannot_command_a_terminal(told: Told) -> None:
