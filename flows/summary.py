@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -19,10 +19,20 @@ from flows.terminal import plain
 from flows.warehouse import Query, read_only
 from lake.errors import visible
 
-# Each headline: its title, its column headings, and the question to the marts, in SQL that both
-# DuckDB and T-SQL take. {marts} is the schema that the marts are in.
-HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    (
+
+class Headline(NamedTuple):
+    """One headline: its title, its column headings, and the question to the marts.
+
+    It is SQL that both DuckDB and T-SQL take; {marts} is the schema that the marts are in.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    sql: str
+
+
+HEADLINES = (
+    Headline(
         "Average order value",
         ("Channel", "Purchases", "Revenue", "Average"),
         """
@@ -32,7 +42,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         order by dimension desc, member
         """,
     ),
-    (
+    Headline(
         "Categories with the highest revenue (online)",
         ("Category", "Orders", "Revenue", "Average"),
         """
@@ -43,7 +53,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         offset 0 rows fetch next 5 rows only
         """,
     ),
-    (
+    Headline(
         "Store locations with the highest revenue",
         ("Location", "Purchases", "Revenue", "Average"),
         """
@@ -54,7 +64,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         offset 0 rows fetch next 5 rows only
         """,
     ),
-    (
+    Headline(
         "Best customers",
         ("Customer", "Spend", "Purchases", "Tier", "Segment"),
         """
@@ -65,7 +75,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         offset 0 rows fetch next 5 rows only
         """,
     ),
-    (
+    Headline(
         "Customers per segment",
         ("Segment", "Customers", "Spend"),
         """
@@ -75,7 +85,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         order by customers desc, segment
         """,
     ),
-    (
+    Headline(
         "Busiest hour",
         ("Channel", "Day", "From", "Transactions", "Share"),
         """
@@ -102,7 +112,7 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         order by channel
         """,
     ),
-    (
+    Headline(
         "Service agents with the best resolution rate",
         ("Agent", "Name", "Department", "Contacts", "Resolved"),
         """
@@ -118,6 +128,19 @@ HEADLINES: tuple[tuple[str, tuple[str, ...], str], ...] = (
         offset 0 rows fetch next 5 rows only
         """,
     ),
+)
+
+# Told of elsewhere in the summary, so not among the notes.
+_NO_NOTES = ("rejected rows", "superseded rows", "absent entity")
+NOTES = Headline(
+    "What to know about these numbers",
+    ("What", "Entity", "Rows", "Amount", "Detail"),
+    f"""
+    select note, entity, "rows", amount, detail
+    from {{marts}}.data_notes
+    where note not in ({", ".join(map(repr, _NO_NOTES))})
+    order by abs(coalesce(amount, 0)) desc, "rows" desc, note, entity, detail
+    """,
 )
 
 # How the values under some of the headings are written.
@@ -160,8 +183,10 @@ class Results:
     """What the published warehouse says."""
 
     entities: list[EntityCounts]
-    rejected: list[tuple[str, str, int]]
+    rejected: list[tuple[Any, ...]]
     answers: list[Answer]
+    superseded: list[tuple[Any, ...]] = field(default_factory=list)
+    notes: Answer | None = None
 
 
 @dataclass
@@ -196,13 +221,26 @@ def ask(query: Query, marts: str) -> Results:
             order by entity, row_count desc, reason
             """
         ),
-        answers=[
-            Answer(
-                title, columns, [_written(columns, row) for row in query(sql.format(marts=marts))]
-            )
-            for title, columns, sql in HEADLINES
-        ],
+        superseded=query(
+            """
+            select
+                entity,
+                sum(case when reason = 'newer' then row_count else 0 end) as newer,
+                sum(case when reason = 'identical' then row_count else 0 end) as identical,
+                sum(case when reason = 'gone' then row_count else 0 end) as gone
+            from silver.superseded_rows
+            group by entity
+            order by entity
+            """
+        ),
+        notes=_answer(query, marts, NOTES),
+        answers=[_answer(query, marts, headline) for headline in HEADLINES],
     )
+
+
+def _answer(query: Query, marts: str, asked: Headline) -> Answer:
+    rows = query(asked.sql.format(marts=marts))
+    return Answer(asked.title, asked.columns, [_written(asked.columns, row) for row in rows])
 
 
 def _written(columns: tuple[str, ...], row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -233,6 +271,14 @@ def print_summary(console: Console, summary: Summary) -> None:
         _print_table(
             console, "Rejected rows", ("Entity", "Reason", "Rows"), summary.results.rejected
         )
+    if summary.results.superseded:
+        # By what counts instead: a newer row, the same row once more, or nothing any more.
+        _print_table(
+            console,
+            "Superseded rows",
+            ("Entity", "Newer", "Identical", "Gone"),
+            summary.results.superseded,
+        )
     for warning in summary.warnings:
         line = Text.assemble(("! ", "yellow"), plain(warning))
         console.print(line, highlight=False, soft_wrap=True)
@@ -241,6 +287,8 @@ def print_summary(console: Console, summary: Summary) -> None:
             _print_table(console, answer.title, answer.columns, answer.rows)
         else:
             console.print(f"\n[bold]{answer.title}[/]: {NO_DATA}", highlight=False)
+    if (notes := summary.results.notes) and notes.rows:
+        _print_table(console, notes.title, notes.columns, notes.rows)
     _print_table(
         console,
         "Time",
@@ -313,11 +361,12 @@ def counts_table(results: Results) -> list[dict[str, Any]]:
 
 
 def answers_markdown(results: Results) -> str:
-    """Return the headline answers for a Prefect artifact, without the names of people.
+    """Return the headline answers, and what to know about them, without the names of people.
 
     Texts that come from the data, such as a category, can be neither markup nor links in it.
     """
-    return "\n".join(line for answer in results.answers for line in _markdown(answer))
+    told = results.answers + ([results.notes] if results.notes and results.notes.rows else [])
+    return "\n".join(line for answer in told for line in _markdown(answer))
 
 
 def _markdown(answer: Answer) -> Iterator[str]:

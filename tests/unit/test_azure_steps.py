@@ -136,7 +136,7 @@ def test_answers_are_asked_of_the_schema_that_is_meant_and_written_for_people() 
 
     results = ask(query, marts="marts_next")
     assert all("marts." not in sql for sql in asked)
-    assert sum("marts_next." in sql for sql in asked) == len(results.answers)
+    assert sum("marts_next." in sql for sql in asked) == len(results.answers) + 1  # and the notes
     assert [row for answer in results.answers for row in answer.rows] == [
         ("online", "Monday", "07:00", 12, "2.60 %")
     ]

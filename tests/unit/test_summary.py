@@ -37,6 +37,17 @@ create table silver.row_reconciliation as from (values
 create table silver.rejected_rows as from (values
     ('customers', 'invalid_key'), ('customers', 'invalid_key')
 ) as t (entity, reason);
+create table silver.superseded_rows as from (values
+    ('customers', 'newer', 2), ('customers', 'gone', 1)
+) as t (entity, reason, row_count);
+create table marts.data_notes as from (values
+    ('unlisted status', 'online_transactions', 3, 100.00, '1 value: Wait & see'),
+    ('unknown customers', 'online_transactions', 2, 5000.00, 'Counted.'),
+    ('unknown agents', 'customer_service_interactions', 9, null, 'Counted.'),
+    ('rejected rows', 'customers', 2, null, 'invalid_key'),
+    ('superseded rows', 'customers', 1, null, 'gone'),
+    ('absent entity', 'stores', 0, null, 'No row of it has arrived.')
+) as t (note, entity, "rows", amount, detail);
 create table marts.average_order_value as from (values
     ('all', 'all', 'all', 3, 6000.00, 2000.00),
     ('channel', 'online', 'online', 2, 5000.00, 2500.00),
@@ -108,6 +119,18 @@ def test_the_summary_tells_rows_answers_warnings_times_and_places(
     assert ["stores", "never", "arrived"] in told
     assert ["customers", "invalid_key", "2"] in told
     assert "! Odd [thing] in a.csv" in printed(console)
+    assert told[told.index(["Superseded", "rows"]) + 1 :][:2] == [
+        ["Entity", "Newer", "Identical", "Gone"],
+        ["customers", "2", "0", "1"],
+    ]
+    notes = told.index(["What", "to", "know", "about", "these", "numbers"])
+    assert [line[:2] for line in told[notes + 2 : notes + 5]] == [
+        ["unknown", "customers"],
+        ["unlisted", "status"],
+        ["unknown", "agents"],
+    ]
+    assert told[notes + 2][-3:] == ["2", "5,000.00", "Counted."]
+    assert not any(line[:1] == ["absent"] for line in told)
     assert ["all", "3", "6,000.00", "2,000.00"] in told
     assert ["Toys", "[new]", "2", "5,000.00", "2,500.00"] in told
     assert ["10000", "5,000.00", "2", "Gold", "High-Value", "Customer"] in told
@@ -146,6 +169,19 @@ def test_the_answers_for_the_record(home: Home) -> None:
     assert "| Toys \\[new\\] | 2 | 5,000.00 | 2,500.00 |" in markdown
     where = markdown.index("### Store locations with the highest revenue")
     assert markdown[where + 2] == "No data for this yet."
+    notes = markdown.index("### What to know about these numbers")
+    told = "| unlisted status | online_transactions | 3 | 100.00 | 1 value: Wait \\& see |"
+    assert told in markdown[notes:]
+
+
+def test_nothing_is_told_of_notes_where_there_are_none(home: Home, console: Console) -> None:
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute("delete from marts.data_notes; delete from silver.superseded_rows")
+    results = read_results(home.warehouse)
+    print_summary(console, Summary(home, "v", results, [], [], []))
+    for told in (printed(console), answers_markdown(results)):
+        assert "What to know" not in told
+        assert "Superseded rows" not in told
 
 
 @pytest.mark.parametrize(
