@@ -10,7 +10,7 @@
     where members.{{ key }} not in (
         select declared.{{ key }}
         from (
-            select {{ clean_value('unknown_keys.key_value', type) }} as {{ key }}
+            select {{ clean_raw('unknown_keys.key_value', type) }} as {{ key }}
             from {{ ref('unknown_keys') }} as unknown_keys
             where unknown_keys.entity in ('{{ entity }}', '{{ fact }}')
         ) as declared
