@@ -57,7 +57,8 @@ _LINES = np.array(
 )
 """How many lines online orders have, in turn."""
 _RANKS_BETWEEN_LINES = 37
-_EVERY_REFUND = 101  # so many purchases of one line have a refund among them
+_EVERY_REFUND = 101  # one of so many purchases is none, but refunds an earlier one
+_PURCHASES_BETWEEN = 300  # the two
 _EVERY_RETURN = 7  # of so many orders of three lines and more, one has its last line sent back
 _GUESTS = {"online_transactions": 0.02, "in_store_transactions": 0.04}
 
@@ -429,6 +430,8 @@ class Retailer:
         last = np.cumsum(lines) - 1
         nth = np.arange(len(orders)) - (last - lines + 1)[orders]
         customers = self._shoppers(self._online_order, moments, random)
+        refunds, refunded = _refunds(numbers, lines)
+        customers[refunds] = customers[refunded]
         # The lines of an order are of different products.
         ranks = _ranks(self.sizes.products, 3.0, len(numbers), random)[orders]
         ranks += nth * _RANKS_BETWEEN_LINES
@@ -441,8 +444,9 @@ class Retailer:
         sent_back = last[(lines > 2) & ((numbers + 1) % _EVERY_RETURN == 0)]
         products[sent_back] = products[sent_back - 1]
         cents[sent_back] = -cents[sent_back - 1]
-        refunds = (lines == 1) & ((numbers + 1) % _EVERY_REFUND == 0)
-        cents[last[refunds]] *= -1
+        first_line = last[refunded] - lines[refunded] + 1
+        products[last[refunds]] = products[first_line]
+        cents[last[refunds]] = -cents[first_line]
         statuses = _either(refunds, _all(_COMPLETED, refunds), self._statuses(moments, random))
         return Rows(
             {
@@ -460,12 +464,14 @@ class Retailer:
     def _in_store(self, numbers: Ints, moments: NDArray[np.int32], random: _Random) -> Rows:
         count = len(numbers)
         customers = self._shoppers(self._store_order, moments, random)
+        refunds, refunded = _refunds(numbers, 1)
+        customers[refunds] = customers[refunded]
         generosity = self._generosity[np.minimum(customers, self.sizes.customers - 1)]
         # People shop in one of a few stores near them, mostly in the nearest.
         stores = (customers * 7 + _ranks(3, 1.5, count, random)) % self.sizes.stores
         spent = 3200 * generosity * np.exp(0.8 * random.standard_normal(count, np.float32))
         cents = spent.clip(49, 499_999).astype(np.int32)
-        cents[(numbers + 1) % _EVERY_REFUND == 0] *= -1
+        cents[refunds] = -cents[refunded]
         return Rows(
             {
                 "TransactionID": self._key("in_store_transactions", numbers),
@@ -703,6 +709,12 @@ def _rows_until(events: Ints, lines: Ints) -> Ints:
     """Return how many rows come before each of these events, which have so many lines in turn."""
     rounds, rest = np.divmod(events, len(lines))
     return rounds * lines.sum() + np.append(0, np.cumsum(lines))[rest]
+
+
+def _refunds(numbers: Ints, lines: Ints | int) -> tuple[NDArray[np.bool_], Ints]:
+    """Tell which purchases, of so many lines each, are refunds, and which one each refunds."""
+    refunds = (lines == 1) & ((numbers + 1) % _EVERY_REFUND == 0)
+    return refunds, (np.flatnonzero(refunds) - _PURCHASES_BETWEEN).clip(0)
 
 
 def _part_twins(accounts: Ints, moments: Numbers, members: Ints) -> None:

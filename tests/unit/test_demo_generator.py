@@ -219,18 +219,12 @@ def test_without_dirt_every_value_is_good(
 
 
 def test_the_retailer_is_believable(tables: dict[str, list[Row]]) -> None:
-    refunds = [
-        row["Amount"]
-        for channel in ("online_transactions", "in_store_transactions")
-        for row in tables[channel]
-        if str(row["Amount"]).startswith("-")
-    ]
-    assert 100 < len(refunds) < 400
-    assert all(
-        row.get("Status") == "Completed"
-        for row in tables["online_transactions"]
-        if str(row["Amount"]).startswith("-")
-    )
+    for channel in ("online_transactions", "in_store_transactions"):
+        bought = {(row["CustomerID"], row["Amount"]) for row in tables[channel]}
+        refunds = [row for row in tables[channel] if str(row["Amount"]).startswith("-")]
+        assert 0.005 < len(refunds) / len(tables[channel]) < 0.02
+        assert all((r["CustomerID"], str(r["Amount"])[1:]) in bought for r in refunds)
+        assert {r.get("Status", "Completed") for r in refunds} == {"Completed"}
     spend: Counter[str] = Counter()
     purchases: Counter[str] = Counter()
     for row in tables["online_transactions"] + tables["in_store_transactions"]:
