@@ -2,7 +2,7 @@
     What silver follows of the sources' declarations, by entity: `rows` (one or lines), `load` (changes or full), `keys`
     (integer or text) and `unknown_keys` (a list). It stands in the lake (bronze/declared.json), where the last run wrote it;
     what no run has written is as if nothing were declared. Read once an invocation. dbt's unit tests, which are shown no
-    graph, see nothing declared.
+    graph, see nothing declared but text keys, since their inputs have the types of the home that they run in.
 -#}
 {% macro declared(entity) -%}
     {%- set nothing = {'rows': 'one', 'load': 'changes', 'keys': 'integer', 'unknown_keys': []} -%}
@@ -14,12 +14,15 @@
 
 {#- Reads it anew; the graph is what all models of an invocation share. -#}
 {% macro read_declared() -%}
-    {%- set text = adapter.dispatch('declared_text')() -%}
     {%- set by_entity = {} -%}
-    {%- for each in (fromjson(text).entities if text else []) -%}
-        {%- do by_entity.update({each.entity: each}) -%}
-    {%- endfor -%}
+    {%- for each in declared_entities() -%}{%- do by_entity.update({each.entity: each}) -%}{%- endfor -%}
     {%- do graph.update({'c360_declared': by_entity}) -%}
+{%- endmacro %}
+
+
+{% macro declared_entities() -%}
+    {%- set text = adapter.dispatch('declared_text')() -%}
+    {{ return(fromjson(text).entities if text else []) }}
 {%- endmacro %}
 
 
@@ -48,9 +51,10 @@
 
 
 {% macro default__text_keys() -%}
-    {%- set names = [] -%}
-    {%- for entity in entities() if declared(entity)['keys'] == 'text' -%}{%- do names.append(entity) -%}{%- endfor -%}
-    {{ return(names) }}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {%- if graph.nodes is defined and graph.c360_declared is not defined -%}{%- do read_declared() -%}{%- endif -%}
+    {%- set found = graph.c360_declared.values() if graph.nodes is defined else declared_entities() -%}
+    {{ return(found | selectattr('keys', 'equalto', 'text') | map(attribute='entity') | list) }}
 {%- endmacro %}
 
 
