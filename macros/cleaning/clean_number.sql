@@ -1,7 +1,7 @@
 {#-
     A trimmed text as a decimal, rounded half away from zero: an optional sign, digits and at most one point with a digit
-    on at least one side of it; anything else, and what is too large for the type, is null.
-    Example: clean_number('amount', 'decimal(10,2)')
+    on at least one side of it; anything else, and what is too large for the type, is null. An apostrophe before it, as
+    spreadsheets keep a text of digits, is looked through. Example: clean_number('amount', 'decimal(18,2)')
 -#}
 {% macro clean_number(text, data_type) -%}
     {{ return(adapter.dispatch('clean_number')(text, data_type)) }}
@@ -9,8 +9,10 @@
 
 
 {% macro duckdb__clean_number(text, data_type) -%}
+    {%- set form = '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)' -%}
     case
-        when regexp_full_match({{ text }}, '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)') then try_cast({{ text }} as {{ data_type }})
+        when regexp_full_match({{ text }}, '{{ form }}') then try_cast({{ text }} as {{ data_type }})
+        when regexp_full_match({{ text }}, '''{{ form }}') then try_cast(substring({{ text }}, 2) as {{ data_type }})
     end
 {%- endmacro %}
 

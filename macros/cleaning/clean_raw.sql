@@ -1,4 +1,4 @@
-{#- A text as it came, trimmed and then as clean_value has it. Example: clean_raw('"Amount"', 'decimal(10,2)') -#}
+{#- A text as it came, trimmed and then as clean_value has it. Example: clean_raw('"Amount"', 'decimal(18,2)') -#}
 {% macro clean_raw(text, data_type) -%}
     {{ return(adapter.dispatch('clean_raw')(text, data_type)) }}
 {%- endmacro %}
@@ -11,23 +11,32 @@
     one that is in order as it came, and only what is left is trimmed. The lambda has the trimmed text computed once.
 -#}
 {% macro duckdb__clean_raw(text, data_type) -%}
-    {%- if data_type.startswith('varchar') -%}
+    {%- set type = contract_type(data_type) -%}
+    {%- set words = null_words(data_type) -%}
+    {%- set no_word -%}
+        {%- if words -%} not {{ is_null_word(text, words) }} {%- else -%} true {%- endif -%}
+    {%- endset -%}
+    {%- set trimmed -%}
+        list_transform([{{ trim_text(text) }}], lambda trimmed: {{ clean_value('trimmed', data_type) }})[1]
+    {%- endset -%}
+    {%- if type.startswith('varchar') -%}
     case
-        when strlen({{ text }}) between 1 and {{ data_type[8:-1] }} and not {{ duckdb_is_padded(text) }} then {{ text }}
-        else {{ clean_value(trim_text(text), data_type) }}
+        when strlen({{ text }}) <= {{ type[8:-1] }} and not {{ duckdb_is_padded(text) }}
+            then case when {{ no_word }} then nullif({{ text }}, '') end
+        else {{ trimmed }}
     end
     {%- else -%}
     coalesce(
-        {%- if data_type != 'date' %}
+        {%- if type != 'date' %}
         case
             when
-                {% if data_type == 'timestamp' %}strlen({{ text }}) = 19 and {% endif -%}
-                cast(try_cast({{ text }} as {{ data_type }}) as varchar) = {{ text }}
-                then try_cast({{ text }} as {{ data_type }})
+                {% if type == 'timestamp' %}strlen({{ text }}) = 19 and {% endif -%}
+                cast(try_cast({{ text }} as {{ type }}) as varchar) = {{ text }} and {{ no_word }}
+                then try_cast({{ text }} as {{ type }})
         end,
         {%- endif %}
         {{ clean_value(text, data_type) }},
-        list_transform([{{ trim_text(text) }}], lambda trimmed: {{ clean_value('trimmed', data_type) }})[1]
+        {{ trimmed }}
     )
     {%- endif -%}
 {%- endmacro %}
