@@ -177,7 +177,9 @@ class DbtRun:
             if node.relation:
                 ((node.rows,),) = query(f"select count(*) from {node.relation}")
             if node.status == "warn":
-                self.warnings.append(_warning(node, query))
+                warning = _warning(node, query)
+                self.warnings.append(warning)
+                logger.warning("%s", warning)
 
     @property
     def adapter(self) -> Any:
