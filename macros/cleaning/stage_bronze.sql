@@ -80,9 +80,10 @@ judged as (
 )
 
 select
-    {{ columns | join(',\n    ') }},
+    {{ columns | reject('equalto', 'source_currency') | join(',\n    ') }},
     {%- if exchange_rates %}
     source_amount,
+    source_currency,
     {%- endif %}
     {%- if contract.lines == 'always' %}
     moment_fraction,
