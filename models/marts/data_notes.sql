@@ -29,7 +29,7 @@ with notes as (
         '{{ entity }}' as entity,
         count(*) as note_rows,
         {{ 'sum(amount)' if entity in ('online_transactions', 'in_store_transactions') else 'cast(null as decimal(18, 2))' }} as amount,
-        'Counted, but attributed to nobody: {{ column }} is blank, unreadable, declared unknown or not among the {{ what }}.' as detail
+        'counted, but of no known {{ what[:-1] }}' as detail
     from {{ ref(facts[entity]) }}
     where {{ column }} = {{ unknown_key(members.get(what, what)) }}{{ ' and ' ~ condition if condition }}
     union all
@@ -39,7 +39,7 @@ with notes as (
         'loyalty_accounts' as entity,
         count(*) as note_rows,
         cast(null as decimal(18, 2)) as amount,
-        'Held by nobody: customer_id is blank, unreadable, declared unknown or not among the customers.' as detail
+        'held by no known customer' as detail
     from {{ ref('dim_loyalty_accounts') }}
     where
         customer_id = {{ unknown_key('customers') }}
@@ -91,7 +91,7 @@ with notes as (
         '{{ entity }}' as entity,
         count(*) as note_rows,
         {{ 'sum(amount)' if entity in ('online_transactions', 'in_store_transactions') else 'cast(null as decimal(18, 2))' }} as amount,
-        'Counted, but left out of what is counted by time.' as detail
+        'counted, but not by time' as detail
     from {{ ref(fact) }}
     where time_is_plausible = 0
     {%- endfor %}
@@ -101,7 +101,7 @@ with notes as (
         entity,
         bronze_rows as note_rows,
         cast(null as decimal(18, 2)) as amount,
-        'No row of it has arrived.' as detail
+        'no row has arrived' as detail
     from {{ ref('row_reconciliation') }}
     where bronze_rows = 0
 )
