@@ -165,9 +165,13 @@ def _dates(plausible: Iterable[datetime], events: Iterable[datetime]) -> list[Ro
     if years := {event.year for event in plausible}:
         first, last = date(min(years), 1, 1), date(max(years), 12, 31)
         days |= {date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)}
-    nothing = dict.fromkeys(_described(date(2000, 1, 1)))
-    rows: list[Row] = [{**nothing, "date_key": NO_DAY}]
-    return rows + [_described(day) for day in sorted(days)]
+    return [_unknown_day(), *map(_described, sorted(days))]
+
+
+def _unknown_day() -> Row:
+    """Make the member -1: its names are 'Unknown', and it is no weekend."""
+    names = {"date_key": NO_DAY, "month_name": "Unknown", "day_of_week": "Unknown"}
+    return {**dict.fromkeys(_described(date.min)), **names, "is_weekend": False}
 
 
 def _described(day: date) -> Row:

@@ -1,0 +1,129 @@
+"""Dirty files over several days, declared in all kinds of ways: every relation is the reference's.
+
+And it does not matter how the files arrived, when their names carry their days: on one day after
+another, late, or all in one folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from flows.home import Home, project_dir
+from tests.support.compare import difference, load
+from tests.support.generated import RATES, SHOPS, Shop, write_days
+from tests.support.layers import RELATIONS, Layers, differences
+from tests.support.reference import Batch
+from tests.support.reference_options import options_of
+from tests.support.steps import STEPS_OF, Driver
+
+PROJECT = (
+    *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
+    *("analyses", "tests/dbt"),
+)
+# Movements of one second that came in several files.
+NUMBERED_BY_ARRIVAL = {"line_number"}
+LANDING = ("recover", "land_files", "commit_batch")
+# The report has no relations.
+PUBLISHING = tuple(step for step in STEPS_OF["local"] if step != "write_report")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What two homes have of one shop's files, and what the reference makes of the first one's."""
+
+    daily: duckdb.DuckDBPyConnection
+    at_once: duckdb.DuckDBPyConnection
+    layers: Layers
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    with Driver() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="module", params=SHOPS, ids=lambda shop: shop.name)
+def kept(
+    request: pytest.FixtureRequest, driver: Driver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kept]:
+    """Homes that were given the shop's files day by day, the third day last, and all at once."""
+    shop: Shop = request.param
+    work = tmp_path_factory.mktemp(shop.name)
+    project = _project(work / "project", shop)
+    sources = work / "sources.yml"
+    sources.write_text(shop.sources)
+    first, second, late, last = write_days(shop, work / "days")
+    environment = {"C360_SOURCES": str(sources), "C360_PROJECT_DIR": str(project)}
+
+    def arrive(home: Path, folders: Sequence[Path]) -> Home:
+        for folder in folders:  # what the days before the last one made of it is of no use
+            steps = ",".join(PUBLISHING if folder == folders[-1] else LANDING)
+            arguments = ("--input", folder, "--home", home, "--steps", steps, "--accept-rejected")
+            outcome = driver.run(*arguments, environment=environment)
+            assert outcome.returncode == 0, outcome.errors
+        return Home.at(home)
+
+    daily = arrive(work / "daily", [first, second, last, late])
+    everything = work / "everything"
+    for folder in (first, second, late, last):
+        shutil.copytree(folder, everything, dirs_exist_ok=True)
+    at_once = arrive(work / "at_once", [everything])
+
+    batches = sorted(path.stem for path in (daily.lake / "bronze/manifests").glob("*.json"))
+    arrived = [
+        Batch.of_folder(batch, folder)
+        for batch, folder in zip(batches, [first, second, last, late], strict=True)
+    ]
+    layers = Layers.of(arrived, options_of(sources, project))
+    with (
+        duckdb.connect(daily.warehouse, read_only=True) as one,
+        duckdb.connect(at_once.warehouse, read_only=True) as other,
+    ):
+        yield Kept(one, other, layers)
+
+
+def _project(folder: Path, shop: Shop) -> Path:
+    """Copy the project and set the shop's vars and rates in it."""
+    for name in PROJECT:
+        origin, copy = project_dir() / name, folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("*_unit_tests.yml"))
+        else:
+            shutil.copyfile(origin, copy)
+    place = folder / "dbt_project.yml"
+    settings = yaml.safe_load(place.read_text())
+    settings["vars"].update(shop.variables)
+    place.write_text(yaml.safe_dump(settings, sort_keys=False))
+    if shop.has_currency:
+        (folder / "seeds" / "exchange_rates.csv").write_text(RATES)
+    return folder
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_a_relation_is_the_references(kept: Kept, relation: str) -> None:
+    assert differences(kept.daily, relation, kept.layers) is None
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_it_is_the_same_when_everything_arrives_at_once(kept: Kept, relation: str) -> None:
+    described = kept.daily.execute(f"describe {relation}").fetchall()
+    but = {"_batch_id"} | (NUMBERED_BY_ARRIVAL if "loyalty_transactions" in relation else set())
+    columns = [name for name, *_ in described if name not in but]
+    key = [name for name in RELATIONS[relation] if name in columns]
+    if relation == "silver.unreadable_values":  # which are counted by batch
+        columns = [*key, "row_count"]
+        relation = (
+            f"(select {', '.join(key)}, sum(row_count) as row_count from {relation} group by all)"
+        )
+    daily, at_once = (
+        load(connection, relation, columns) for connection in (kept.daily, kept.at_once)
+    )
+    assert difference(at_once, daily, columns, key) is None
