@@ -178,7 +178,6 @@ def demo(
     """Make sample data, run everything over it, and print the answers."""
     from flows.demo import demo_input
     from flows.progress import Progress
-    from ingest.declarations import SOURCES
 
     progress, place = Progress(Console()), Home.at(home)
     with (
@@ -191,10 +190,10 @@ def demo(
             dirt=dirt,
             keep=keep,
             progress=progress,
-        ) as (folder, api),
+        ) as (folder, api, sources),
     ):
-        # The demo's own sources, whatever others are declared in the environment.
-        _run(Target.LOCAL, home, no_pii, progress, folder, api, SOURCES)
+        # The data's own sources, whatever others are declared in the environment.
+        _run(Target.LOCAL, home, no_pii, progress, folder, api, sources)
 
 
 @app.command()

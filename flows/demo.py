@@ -12,11 +12,13 @@ from typing import Any
 
 from flows.home import TOKEN_VARIABLE, Home
 from flows.progress import Progress
+from ingest.declarations import SOURCES as STANDARD
 from lake.errors import InputError
 from lake.local import LocalLake
 from lake.manifest import committed_batches
 
 LAST_DAY = date(2026, 10, 31)  # the numbers in the README are of data that ends here
+_MADE_AS = 2  # another number for data that is made otherwise, and so is another retailer's
 
 
 @contextmanager
@@ -29,16 +31,18 @@ def demo_input(
     dirt: float,
     keep: bool,
     progress: Progress,
-) -> Iterator[tuple[Path, str | None]]:
-    """Make the data in <home>/demo/input and serve its API; yield the folder and the API's URL.
+) -> Iterator[tuple[Path, str | None, Path]]:
+    """Make the data in <home>/demo/input and serve its API.
 
-    Both are gone afterwards, the folder unless it is to be kept.
+    Yield the folder, the API's URL and the sources file that declares both. Folder and API are gone
+    afterwards, the folder unless it is to be kept.
     """
     home.prepare()
     settings: dict[str, Any] = {"data": data}
     if data == "sample":
         end = _last_day()
         settings |= {"transactions": transactions, "seed": seed, "dirt": dirt, "end": str(end)}
+        settings |= {"made_as": _MADE_AS}
     _check_same_data(home, settings)
     folder = home.demo_input
     shutil.rmtree(folder, ignore_errors=True)
@@ -51,19 +55,26 @@ def demo_input(
 
                 rows = convert(folder)
                 step.done = f"Converted the Complete Journey data ({sum(rows.values()):,} rows)"
-            yield folder, None
+            yield folder, None, STANDARD
         else:
             with progress.step("Make sample data") as step:
-                from demo.generator import API_FOLDER, generate
+                from demo.generator import API_FOLDER, SOURCES, generate
                 from demo.sample_api import create_app, serve
 
-                generate(folder, transactions=transactions, seed=seed, dirt=dirt, end=end)
+                generate(
+                    folder,
+                    transactions=transactions,
+                    seed=seed,
+                    dirt=dirt,
+                    end=end,
+                    declared=True,
+                )
                 # Not among the files to land: what is wrong with the data, for whoever keeps it.
                 (folder / "ledger.json").replace(home.demo / "ledger.json")
                 step.done = f"Made sample data ({transactions:,} transactions)"
             token = secrets.token_urlsafe(24)
             with serve(create_app(folder / API_FOLDER, token)) as url, _token(token):
-                yield folder, url
+                yield folder, url, SOURCES
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -76,7 +87,11 @@ def _check_same_data(home: Home, settings: dict[str, Any]) -> None:
         return
     made = home.demo_settings.read_text() if home.demo_settings.exists() else "{}"
     if json.loads(made) != settings:
-        held = "the demo's data, made with other options" if home.demo.exists() else "other data"
+        held = (
+            "the demo's data, made with other options or by another version"
+            if home.demo.exists()
+            else "other data"
+        )
         raise InputError(
             f"{home.root} holds {held}. Delete it, or give this demo a home of its own with --home."
         )

@@ -250,6 +250,7 @@ def test_demo_serves_an_api_with_a_token_of_its_own_and_tidies_up(
     (asked,) = flow
     assert asked["input"] == str(tmp_path / "demo" / "input")
     assert asked["api"].startswith("http://127.0.0.1:")
+    assert asked["sources"].endswith("demo/sources.yml")
     assert asked["token"]
     assert "C360_API_TOKEN" not in os.environ
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["settings.json"]
@@ -260,7 +261,7 @@ def test_demo_keeps_its_data_on_request(
 ) -> None:
     assert call(monkeypatch, "demo", "--transactions", 200, "--home", tmp_path, "--keep") == 0
     assert (tmp_path / "demo" / "ledger.json").exists()
-    assert (tmp_path / "demo" / "input" / "Customers.csv").exists()
+    assert list((tmp_path / "demo" / "input").glob("Customers_*.csv"))
     assert not (tmp_path / "demo" / "input" / "ledger.json").exists()
 
 
