@@ -34,6 +34,8 @@ CUSTOMER_COLUMNS = (
     "total_orders",
     "total_spend",
     "average_order_value",
+    "refunds",
+    "refunded_amount",
     "first_purchase_at",
     "last_purchase_at",
     "preferred_channel",
@@ -100,9 +102,12 @@ QUESTIONS: dict[str, tuple[tuple[str, ...], str]] = {
             year(purchased_at) as year_number,
             month(purchased_at) as month_number,
             channel,
-            count(*) as purchases,
+            count(case when amount >= 0 and has_one_line = 1 then 1 end)
+            + count(distinct case when amount >= 0 and has_one_line = 0 then reference_id end)
+            as purchases,
             sum(amount) as revenue
         from {marts}.purchases
+        where time_is_plausible = 1
         group by year(purchased_at), month(purchased_at), channel
         order by year_number, month_number, channel
         """,
@@ -192,10 +197,19 @@ QUESTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         """,
     ),
     "rows": (
-        ("bronze_rows", "rejected_rows", "superseded_rows", "silver_rows"),
+        ("entity", "bronze_rows", "rejected_rows", "superseded_rows", "silver_rows"),
         """
-        select sum(bronze_rows), sum(rejected_rows), sum(superseded_rows), sum(silver_rows)
+        select entity, bronze_rows, rejected_rows, superseded_rows, silver_rows
         from silver.row_reconciliation
+        order by entity
+        """,
+    ),
+    "notes": (
+        ("note", "entity", "rows", "amount", "detail"),
+        """
+        select note, entity, "rows", amount, detail
+        from {marts}.data_notes
+        order by note, "rows" desc, entity, detail
         """,
     ),
 }
@@ -299,7 +313,7 @@ def _event(
     occurred_at: datetime,
     touchpoint: str,
     event: str,
-    reference_id: int,
+    reference_id: int | str,
     amount: Decimal | None,
     detail: str,
 ) -> tuple[str | None, ...]:

@@ -76,21 +76,20 @@ class Customers:
                 ).fetchall()
                 if word
             ]
+            # An id may have blanks in it, so it is compared with all that was typed as well.
+            typed = " ".join(words)
             condition = " and ".join(
-                ["(contains(looked_up_by, ?) or starts_with(cast(customer_id as varchar), ?))"]
-                * len(words)
+                ["(contains(looked_up_by, ?) or starts_with(id_looked_up_by, ?))"] * len(words)
             )
-            order = MOST_VALUABLE_FIRST.format(purchases="total_orders")
-            parameters = [word for word in words for _ in range(2)]
-            if len(words) == 1:
-                exact = "cast(customer_id as varchar) = ? or ends_with(looked_up_by, ' ' || ?)"
-                order = f"({exact}) desc, {order}"
-                parameters += words * 2
+            condition = f"starts_with(id_looked_up_by, ?) or {condition or 'true'}"
+            exact = "id_looked_up_by = ? or ends_with(looked_up_by, ' ' || ?)"
+            order = f"({exact}) desc, {MOST_VALUABLE_FIRST.format(purchases='total_orders')}"
+            parameters = [typed, *(word for word in words for _ in range(2)), typed, typed]
             rows = connection.execute(
                 f"""
                 select count(*) over (), {", ".join(columns)}
                 from customers
-                where {condition or "true"}
+                where {condition}
                 order by {order}
                 limit ?
                 """,
@@ -98,24 +97,32 @@ class Customers:
             ).fetchall()
         return {"total": rows[0][0] if rows else 0, **table(columns, [row[1:] for row in rows])}
 
-    def get(self, customer_id: int) -> dict[str, Any] | None:
+    def get(self, customer_id: str) -> dict[str, Any] | None:
         """Return a customer's profile and newest events, or None when there is no such customer."""
         with self.warehouse() as connection:
             rows = connection.execute(
-                f"select {', '.join(self._columns)} from customers where customer_id = ?",
+                f"select {', '.join(self._columns)} from customers "
+                "where cast(customer_id as varchar) = ?",
                 [customer_id],
             ).fetchall()
+            if not rows:
+                return None
             (count,) = connection.execute(
-                "select count(*) from marts.customer_timeline where customer_id = ?", [customer_id]
+                "select count(*) from marts.customer_timeline where customer_id = ?", [rows[0][0]]
             ).fetchone() or (0,)
-        if not rows:
-            return None
         events = {"count": count, "rows": self.events(customer_id, offset=0)}
         return {**table(self._columns, rows), "events": events}
 
-    def events(self, customer_id: int, offset: int) -> list[list[Any]]:
+    def events(self, customer_id: str, offset: int) -> list[list[Any]]:
         """Return a customer's events from the one at `offset` on, newest first."""
         with self.warehouse() as connection:
+            # The key as it is, a number or a text: cast to text, each row of the facts would be.
+            key = connection.execute(
+                "select customer_id from customers where cast(customer_id as varchar) = ?",
+                [customer_id],
+            ).fetchone()
+            if not key:
+                return []
             rows = connection.execute(
                 f"""
                 select {", ".join(EVENT_COLUMNS)}
@@ -124,7 +131,7 @@ class Customers:
                 order by {NEWEST_EVENT_FIRST}
                 limit {EVENTS_KEPT} offset ?
                 """,
-                [customer_id, offset],
+                [*key, offset],
             ).fetchall()
         return [[plain(value) for value in row] for row in rows]
 
@@ -134,7 +141,10 @@ class Customers:
         connection.execute(
             f"""
             create temp table customers as
-            select {", ".join(CUSTOMER_COLUMNS)}, {_folded(name)} as looked_up_by
+            select
+                {", ".join(CUSTOMER_COLUMNS)},
+                {_folded(name)} as looked_up_by,
+                {_folded("cast(customer_id as varchar)")} as id_looked_up_by
             from marts.customer_360
             """
         )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Path, Query
+from fastapi import FastAPI, HTTPException, Query
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
@@ -17,7 +17,8 @@ from report.customers import Customers
 
 PAGE = "/report/index.html"
 
-CustomerId = Annotated[int, Path(ge=-(2**63), lt=2**63)]
+# A number or a text, which may have slashes in it: it is no part of a path.
+CustomerId = Annotated[str, Query(alias="id", max_length=64)]
 
 
 def app(home: Home, *, personal_data: bool) -> FastAPI:
@@ -61,14 +62,14 @@ def app(home: Home, *, personal_data: bool) -> FastAPI:
     ) -> dict[str, Any]:
         return customers.find(q, limit)
 
-    @served.get("/report/api/customers/{customer_id}")
+    @served.get("/report/api/customer")
     def get(customer_id: CustomerId) -> dict[str, Any]:
         found = customers.get(customer_id)
         if found is None:
             raise HTTPException(404, f"No customer has the id {customer_id}.")
         return found
 
-    @served.get("/report/api/customers/{customer_id}/events")
+    @served.get("/report/api/customer/events")
     def events(customer_id: CustomerId, offset: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         return {"rows": customers.events(customer_id, offset)}
 

@@ -23,6 +23,7 @@ const percent = (value) => (value === null ? NOTHING : `${cents.format(value)} %
 const text = (value) => (value === null || value === "" ? NOTHING : String(value));
 const channel = (value) => CHANNELS[value] ?? text(value);
 const hour = (value) => `${String(value).padStart(2, "0")}:00`;
+const linkTo = (customerId) => `#customer/${encodeURIComponent(customerId)}`; // an id may have any letter in it
 const plural = (count, thing) => `${number(count)} ${thing}${Number(count) === 1 ? "" : "s"}`;
 
 function day(value) {
@@ -149,30 +150,34 @@ function rowsOf({ columns, rows }) {
   return rows.map((row) => Object.fromEntries(columns.map((name, index) => [name, row[index]])));
 }
 
+const sum = (rows, name) => rows.reduce((total, row) => total + Number(row[name] ?? 0), 0);
+const share = (part, all) => (Number(all) ? percent((100 * Number(part)) / Number(all)) : NOTHING);
+const capital = (words) => words[0].toUpperCase() + words.slice(1).replaceAll("_", " ");
+
 function overview(tables) {
   const channels = rowsOf(tables.channels);
   const of = (member) => channels.find((row) => row.member === member);
   const all = of("all");
-  const customers = rowsOf(tables.segments).reduce((sum, row) => sum + Number(row.customers), 0);
+  const customers = sum(rowsOf(tables.segments), "customers");
   const buyers = customers - Number(rowsOf(tables.segments).find((row) => row.segment === "No Purchases")?.customers ?? 0);
   const { contacts, resolved } = rowsOf(tables.service)[0];
-  const share = (part, whole) => (Number(whole) ? percent((100 * Number(part)) / Number(whole)) : NOTHING);
   const parts = [figures([
     ["Total revenue", money(all?.total_amount ?? "0"), plural(all?.total_orders ?? 0, "purchase")],
     ["Average order value", money(all?.average_order_value ?? null), "revenue per purchase"],
-    ["Online share of revenue", share(of("online")?.total_amount ?? 0, all?.total_amount ?? 0), money(of("online")?.total_amount ?? "0")],
+    ["Online share", share(of("online")?.total_amount ?? 0, all?.total_amount ?? 0), money(of("online")?.total_amount ?? "0")],
     ["Customers", number(customers), `${number(buyers)} with a purchase`],
-    ["Service contacts resolved", share(resolved ?? 0, contacts ?? 0), plural(contacts ?? 0, "contact")],
-  ])];
+    ["Resolution rate", share(resolved ?? 0, contacts ?? 0), plural(contacts ?? 0, "contact")],
+  ]), hint(tables)];
 
   const months = rowsOf(tables.months);
   const names = [...new Set(months.map((row) => `${MONTHS[row.month - 1]} ${row.year}`))];
-  const best = months.reduce((sum, row) => sum.set(`${MONTHS[row.month - 1]} ${row.year}`, (sum.get(`${MONTHS[row.month - 1]} ${row.year}`) ?? 0) + Number(row.revenue)), new Map());
+  const best = months.reduce((all, row) => all.set(`${MONTHS[row.month - 1]} ${row.year}`, (all.get(`${MONTHS[row.month - 1]} ${row.year}`) ?? 0) + Number(row.revenue)), new Map());
   const [bestMonth] = [...best].sort((one, other) => other[1] - one[1])[0] ?? [];
   const series = ["online", "in_store"].filter((name) => months.some((row) => row.channel === name));
   const panels = [panel("overview", {
     title: "Revenue by month", wide: true, empty: months.length ? null : NO_PURCHASES,
-    note: tables.months.cut ? `The ${names.length} newest months with purchases.` : null,
+    note: [tables.months.cut ? `The ${names.length} newest months with purchases.` : "",
+      rowsOf(tables.notes).some((row) => row.note === "implausible times") ? "Purchases at times that cannot be true are left out." : ""].join(" ").trim(),
     alt: `Bar chart of revenue by month and channel, ${names[0]} to ${names.at(-1)}; the highest month is ${bestMonth}.`,
     draw: (narrow) => ({
       traces: series.map((name) => {
@@ -214,14 +219,14 @@ function overview(tables) {
         rows.map((row) => [row.member, number(row.total_orders), money(row.total_amount), money(row.average_order_value)])),
     }));
   }
-  at("overview").append(...parts, make("div", { class: "panels" }, panels));
+  at("overview").append(...parts.filter(Boolean), make("div", { class: "panels" }, panels));
 }
 
 function customers(tables, best) {
   const segments = rowsOf(tables.segments);
   const tiers = rowsOf(tables.tiers).map((row) => ({ ...row, tier_level: row.tier_level ?? "No tier" }));
-  const total = segments.reduce((sum, row) => sum + Number(row.customers), 0);
-  const spend = segments.reduce((sum, row) => sum + Number(row.spend), 0);
+  const total = sum(segments, "customers");
+  const spend = sum(segments, "spend");
   const high = segments.find((row) => row.segment === "High-Value Customer");
   const parts = [];
   if (high && spend > 0) {
@@ -247,7 +252,7 @@ function customers(tables, best) {
   const table = tableOf("Best customers, highest spend first",
     [column("Customer"), ...(named ? [column("Name")] : []), numbers("Spend"), numbers("Purchases"), column("Tier"), column("Segment")],
     best.map((row) => [
-      make("a", { href: `#customer/${row.customer_id}` }, row.customer_id), ...(named ? [text(row.customer_name)] : []),
+      make("a", { href: linkTo(row.customer_id) }, row.customer_id), ...(named ? [text(row.customer_name)] : []),
       money(row.total_spend), number(row.total_orders), text(row.tier_level), text(row.segment),
     ]));
   at("customers").append(...parts, make("div", { class: "panels" },
@@ -297,7 +302,7 @@ function peakTimes(tables) {
         rows.map((row) => [number(row.peak_rank), row.day_of_week, hour(row.hour_of_day), number(row.total_transactions), percent(100 * Number(row.transaction_share)), money(row.total_amount)])),
     });
   });
-  at("peak-times").append(make("p", { class: "note" }, "Orders and purchases of every status, in the time that the data has (times with a zone count in UTC)."),
+  at("peak-times").append(make("p", { class: "note" }, "Orders and purchases of every status, each once, by the clock of the business. Times that cannot be true are left out."),
     make("div", { class: "panels" }, panels));
 }
 
@@ -310,8 +315,8 @@ function service(tables) {
   const all = Number(agents[0]?.agents ?? 0);
   at("service").append(figures([
     ["Contacts", number(contacts ?? 0)],
-    ["Resolved", number(resolved ?? 0), Number(contacts) ? percent((100 * Number(resolved)) / Number(contacts)) : null],
-    ["Not resolved", number(Number(contacts ?? 0) - Number(resolved ?? 0))],
+    ["Resolved contacts", number(resolved ?? 0), Number(contacts) ? share(resolved, contacts) : null],
+    ["Unresolved contacts", number(Number(contacts ?? 0) - Number(resolved ?? 0))],
   ]), make("div", { class: "panels" },
     panel("service", {
       title: "Resolution rate by agent", wide: true, empty: busy.length ? null : NO_CONTACTS,
@@ -339,6 +344,79 @@ function service(tables) {
     })));
 }
 
+// ---- can the numbers be trusted? -------------------------------------------------------------
+
+const NOBODY = ["unknown customers", "unknown products", "unknown stores", "unknown agents", "unknown accounts"];
+const SET_ASIDE = ["rejected rows", "superseded rows"];
+const ABSENT = "absent entity";
+const REASONS = {
+  malformed_line: "no row can be made of the line", invalid_key: "no usable key", invalid_datetime: "no readable time",
+  invalid_amount: "no readable amount", newer: "a newer row of the same key counts", identical: "it says the same as another row",
+  gone: "the newest full list does not have its key",
+};
+
+/* The notes to know about: that a newer row takes the place of an older one is what is meant to be. */
+const worthKnowing = (tables) => rowsOf(tables.notes).filter((row) => row.note !== "superseded rows");
+
+/* Where the documentation says what a note means and what to do about it. */
+const explained = (note, ...words) => make("a", { href: `../docs/index.html#!/overview/data_notes#${note.replaceAll(" ", "-")}` }, ...words);
+
+/* One sentence for the first page, with the notes that are there; nothing when there are none. */
+function hint(tables) {
+  const notes = worthKnowing(tables);
+  if (!notes.length) return null;
+  const kinds = [...new Set(notes.map((row) => row.note))].map((note) => {
+    const rows = notes.filter((row) => row.note === note);
+    const amount = rows.some((row) => row.amount !== null) ? `, ${money(sum(rows, "amount"))}` : "";
+    return note === ABSENT ? `nothing arrived of ${rows.map((row) => text(row.entity).replaceAll("_", " ")).join(", ")}` : `${note} (${plural(sum(rows, "rows"), "row")}${amount})`;
+  });
+  return make("p", { class: "hint" }, `Good to know: ${kinds.join("; ")}. `, make("a", { href: "#trust" }, "Can the numbers be trusted?"));
+}
+
+function trust(tables) {
+  const rows = rowsOf(tables.rows);
+  const notes = rowsOf(tables.notes);
+  const revenue = rowsOf(tables.channels).find((row) => row.member === "all")?.total_amount ?? "0";
+  const arrived = sum(rows, "bronze_rows");
+  const absent = notes.filter((row) => row.note === ABSENT).map((row) => row.entity);
+  const of = (kinds) => notes.filter((row) => kinds.includes(row.note));
+  const unclear = notes.filter((row) => ![...NOBODY, ...SET_ASIDE, ABSENT].includes(row.note));
+  const verdict = !arrived ? "No row has arrived yet."
+    : worthKnowing(tables).length ? "Every row that arrived is accounted for: it is in the answers, or set aside for a reason that stands below. Some of it is good to know before you decide by these numbers; each note links to what it means and what to do about it."
+      : "Yes. Every row that arrived is accounted for, none was rejected, each belongs to somebody, and all values were understood.";
+  const amounts = (row) => [number(row.rows), row.amount === null ? NOTHING
+    : make("span", {}, money(row.amount), " ", make("small", {}, `${share(row.amount, revenue)} of all`))];
+  const listed = (title, found, note, fine, headings, cells) => panel("trust", {
+    title, wide: true, note: found.length ? note : fine,
+    table: found.length ? tableOf(title, [column("Note"), ...headings], found.map((row) => [
+      make("span", {}, explained(row.note, capital(row.note)), ...(row.in ? [] : [" ", make("small", {}, capital(row.entity))])), ...cells(row)])) : null,
+  });
+  const reasons = new Map(); // of what was set aside, each once with all entities, most rows first
+  for (const row of of(SET_ASIDE)) {
+    const key = `${row.note} ${row.detail}`;
+    reasons.set(key, [...(reasons.get(key) ?? []), row]);
+  }
+  const setAside = [...reasons.values()].map((found) => ({ ...found[0], rows: sum(found, "rows"), in: found.map((row) => `${capital(row.entity)} ${number(row.rows)}`).join(", ") }));
+  at("trust").append(make("p", { class: "verdict" }, verdict), figures([
+    ["Rows that arrived", number(arrived)],
+    ["Used", number(sum(rows, "silver_rows")), share(sum(rows, "silver_rows"), arrived)],
+    ["Rejected", number(sum(rows, "rejected_rows")), share(sum(rows, "rejected_rows"), arrived)],
+    ["Superseded", number(sum(rows, "superseded_rows")), share(sum(rows, "superseded_rows"), arrived)],
+  ]), make("div", { class: "panels" },
+    panel("trust", {
+      title: "What arrived", wide: true,
+      table: tableOf("What arrived", [column("What"), numbers("Arrived"), numbers("Used"), numbers("Rejected"), numbers("Superseded")],
+        rows.map((row) => [capital(row.entity), ...(absent.includes(row.entity) ? [explained(ABSENT, "nothing"), NOTHING, NOTHING, NOTHING]
+          : [row.bronze_rows, row.silver_rows, row.rejected_rows, row.superseded_rows].map(number))])),
+    }),
+    listed("What was set aside, and why", setAside, "Nothing of it is lost: it is kept with the reason.", "Nothing was set aside.",
+      [column("Why"), column("In"), numbers("Rows")], (row) => [REASONS[row.detail] ?? text(row.detail), row.in, number(row.rows)]),
+    listed("What belongs to nobody", of(NOBODY), "It counts in all totals, under Unknown.", "Everything belongs to somebody: each customer, product, store, agent and account that is named is there.",
+      [numbers("Rows"), numbers("Revenue")], amounts),
+    listed("What was not understood", unclear, "It is kept as it came; what that does to the answers stands behind each link.", "Every value was understood.",
+      [column("Which"), numbers("Rows"), numbers("Revenue")], (row) => [text(row.detail), ...amounts(row)])));
+}
+
 // ---- the customer finder --------------------------------------------------------------------
 
 const PLAIN = { ł: "l", ø: "o", đ: "d", ð: "d", þ: "th", ß: "ss", æ: "ae", œ: "oe", ı: "i" };
@@ -352,13 +430,15 @@ function fold(value) {
 function finderInPage({ columns, rows, events }) {
   const all = rowsOf({ columns, rows });
   const keys = all.map((row) => fold(`${row.customer_name ?? ""} ${row.email ?? ""}`));
+  const ids = all.map((row) => fold(row.customer_id));
   return {
     onServer: false,
     async find(wanted, limit) {
       const words = fold(wanted).split(/\s+/).filter(Boolean);
-      const matches = all.filter((row, index) =>
-        words.every((word) => keys[index].includes(word) || row.customer_id.startsWith(word)));
-      const exact = (row) => words.length === 1 && (row.customer_id === words[0] || fold(row.email ?? "") === words[0]);
+      const typed = words.join(" "); // an id may have blanks in it
+      const matches = all.filter((_, index) => ids[index].startsWith(typed)
+        || words.every((word) => keys[index].includes(word) || ids[index].startsWith(word)));
+      const exact = (row) => fold(row.customer_id) === typed || fold(row.email ?? "") === typed;
       matches.sort((one, other) => exact(other) - exact(one));
       return { total: matches.length, matches: matches.slice(0, limit) };
     },
@@ -384,10 +464,10 @@ function finderOnServer() {
       return { total: found.total, matches: rowsOf(found) };
     },
     async get(id) {
-      const found = await ask(`api/customers/${encodeURIComponent(id)}`);
+      const found = await ask(`api/customer?${new URLSearchParams({ id })}`);
       return found && { profile: rowsOf(found)[0], events: found.events };
     },
-    async more(id, offset) { return (await ask(`api/customers/${encodeURIComponent(id)}/events?offset=${offset}`)).rows; },
+    async more(id, offset) { return (await ask(`api/customer/events?${new URLSearchParams({ id, offset })}`)).rows; },
   };
 }
 
@@ -416,6 +496,7 @@ function card(profile, personalData) {
         tableOf("Purchases, spend and average order value", [column("Channel"), numbers("Purchases"), numbers("Spend"), numbers("Average")], spends)),
       personalData ? facts("Contact", [["E-mail", "email"], ["Address", "address"]], profile) : null,
       facts("Purchases", [["First", "first_purchase_at", time], ["Last", "last_purchase_at", time], ["Days before the newest data", "recency_days", days],
+        ["Refunds", "refunds", number], ["Refunded amount", "refunded_amount", money],
         ["Recency", "recency_score", quintile], ["Frequency", "frequency_score", quintile], ["Monetary", "monetary_score", quintile]], profile),
       facts("Prefers", [["Channel", "preferred_channel", channel], ["Category", "preferred_category"], ["Store", "preferred_store"], ["Payment", "preferred_payment_method"]], profile),
       facts("Loyalty", [["Tier", "tier_level"], ["Accounts", "loyalty_accounts", number], ["Points balance", "points_balance", number]], profile),
@@ -461,7 +542,7 @@ function timeline(id, events, finder) {
 
 function openFinder(finder, { personal_data: personalData, customers: kept, tables }) {
   const input = at("who");
-  const total = rowsOf(tables.segments).reduce((sum, row) => sum + Number(row.customers), 0);
+  const total = sum(rowsOf(tables.segments), "customers");
   const partly = kept !== null && total > kept.rows.length;
   if (!personalData) at("finder").querySelector("label").textContent = "Customer id (this report is without personal data)";
   at("kept").textContent = !total ? NO_CUSTOMERS
@@ -479,7 +560,7 @@ function openFinder(finder, { personal_data: personalData, customers: kept, tabl
       ? `No customer ${partly ? "in this page " : ""}has a name, e-mail address or id like “${wanted}”.`
       : found.total > found.matches.length ? `${number(found.total)} customers; the ${found.matches.length} most valuable of them:` : plural(found.total, "customer");
     if (!personalData && !found.total) at("found").textContent = `No customer ${partly ? "in this page " : ""}has an id that begins with “${wanted}”.`;
-    at("matches").replaceChildren(...found.matches.map((row) => make("li", {}, make("a", { href: `#customer/${row.customer_id}` },
+    at("matches").replaceChildren(...found.matches.map((row) => make("li", {}, make("a", { href: linkTo(row.customer_id) },
       make("strong", {}, personalData ? text(row.customer_name) : `Customer ${row.customer_id}`),
       personalData ? make("span", {}, text(row.email)) : null, personalData ? make("span", {}, row.customer_id) : null,
       make("span", {}, `${text(row.segment)}, ${money(row.total_spend)}`)))));
@@ -527,9 +608,9 @@ async function unpack(packed) {
 }
 
 function footer({ version, tables }) {
-  const [rows] = rowsOf(tables.rows);
-  at("footer").append(make("p", {}, `Version ${version}, made of ${plural(rows.bronze_rows ?? 0, "row")} that arrived; ${number(rows.rejected_rows ?? 0)} could not be used, `
-    + `${number(rows.superseded_rows ?? 0)} gave way to newer ones. Amounts are in the currency of the source. `,
+  const rows = rowsOf(tables.rows);
+  at("footer").append(make("p", {}, `Version ${version}, made of ${plural(sum(rows, "bronze_rows"), "row")} that arrived; ${number(sum(rows, "rejected_rows"))} could not be used, `
+    + `${number(sum(rows, "superseded_rows"))} gave way to others. Amounts are in the reporting currency. `,
     make("a", { href: "../docs/index.html#!/overview/glossary" }, "What every number means"), "."));
 }
 
@@ -544,11 +625,13 @@ async function start() {
   customers(data.tables, (await finder.find("", BEST_CUSTOMERS)).matches);
   peakTimes(data.tables);
   service(data.tables);
+  trust(data.tables);
   footer(data);
   const customer = openFinder(finder, data);
 
   function show(byUser) {
-    const [name, id] = decoded(location.hash.slice(1)).split("/");
+    const [name, ...rest] = location.hash.slice(1).split("/");
+    const id = decoded(rest.join("/"));
     const shown = sections.find((section) => section.id === name) ?? sections[0];
     for (const section of sections) section.hidden = section !== shown;
     for (const link of document.querySelectorAll("nav a")) {

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from report import content, page
 from tests.integration.conftest import C360, Arrival
 
-PAGES = ("overview", "customers", "peak-times", "service", "customer")
+PAGES = ("overview", "customers", "peak-times", "service", "trust", "customer")
 DESK, PHONE = (1200, 900), (375, 667)
 NASTY = '</script><img src=x onerror=alert(1)><a href="javascript:alert(2)">Ann</a> <b>&amp; Co</b>'
 
@@ -112,6 +112,13 @@ def rows_of(table: Locator) -> list[list[str]]:
     return table.evaluate(
         f"table => [...table.tBodies[0].rows].map(row => [...row.cells].map(each => {TEXT}))"
     )
+
+
+def without_notes(answers: content.Content) -> content.Content:
+    """Let the answers be those of data with which all is well, but for a newer row."""
+    superseded = ("superseded rows", "customers", "3", None, "newer")
+    answers.tables["notes"]["rows"] = [superseded]
+    return answers
 
 
 def panel(tab: Page, title: str) -> Locator:
@@ -225,6 +232,24 @@ def test_an_address_that_cannot_be_decoded_opens_the_page(
     expect(tab.locator("section#service")).to_be_visible()
 
 
+@pytest.mark.parametrize("identity", ["CG 12520", "100%/2", "../api?id=#1", "<b>7</b>"])
+def test_an_id_may_be_any_text(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page], identity: str
+) -> None:
+    answers = read(first.warehouse, kept=20)
+    assert answers.customers
+    replaced = answers.customers["rows"][0][0]
+    answers.customers["rows"][0][0] = identity
+    answers.customers["events"][identity] = answers.customers["events"].pop(replaced)
+    tab = opened(write(tmp_path, answers) + "#customers")
+    panel(tab, "Best customers").get_by_role("link", name=identity).click()
+    expect(tab.locator('#card [data-field="customer_id"]')).to_have_text(identity)
+    expect(tab.locator("#timeline tbody tr").first).to_be_visible()
+    tab.get_by_role("searchbox").fill(identity.lower())
+    tab.keyboard.press("Enter")
+    expect(tab.locator('#card [data-field="customer_id"]')).to_have_text(identity)
+
+
 def test_the_finder_works_without_a_mouse(
     address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
 ) -> None:
@@ -249,7 +274,8 @@ def test_the_pages_say_what_the_marts_say(
     address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
 ) -> None:
     tab = opened(address)
-    (total,) = ask("select count(*) n, sum(amount) amount from marts.purchases")
+    orders = "count(distinct case when amount >= 0 then (channel, reference_id) end)"
+    (total,) = ask(f"select {orders} n, sum(amount) amount from marts.purchases")
     (online,) = ask("select sum(amount) amount from marts.purchases where channel = 'online'")
     average = (total["amount"] / total["n"]).quantize(Decimal("0.01"))
     figures = tab.locator("#overview .figures dd").all_inner_texts()
@@ -259,8 +285,9 @@ def test_the_pages_say_what_the_marts_say(
         f"{100 * online['amount'] / total['amount']:.2f} %",
     ]
     months = ask(
-        "select strftime(purchased_at, '%b %Y') as month, channel, count(*) n, sum(amount) amount "
-        "from marts.purchases group by all order by min(purchased_at), channel"
+        f"select strftime(purchased_at, '%b %Y') as month, channel, {orders} n, sum(amount) amount "
+        "from marts.purchases where time_is_plausible group by all "
+        "order by min(purchased_at), channel"
     )
     newest = list(dict.fromkeys(row["month"] for row in months))[-36:]
     assert sorted(rows_of(panel(tab, "Revenue by month").locator("table"))) == sorted(
@@ -307,6 +334,159 @@ def test_the_pages_say_what_the_marts_say(
     }
 
 
+# Where the page tells of which notes that belong to somebody's data.
+TRUST = {
+    "What belongs to nobody": (
+        *("unknown customers", "unknown products", "unknown stores"),
+        *("unknown agents", "unknown accounts"),
+    ),
+    "What was not understood": (
+        *("unlisted status", "unlisted payment method", "unlisted resolution status"),
+        *("unlisted tier", "unreadable values", "implausible times"),
+    ),
+}
+SET_ASIDE = ("rejected rows", "superseded rows")
+
+
+def title_of(name: str) -> str:
+    return name.capitalize().replace("_", " ")
+
+
+def test_whether_the_numbers_can_be_trusted(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address + "#trust")
+    expect(tab.locator(".verdict")).to_contain_text("Every row that arrived is accounted for")
+    counts = ask("select * from silver.row_reconciliation order by entity")
+    columns = ("bronze_rows", "silver_rows", "rejected_rows", "superseded_rows")
+    assert rows_of(panel(tab, "What arrived").locator("table")) == [
+        [title_of(row["entity"]), *(f"{row[column]:,}" for column in columns)] for row in counts
+    ]
+    notes = ask('select note, entity, "rows" as n, amount, detail from marts.data_notes')
+    assert {note["note"] for note in notes} <= {*SET_ASIDE, *sum(TRUST.values(), ())}
+    revenue = ask("select sum(amount) amount from marts.purchases")[0]["amount"]
+    for title, kinds in TRUST.items():
+        expected = [
+            [f"{title_of(note['note'])} {title_of(note['entity'])}"]
+            + ([note["detail"]] if title == "What was not understood" else [])
+            + [f"{note['n']:,}"]
+            + [
+                "–"
+                if note["amount"] is None
+                else f"{note['amount']:,.2f} {100 * note['amount'] / revenue:.2f} % of all"
+            ]
+            for note in notes
+            if note["note"] in kinds
+        ]
+        assert expected, f"the sample data has nothing of: {title}"
+        assert sorted(rows_of(panel(tab, title).locator("table"))) == sorted(expected)
+
+
+def test_what_was_set_aside_is_told_by_reason(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address + "#trust")
+    reasons = ask(
+        "select 'Rejected rows' as note, reason, entity, count(*) as n from silver.rejected_rows "
+        "group by all union all select 'Superseded rows', reason, entity, sum(row_count) "
+        "from silver.superseded_rows group by all"
+    )
+    shown = rows_of(panel(tab, "What was set aside, and why").locator("table"))
+    assert len(shown) > 4
+    found = {(note, why): (where, rows) for note, why, where, rows in shown}
+    assert len(found) == len(shown)
+    expected: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for row in reasons:
+        key = (row["note"], WHY[row["reason"]])
+        expected.setdefault(key, []).append((row["entity"], int(row["n"])))
+    assert found.keys() == expected.keys()
+    for key, entities in expected.items():
+        where, rows = found[key]
+        assert rows == f"{sum(count for _, count in entities):,}"
+        assert {*where.split(", ")} == {f"{title_of(name)} {count:,}" for name, count in entities}
+
+
+# What the page calls a reason.
+WHY = {
+    "malformed_line": "no row can be made of the line",
+    "invalid_key": "no usable key",
+    "invalid_datetime": "no readable time",
+    "invalid_amount": "no readable amount",
+    "newer": "a newer row of the same key counts",
+    "identical": "it says the same as another row",
+    "gone": "the newest full list does not have its key",
+}
+
+
+def test_the_first_page_says_what_is_good_to_know(
+    address: str, opened: Callable[..., Page], ask: Callable[..., Rows]
+) -> None:
+    tab = opened(address)
+    (unknown,) = ask(
+        'select sum("rows") n, sum(amount) amount from marts.data_notes '
+        "where note = 'unknown customers'"
+    )
+    hint = tab.locator("#overview .hint")
+    expect(hint).to_contain_text(
+        f"unknown customers ({unknown['n']:,} rows, {unknown['amount']:,.2f})"
+    )
+    expect(hint).not_to_contain_text("superseded")
+    hint.get_by_role("link", name="Can the numbers be trusted?").click()
+    expect(tab.get_by_role("heading", name="Can the numbers be trusted?")).to_be_focused()
+
+
+def test_each_note_leads_to_what_to_do_about_it(
+    first: Arrival, opened: Callable[..., Page]
+) -> None:
+    tab = opened((first.home / "report/index.html").as_uri() + "#trust")
+    links = tab.locator("#trust td a, #trust th a").evaluate_all(
+        "all => [...new Map(all.map(each => [each.textContent, each.href]))]"
+    )
+    assert len(links) > 5
+    for name, link in links:
+        tab.goto("about:blank")
+        tab.goto(link)
+        heading = tab.get_by_role("heading", name=name, exact=True)
+        expect(heading).to_be_in_viewport()
+
+
+def test_when_all_is_well_the_report_says_so(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page]
+) -> None:
+    tab = opened(write(tmp_path, without_notes(read(first.warehouse))))
+    expect(tab.locator("#overview .figures")).to_be_visible()
+    expect(tab.locator("#overview .hint")).to_have_count(0)
+    tab.get_by_role("link", name="Can the numbers be trusted?").click()
+    expect(tab.locator(".verdict")).to_have_text(
+        "Yes. Every row that arrived is accounted for, none was rejected, each belongs to "
+        "somebody, and all values were understood."
+    )
+    expect(panel(tab, "What was not understood")).to_contain_text("Every value was understood.")
+    expect(panel(tab, "What was set aside, and why").locator("tbody tr")).to_have_count(1)
+
+
+def test_an_entity_of_which_nothing_arrived_is_named(
+    first: Arrival, tmp_path: Path, opened: Callable[..., Page]
+) -> None:
+    answers = without_notes(read(first.warehouse))
+    answers.tables["notes"]["rows"] = [("absent entity", "stores", "0", None, "No row of it.")]
+    tab = opened(write(tmp_path, answers))
+    expect(tab.locator("#overview .hint")).to_contain_text("nothing arrived of stores.")
+    tab.get_by_role("link", name="Can the numbers be trusted?").last.click()
+    arrived = rows_of(panel(tab, "What arrived").locator("table"))
+    assert ["Stores", "nothing", "–", "–", "–"] in arrived
+
+
+def test_a_page_is_printed_without_what_is_only_for_the_screen(
+    address: str, opened: Callable[..., Page]
+) -> None:
+    tab = opened(address + "#trust")
+    tab.emulate_media(media="print")
+    expect(tab.get_by_role("navigation")).to_be_hidden()
+    expect(panel(tab, "What arrived").locator("table")).to_be_visible()
+    expect(tab.locator("#overview")).to_be_hidden()
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_everybody_can_read_it(
     address: str, opened: Callable[..., Page], ask: Callable[..., Rows], size: tuple[int, int]
@@ -336,7 +516,7 @@ def nasty(answers: content.Content) -> content.Content:
     texts = {
         "customer_name", "email", "address", "segment", "tier_level", "member", "agent_name",
         "department", "shift", "issue_type", "preferred_category", "preferred_store",
-        "preferred_payment_method", "last_touchpoint",
+        "preferred_payment_method", "last_touchpoint", "note", "entity", "detail",
     }  # fmt: skip
     for table in [*answers.tables.values(), answers.customers]:
         for row in table["rows"]:
@@ -356,7 +536,7 @@ def test_markup_in_data_is_shown_and_never_run(
 ) -> None:
     answers = nasty(read(first.warehouse))
     tab = opened(write(tmp_path, answers))
-    for name in PAGES[:4]:
+    for name in ("trust", *PAGES[:4]):
         tab.evaluate("name => { location.hash = `#${name}`; }", name)
         expect(tab.locator(f"section#{name}")).to_be_visible()
         for chart in tab.locator(".chart:visible").all():
@@ -393,6 +573,7 @@ def test_an_empty_warehouse_explains_itself(
         ("customers", "Customers.csv"),
         ("peak-times", "InStoreTransactions.csv"),
         ("service", "CustomerServiceInteractions.csv"),
+        ("trust", "What arrived"),
         ("customer", "Customers.csv"),
     ]:
         tab.evaluate("name => { location.hash = `#${name}`; }", name)
@@ -536,10 +717,12 @@ def test_the_server_refuses_other_hosts_and_keeps_nothing(served: str) -> None:
     refused = requests.get(served, headers={"Host": "evil.example"}, timeout=20)
     assert refused.status_code == 400
     api = served.replace("index.html", "api/customers")
-    assert requests.get(f"{api}/7777777", timeout=20).json() == {
-        "detail": "No customer has the id 7777777."
-    }
-    assert requests.get(f"{api}/{2**63}", timeout=20).status_code == 422
+    for identity in ("7777777", str(2**63), "no id"):
+        answer = requests.get(
+            served.replace("index.html", f"api/customer?id={identity}"), timeout=20
+        )
+        assert answer.status_code == 404
+        assert answer.json() == {"detail": f"No customer has the id {identity}."}
     docs = requests.get(served.replace("report/index.html", "docs/index.html"), timeout=20)
     assert docs.status_code == 200
     for answer in (requests.get(f"{api}?q=a", timeout=20), requests.get(served, timeout=20), docs):

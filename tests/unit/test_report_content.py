@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -40,6 +41,19 @@ def test_the_columns_are_those_of_the_mart() -> None:
     models = yaml.safe_load((PROJECT / "models/marts/_marts__models.yml").read_text())["models"]
     (mart,) = (model for model in models if model["name"] == "customer_360")
     assert list(CUSTOMER_COLUMNS) == [column["name"] for column in mart["columns"]]
+
+
+def test_the_documentation_says_what_to_do_about_each_note() -> None:
+    notes = (PROJECT / "models/data_notes.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (.+)$", notes, re.MULTILINE) == [
+        *("Rejected rows", "Superseded rows"),
+        *("Unknown customers", "Unknown products", "Unknown stores"),
+        *("Unknown agents", "Unknown accounts"),
+        *("Unlisted status", "Unlisted payment method", "Unlisted resolution status"),
+        *("Unlisted tier", "Unreadable values", "Implausible times"),
+        "Absent entity",
+    ]
+    assert notes.count("**What to do:**") == 14
 
 
 def test_personal_data_is_what_is_masked_elsewhere() -> None:

@@ -12,7 +12,9 @@ from lake.errors import C360Error, InputError
 from report.content import CUSTOMER_COLUMNS
 from report.customers import Customers
 
-PEOPLE = [
+Person = tuple[int | str, str, str, int]
+
+PEOPLE: list[Person] = [
     (1, "Łukasz Wójcik", "lukasz@example.org", 10),
     (2, "Søren Straße", "soren@example.org", 40),
     (3, "Ann O'Brien", "ann@example.org", 30),
@@ -21,8 +23,17 @@ PEOPLE = [
     (9223372036854775807, "Þóra Æsir", "thora@example.org", 5),
 ]
 
+# Ids that are texts: with a blank, a slash, small letters and what looks like a number.
+TEXT_PEOPLE: list[Person] = [
+    ("CG 12520", "Ann Ash", "ann@example.org", 10),
+    ("CG 12521/B", "Bo Birch", "bo@example.org", 20),
+    ("cg-7", "Cy Cedar", "cy@example.org", 30),
+    ("007", "Di Dogwood", "di@example.org", 40),
+    ("7", "Ed Elm", "ed@example.org", 50),
+]
 
-def warehouse(path: Path, people: Sequence[tuple[int, str, str, int]]) -> None:
+
+def warehouse(path: Path, people: Sequence[Person], key: str = "bigint", buyer: str = "2") -> None:
     """Make a warehouse that has just what the finder reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(path) as connection:
@@ -33,7 +44,7 @@ def warehouse(path: Path, people: Sequence[tuple[int, str, str, int]]) -> None:
             if name not in ("customer_id", "customer_name", "email", "total_spend", "total_orders")
         )
         connection.execute(
-            "create table people (customer_id bigint, customer_name text, email text, "
+            f"create table people (customer_id {key}, customer_name text, email text, "
             "total_spend decimal(18, 2))"
         )
         connection.executemany("insert into people values (?, ?, ?, ?)", people)
@@ -44,7 +55,7 @@ def warehouse(path: Path, people: Sequence[tuple[int, str, str, int]]) -> None:
             "create table marts.customer_timeline as select customer_id, timestamp '2026-01-01' "
             "+ to_days(cast(n as int)) as occurred_at, 'online order' as touchpoint, "
             "'Completed' as event, n as reference_id, 1.00 as amount, 'Toy' as detail "
-            "from people, range(60) as numbers (n) where customer_id = 2"
+            f"from people, range(60) as numbers (n) where customer_id = '{buyer}'"
         )
 
 
@@ -95,20 +106,50 @@ def test_without_personal_data_only_ids_are_known(home: Home) -> None:
     assert found(customers, "ann") == []
     result = customers.find("3", 20)
     assert not {"customer_name", "email", "address"} & set(result["columns"])
-    profile = customers.get(3)
+    profile = customers.get("3")
     assert profile
     assert not {"customer_name", "email", "address"} & set(profile["columns"])
 
 
 def test_events_come_newest_first_a_page_at_a_time(home: Home) -> None:
     customers = Customers(home, personal_data=True)
-    profile = customers.get(2)
+    profile = customers.get("2")
     assert profile
     assert profile["events"]["count"] == 60
     references = [row[3] for row in profile["events"]["rows"]]
-    references += [row[3] for row in customers.events(2, offset=len(references))]
+    references += [row[3] for row in customers.events("2", offset=len(references))]
     assert references == [str(number) for number in reversed(range(60))]
-    assert customers.get(4) is None
+    assert customers.get("4") is None
+    assert customers.get("no id") is None
+    assert customers.events("no id", offset=0) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ("CG 12520", ["CG 12520"]),
+        ("cg 1252", ["CG 12521/B", "CG 12520"]),
+        ("12521/b", []),  # an id is known by its beginning
+        ("CG", ["cg-7", "CG 12521/B", "CG 12520"]),
+        ("7", ["7"]),
+        ("007", ["007"]),
+        ("birch", ["CG 12521/B"]),
+        ("cy@example.org", ["cg-7"]),
+    ],
+)
+def test_who_is_found_by_an_id_that_is_a_text(
+    tmp_path: Path, wanted: str, expected: list[str]
+) -> None:
+    home = Home.at(tmp_path)
+    warehouse(home.warehouse, TEXT_PEOPLE, "varchar", buyer="CG 12521/B")
+    customers = Customers(home, personal_data=True)
+    assert found(customers, wanted) == expected
+    profile = customers.get("CG 12521/B")
+    assert profile
+    assert profile["rows"][0][:2] == ["CG 12521/B", "Bo Birch"]
+    assert profile["events"]["count"] == 60
+    assert customers.events("CG 12521/B", offset=50)[0][3] == "9"
+    assert customers.get("cg 12521/b") is None  # as it came
 
 
 def test_another_version_is_read_as_soon_as_it_is_published(home: Home, tmp_path: Path) -> None:
