@@ -72,7 +72,8 @@ def complete(manifest: Node, catalog: Node, glossary: str) -> None:
     manifest["macros"] = {}
     manifest["unit_tests"] = {}
     nodes = manifest["nodes"] | manifest["sources"] | manifest["exposures"]
-    for node in nodes.values():
+    measured = manifest["metrics"] | manifest["semantic_models"]
+    for node in (nodes | measured).values():
         node["group"] = node.get("group") or node["meta"].get("group")
         node["meta"] = {key: node[key] for key in ("group", "access") if node.get(key)}
         if "test_metadata" in node:
@@ -84,7 +85,7 @@ def complete(manifest: Node, catalog: Node, glossary: str) -> None:
     manifest["docs"][f"doc.{project}.__glossary__"] = {
         "name": "__glossary__",  # dbt's page shows it at #!/overview/glossary
         "package_name": project,
-        "block_contents": _glossary_page(glossary, manifest["nodes"]),
+        "block_contents": _glossary_page(glossary, manifest["nodes"], manifest["metrics"]),
     }
 
 
@@ -134,8 +135,8 @@ def _referred(arguments: dict[str, str]) -> str:
     return re.findall(r"\w+", reference)[-1]
 
 
-def _glossary_page(glossary: str, nodes: dict[str, Node]) -> str:
-    """Return the glossary's text with, below each definition, the columns that hold it."""
+def _glossary_page(glossary: str, nodes: dict[str, Node], metrics: dict[str, Node]) -> str:
+    """Return the glossary's text with, below each definition, the columns and measures of it."""
 
     def definition(block: re.Match[str]) -> str:
         held = [
@@ -151,6 +152,15 @@ def _glossary_page(glossary: str, nodes: dict[str, Node]) -> str:
             address = f"#!/{node['resource_type']}/{node['unique_id']}"
             links.setdefault(column, []).append(f"[{node['name']}]({address})")
         where = "; ".join(f"`{column}` in {', '.join(found)}" for column, found in links.items())
-        return f"{block[2]}\n\n{where}"
+        measures = ", ".join(
+            f"[{metric['label']}](#!/metric/{metric['unique_id']})"
+            for metric in metrics.values()
+            if _words(metric["description"]).startswith(_words(block[2]))
+        )
+        return "\n\n".join([block[2], where, f"Measures: {measures}" if measures else ""]).rstrip()
 
     return re.sub(r"{% docs (\w+) %}\n(.*?)\n{% enddocs %}", definition, glossary, flags=re.DOTALL)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())

@@ -63,7 +63,10 @@ def shown(site: dict[str, Node]) -> dict[str, Node]:
     manifest = site["manifest"]
     return {
         unique_id: node
-        for kind in ("nodes", "sources", "exposures", "unit_tests", "macros")
+        for kind in (
+            *("nodes", "sources", "exposures", "metrics", "semantic_models"),
+            *("unit_tests", "macros"),
+        )
         for unique_id, node in manifest[kind].items()
         if node["resource_type"] != "operation"
     }
@@ -122,13 +125,18 @@ def test_every_link_of_overview_and_glossary_leads_somewhere(
     site: dict[str, Node], first: Arrival
 ) -> None:
     manifest = site["manifest"]
-    pages = [manifest["docs"][f"doc.c360.__{name}__"] for name in ("overview", "glossary")]
+    pages = [
+        manifest["docs"][f"doc.c360.__{name}__"] for name in ("overview", "glossary", "data_notes")
+    ]
     links = {link for page in pages for link in re.findall(r"\]\((.*?)\)", page["block_contents"])}
     assert len(links) > 20
     assert "{%" not in pages[1]["block_contents"]
     places = {f"#!/{node['resource_type']}/{name}" for name, node in shown(site).items()}
     places |= {f"#!/source_list/{node['source_name']}" for node in manifest["sources"].values()}
-    assert links - places == {"#!/overview/glossary", "#!/overview/glossary#segments", REPORT}
+    assert links - places == {
+        *("#!/overview/glossary", "#!/overview/glossary#segments", "#!/overview/data_notes"),
+        REPORT,
+    }
     assert (first.home / "docs" / REPORT).is_file()
 
 
@@ -152,6 +160,19 @@ def test_the_overview_leads_to_the_rules_of_the_segments(page: Page) -> None:
     page.get_by_role("link", name="rules").click()
     expect(page.get_by_role("heading", name="Segments", exact=True)).to_be_in_viewport()
     expect(page.get_by_role("heading", name="High-Value Customer")).to_be_in_viewport()
+
+
+def test_the_overview_leads_to_what_to_do_about_data_notes(page: Page) -> None:
+    page.get_by_role("link", name="what to do about it").click()
+    expect(page.get_by_role("heading", name="Data notes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Implausible times")).to_be_attached()
+
+
+def test_a_key_is_shown_with_the_type_that_it_has(page: Page, file: Path) -> None:
+    page.goto(f"{file.as_uri()}#!/model/model.c360.fct_online_transactions")
+    row = page.locator("tr.column-row", has_text="order_id")
+    expect(row).to_contain_text("BIGINT")
+    expect(page.locator("tr.column-row", has_text="key(")).to_have_count(0)
 
 
 def test_the_search_finds_the_average_order_value(page: Page) -> None:
