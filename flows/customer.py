@@ -19,10 +19,19 @@ TIMELINE_LENGTH = 15
 def print_customer(console: Console, home: Home, wanted: str) -> None:
     """Print the profile and the latest events of the customer with this id or e-mail address."""
     with open_warehouse(home) as connection:
-        profile, columns = _fetch(connection, *_search(wanted))
+        # An id may be a number or a text, and a text may look like anything.
+        profile, columns = _fetch(
+            connection,
+            """
+            select * from marts.customer_360
+            where cast(customer_id as varchar) = $wanted or lower(email) = lower($wanted)
+            order by cast(customer_id as varchar) = $wanted desc, customer_id
+            """,
+            {"wanted": wanted.strip()},
+        )
         if not profile:
             raise InputError(f"No customer has the id or e-mail address {wanted}.")
-        if len(profile) > 1:
+        if len(profile) > 1 and str(profile[0][columns.index("customer_id")]) != wanted.strip():
             ids = ", ".join(str(row[columns.index("customer_id")]) for row in profile[:10])
             raise InputError(
                 f"{len(profile)} customers have that e-mail address; ask for one by id: {ids}."
@@ -33,11 +42,11 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
             f"""
             select occurred_at, touchpoint, event, detail, amount, reference_id
             from marts.customer_timeline
-            where customer_id = ?
+            where customer_id = $customer_id
             order by occurred_at desc, touchpoint, reference_id
             limit {TIMELINE_LENGTH}
             """,
-            [facts["customer_id"]],
+            {"customer_id": facts["customer_id"]},
         )
     name, customer_id = plain(facts.pop("customer_name"), "bold"), facts.pop("customer_id")
     console.print()
@@ -62,19 +71,8 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
     console.print(table)
 
 
-def _search(wanted: str) -> tuple[str, list[Any]]:
-    if wanted.strip().lstrip("+").isdigit():
-        return "select * from marts.customer_360 where customer_id = try_cast(? as bigint)", [
-            wanted
-        ]
-    return (
-        "select * from marts.customer_360 where lower(email) = lower(?) order by customer_id",
-        [wanted.strip()],
-    )
-
-
 def _fetch(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any]
 ) -> tuple[list[tuple[Any, ...]], list[str]]:
     result = connection.execute(sql, parameters)
     columns = [column[0] for column in result.description or []]
