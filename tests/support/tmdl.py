@@ -161,7 +161,10 @@ def described(text: str) -> list[str]:
 
 
 def descriptions(model: Thing, manifest: dict[str, Any]) -> Iterator[tuple[Thing, list[str]]]:
-    """Yield each table and column that comes from dbt, with the description that dbt has of it."""
+    """Yield each table, column and measure that dbt has too, with the description that it has.
+
+    A measure is the metric that has its name for a label.
+    """
     relations = {
         (node["schema"], node["name"]): node
         for node in manifest["nodes"].values()
@@ -173,6 +176,10 @@ def descriptions(model: Thing, manifest: dict[str, Any]) -> Iterator[tuple[Thing
             for column in table.all("column").values():
                 if name := column.properties.get("sourceColumn"):
                     yield column, described(relations[source]["columns"][name]["description"])
+    metrics = {metric["label"]: metric for metric in manifest["metrics"].values()}
+    for measure in model.all("table")["Measures"].all("measure").values():
+        if metric := metrics.get(measure.name):
+            yield measure, described(metric["description"])
 
 
 def _write_descriptions(manifest: dict[str, Any]) -> None:
@@ -180,7 +187,7 @@ def _write_descriptions(manifest: dict[str, Any]) -> None:
         descriptions(read_model(), manifest), key=lambda each: -each[0].line
     ):
         text = thing.file.read_text(encoding="utf-8").split("\n")
-        tabs = "\t" * (thing.kind == "column")
+        tabs = "\t" * (thing.kind != "table")
         first = thing.line - len(thing.description)
         text[first : thing.line] = [f"{tabs}/// {line}" for line in lines]
         thing.file.write_text("\n".join(text), encoding="utf-8")

@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from tests.support import dax
-from tests.support.render import PROJECT, Renderer
+from tests.support.render import PROJECT
 from tests.support.tmdl import (
     Thing,
     described,
@@ -40,9 +39,10 @@ RELATIONSHIPS = {
 }
 COLUMNS = {name: set(table.all("column")) for name, table in TABLES.items()}
 
-# The type of a column in the model, by the type that it has in the contract or in DuckDB. Power
-# BI's fixed decimals have four places.
+# The type of a column in the model, by the type that it has in the contract. Power BI's fixed
+# decimals have four places. Keys are numbers unless they are declared to be text.
 TYPES = {
+    "key": "int64",
     "bigint": "int64",
     "integer": "int64",
     "varchar": "string",
@@ -50,14 +50,6 @@ TYPES = {
     "date": "dateTime",
     "boolean": "boolean",
 }
-# Marts that the model reads, each after those that it is made of.
-MARTS = (
-    "purchases",
-    "customer_segments",
-    "customer_timeline",
-    "peak_transaction_times",
-    "customer_360",
-)
 Manifest = dict[str, Any]
 
 
@@ -76,32 +68,6 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
         check=True,
     )
     return json.loads((folder / "target/manifest.json").read_text(encoding="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def types(manifest: Manifest) -> dict[str, dict[str, str]]:
-    """The type of each column of gold, from the contracts, and of the marts, as DuckDB has it."""
-    found = {
-        name: {column: about["data_type"] for column, about in node["columns"].items()}
-        for name, node in models(manifest).items()
-        if node["schema"] == "gold"
-    }
-    renderer = Renderer("duckdb")
-    with duckdb.connect() as connection:
-        for schema in ("gold", "marts", "reference"):
-            connection.execute(f"create schema {schema}")
-        for name, columns in found.items():
-            listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-            connection.execute(f"create table gold.{name} ({listed})")
-        connection.execute(
-            "create table reference.loyalty_tiers (tier_level varchar, tier_rank integer)"
-        )
-        for name in MARTS:
-            sql = renderer.file(PROJECT / f"models/marts/{name}.sql")
-            connection.execute(f"create view marts.{name} as {sql}")
-            rows = connection.execute(f"describe marts.{name}").fetchall()
-            found[name] = {column: kind.lower() for column, kind, *_ in rows}
-    return found
 
 
 def models(manifest: Manifest) -> dict[str, Manifest]:
@@ -161,11 +127,12 @@ def test_a_renamed_column_breaks_the_build(manifest: Manifest) -> None:
     ]
 
 
-def test_types_are_those_of_the_contracts(types: dict[str, dict[str, str]]) -> None:
+def test_types_are_those_of_the_contracts(manifest: Manifest) -> None:
     for name, column in columns():
         source = source_of(TABLES[name])
         if source and not column.value:
-            kind = types[source[1]][column.properties["sourceColumn"]]
+            contract = models(manifest)[source[1]]["columns"]
+            kind = contract[column.properties["sourceColumn"]]["data_type"]
             places = re.fullmatch(r"decimal\(\d+, ?(\d+)\)", kind)
             expected = (
                 ("decimal" if int(places[1]) <= 4 else "double")
@@ -173,6 +140,26 @@ def test_types_are_those_of_the_contracts(types: dict[str, dict[str, str]]) -> N
                 else TYPES[kind.split("(")[0]]
             )
             assert column.properties["dataType"] == expected, f"{column} is {kind}"
+
+
+def test_the_guide_names_every_column_of_a_key_that_may_be_text(manifest: Manifest) -> None:
+    guide = (PROJECT / "docs/powerbi.md").read_text(encoding="utf-8")
+    section = guide.split("## When keys are text")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([\w, ]+) \| (.*) \|$", section, re.MULTILINE)
+    told = {entity: cell for entities, cell in rows for entity in entities.split(", ")}
+    found = set()
+    for name, column in columns():
+        source = source_of(TABLES[name])
+        if source and not column.value:
+            about = models(manifest)[source[1]]["columns"][column.properties["sourceColumn"]]
+            key = re.fullmatch(r"key\((.*)\)", about["data_type"])
+            for entity in key[1].split(", ") if key else ():
+                assert f"`{column.name}` in " in told[entity], f"{column}, {entity}"
+                assert name in told[entity], f"{column}, {entity}"
+                found.add(entity)
+    assert found == told.keys()
+    compared = {name for name, measure in MEASURES.items() if "<> -1" in measure.value}
+    assert {name for name in compared if name in told["customers"]} == compared
 
 
 def test_descriptions_are_those_of_dbt(manifest: Manifest) -> None:
@@ -391,8 +378,8 @@ def test_values_that_measures_name_are_those_of_the_data() -> None:
         segments = {row["segment"] for row in csv.DictReader(file)}
     named = re.findall(r"\[Segment\] = \"([^\"]+)\"", MEASURES["High-value customers"].value)
     assert set(named) <= segments
-    purchases = Renderer("duckdb").file(PROJECT / "models/marts/purchases.sql")
-    channels = re.findall(r"'(\w+)' as channel", purchases)
+    purchases = (PROJECT / "models/marts/purchases.sql").read_text(encoding="utf-8")
+    channels = re.findall(r"'(\w+)'\W+as channel", purchases)
     in_model = re.findall(r'\{ "(\w+)" \}', expressions()["Channels"])
     assert channels == in_model
     assert [

@@ -210,8 +210,12 @@ def test_the_project_holds_together() -> None:
     assert [each["path"] for each in package["items"]] == [theme]
 
 
-def test_there_are_four_pages_and_one_to_drill_through_to() -> None:
-    assert ORDER == ["overview", "customers-and-segments", "peak-times", "service", "customer"]
+def test_there_are_five_pages_and_one_to_drill_through_to() -> None:
+    first, *others = ORDER
+    assert first == "overview"
+    assert others == [
+        *("customers-and-segments", "peak-times", "service", "data-notes", "customer"),
+    ]
     assert {path.name for path in PAGES.iterdir() if path.is_dir()} == set(ORDER)
     for name in ORDER:
         page = read(PAGES / name / "page.json")
@@ -345,4 +349,7 @@ def test_measures_that_people_asked_for_are_shown() -> None:
         "Resolution rate",
         "Peak hour",
         "Online share",
+        "Lifetime refunds",
+        "Lifetime refunded amount",
+        "Note",
     }
