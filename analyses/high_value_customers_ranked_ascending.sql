@@ -1,5 +1,5 @@
 -- Why the high-value customers differ from those known before: a percent rank by ascending spend gives the lowest tenth
--- of spenders ranks up to 0.10, and calls them high-value.
+-- of spenders ranks up to 0.10, and calls them high-value, however many of them spend the same.
 with buyers as (
     select
         customer_id,
