@@ -5,7 +5,7 @@
 {% macro null_words(data_type) -%}
     {%- set is_text = contract_type(data_type).startswith('varchar') -%}
     {%- set words = [] -%}
-    {%- for word in var('null_words', []) if is_text or modules.re.search('[0-9]', word | string) -%}
+    {%- for word in var('null_words') if is_text or modules.re.search('[0-9]', word | string) -%}
         {%- do words.append(word | string | trim) -%}
     {%- endfor -%}
     {{ return(words) }}

@@ -1,6 +1,6 @@
 {#- The name of the business time zone (var business_timezone), such as America/Chicago; the build stops when it is none. -#}
 {% macro business_timezone() -%}
-    {%- set name = var('business_timezone', 'UTC') -%}
+    {%- set name = var('business_timezone') -%}
     {%- set zones = windows_time_zones() -%}
     {%- if name not in zones -%}
         {%- set near = [] -%}

@@ -1,6 +1,7 @@
 {#-
-    The names of time zones in the IANA list, each with the name that Windows and T-SQL have for it, as Unicode's CLDR
-    maps them. Written by `python -m tests.support.windows_time_zones` from the library tzlocal, not by hand.
+    The names of time zones in the IANA list, each with the name that Windows and T-SQL have for it,
+    as Unicode's CLDR maps them. Not written by hand, but from the library tzlocal by
+    python -m tests.support.windows_time_zones
 -#}
 {% macro windows_time_zones() -%}
     {{ return({

@@ -15,9 +15,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlglot
 from sqlglot import exp
+from tzlocal.windows_tz import win_tz
 
 _INTEGERS = {"int": 2**31, "bigint": 2**63}
 
@@ -243,6 +245,10 @@ def _function(node: exp.Expr, of: Any) -> Any:
             return this.derived(this.replace(arguments["expression"], arguments["replacement"]))
         case exp.Trim():
             return this.derived(this.strip(arguments["expression"]))
+        case exp.Reverse():
+            return this.derived(this[::-1])
+        case exp.AtTimeZone():
+            return _at_time_zone(this, node.args["zone"].name)
         case exp.DateAdd():
             unit = {"MINUTE": "minutes", "DAY": "days"}[node.args["unit"].name.upper()]
             try:
@@ -258,6 +264,17 @@ def _function(node: exp.Expr, of: Any) -> Any:
         case exp.Anonymous(this=name) if name.lower() == "nchar":
             return Text(chr(_integer(arguments["expressions"][0])))
     raise UnknownSqlError(f"no rule for {node!r}")
+
+
+def _at_time_zone(moment: datetime, name: str) -> datetime:
+    """Give a time the offset of a zone, or take one that has an offset to another zone."""
+    if name not in win_tz:
+        raise TsqlError(f"The time zone parameter '{name}' is invalid")
+    zone = ZoneInfo(win_tz[name])
+    try:
+        return moment.astimezone(zone) if moment.tzinfo else moment.replace(tzinfo=zone)
+    except OverflowError as error:
+        raise TsqlError("Adding a value to a 'datetimeoffset' column caused an overflow") from error
 
 
 def _day(moment: date) -> date:
@@ -406,6 +423,8 @@ def _converted(value: Any, to: exp.DataType) -> Any:
         return Number(Fraction(-whole if value.value < 0 else whole, 10**scale), "decimal")
     if kind == "date":
         return date.fromisoformat(value) if isinstance(value, Text) else _day(value)
+    if kind == "datetime2" and isinstance(value, datetime):
+        return value.replace(tzinfo=None)
     if kind == "datetime2":
         # The one form that this project writes. Python refuses what T-SQL does: 24:00, year 0.
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", value):

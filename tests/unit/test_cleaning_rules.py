@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -16,8 +17,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.support import reference_cleaning as cleaning
+from tests.support import windows_time_zones
 from tests.support.render import Renderer
 from tests.support.values import (
+    AMOUNTS,
+    CLOCKS,
+    FRACTIONS,
+    INTEGERS,
+    KEYS,
+    TEXTS,
+    TIMES,
     datetime_texts,
     descriptive_texts,
     integer_texts,
@@ -26,6 +35,7 @@ from tests.support.values import (
 )
 
 DUCKDB = Renderer("duckdb")
+ZONES = ["UTC", "America/Chicago", "Europe/Berlin", "Australia/Sydney", "Asia/Kolkata"]
 
 # An example is one query over many values; a failure names the wrong ones, so none is shrunk.
 batches = settings(
@@ -81,6 +91,107 @@ def cleaned(
     return evaluate(connection, expression, [(text,) for text in texts], {"raw": "varchar"})
 
 
+def assert_by_hand(
+    connection: duckdb.DuckDBPyConnection,
+    data_type: str,
+    table: Mapping[Any, Any],
+    renderer: Renderer = DUCKDB,
+) -> None:
+    """Assert that each text of a table means what stands beside it."""
+    actual = cleaned(connection, data_type, list(table), renderer)
+    assert dict(zip(table, actual, strict=True)) == dict(table)
+
+
+def test_integers_by_hand(connection: duckdb.DuckDBPyConnection) -> None:
+    assert_by_hand(connection, "bigint", INTEGERS)
+
+
+def test_amounts_by_hand(connection: duckdb.DuckDBPyConnection) -> None:
+    amounts = {text: None if value is None else Decimal(value) for text, value in AMOUNTS.items()}
+    assert_by_hand(connection, "decimal(18,2)", amounts)
+
+
+def test_texts_by_hand(connection: duckdb.DuckDBPyConnection) -> None:
+    assert_by_hand(connection, "varchar(10)", TEXTS)
+
+
+def test_keys_by_hand(connection: duckdb.DuckDBPyConnection) -> None:
+    text_keys = Renderer("duckdb", declared={"customers": {"entity": "customers", "keys": "text"}})
+    assert_by_hand(connection, "key(customers)", KEYS, text_keys)
+    assert_by_hand(connection, "key(customers)", INTEGERS)
+
+
+@pytest.mark.parametrize("declared", ["UTC", "Etc/UTC", "Zulu"])
+def test_times_by_hand(connection: duckdb.DuckDBPyConnection, declared: str) -> None:
+    renderer = Renderer("duckdb", variables={"business_timezone": declared})
+    assert_by_hand(connection, "timestamp", TIMES, renderer)
+    days = {text: time.date() if time else None for text, time in TIMES.items()}
+    assert_by_hand(connection, "date", days, renderer)
+
+
+@pytest.mark.parametrize("name", sorted({zone for zone, _ in CLOCKS}))
+def test_times_on_the_business_s_clock(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    table = {text: time for (zone, text), time in CLOCKS.items() if zone == name}
+    renderer = Renderer("duckdb", variables={"business_timezone": name})
+    assert_by_hand(connection, "timestamp", table, renderer)
+
+
+def test_fractions_by_hand(connection: duckdb.DuckDBPyConnection) -> None:
+    expression = DUCKDB.macro("moment_fraction", "raw")
+    rows = [(text,) for text in FRACTIONS]
+    assert evaluate(connection, expression, rows, {"raw": "varchar"}) == list(FRACTIONS.values())
+
+
+def test_unreadable_values_are_shown_trimmed_and_cut(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    expression = DUCKDB.macro("unreadable_text", "raw")
+    rows = [(" 12,5 ",), (" ",), ("N/A",), ("x" * 300,), (None,)]
+    shown = evaluate(connection, expression, rows, {"raw": "varchar"})
+    assert shown == ["12,5", None, None, "x" * 255, None]
+
+
+def test_null_words_are_the_var_s_in_every_type(connection: duckdb.DuckDBPyConnection) -> None:
+    words = ["0", "1900-01-01", "it's", " - ", 99, "1970-01-01 00:00:00"]
+    renderer = Renderer("duckdb", variables={"null_words": words})
+    assert_by_hand(connection, "bigint", {"0": None, " 0 ": None, "00": 0, "99": None}, renderer)
+    assert_by_hand(connection, "decimal(18,2)", {"0": None, "0.00": Decimal("0.00")}, renderer)
+    time = datetime(1900, 1, 1)
+    times = {"1900-01-01": None, "1900/01/01": time, "1970-01-01 00:00:00": None}
+    assert_by_hand(connection, "timestamp", times, renderer)
+    assert_by_hand(connection, "date", {" 1900-01-01": None}, renderer)
+    texts = {"it's": None, "-": None, "99 ": None, "NULL": "NULL"}
+    assert_by_hand(connection, "varchar(10)", texts, renderer)
+    none = Renderer("duckdb", variables={"null_words": []})
+    assert_by_hand(connection, "varchar(10)", {"NULL": "NULL", "": None}, none)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("Chicago", "America/Chicago"),
+        ("new york", "America/New_York"),
+        ("Central Standard Time", "America/Chicago"),
+        ("", "such as America/Chicago"),
+        ("+02:00", "such as America/Chicago"),
+        (None, "such as America/Chicago"),
+    ],
+)
+def test_a_zone_that_is_none_is_named_with_what_may_be_meant(name: str | None, near: str) -> None:
+    renderer = Renderer("duckdb", variables={"business_timezone": name})
+    with pytest.raises(ValueError, match=f"business_timezone is '{re.escape(str(name))}'.*{near}"):
+        renderer.macro("clean_datetime", "t")
+
+
+def test_the_table_of_time_zones_is_the_library_s(connection: duckdb.DuckDBPyConnection) -> None:
+    assert windows_time_zones.MACRO.read_text(encoding="utf-8") == windows_time_zones.macro(), (
+        f"write it anew: {windows_time_zones.COMMAND}"
+    )
+    names = DUCKDB.macros["windows_time_zones"]()
+    for name in names:  # DuckDB knows each
+        connection.execute("select timezone(?, timestamptz '2024-07-01 00:00:00+00')", [name])
+
+
 def assert_as_reference(
     texts: Sequence[str | None], actual: Sequence[Any], reference: Callable[[str | None], Any]
 ) -> None:
@@ -101,7 +212,7 @@ def test_integer(connection: duckdb.DuckDBPyConnection, texts: list[str | None])
 @batches
 @given(texts=many(number_texts))
 def test_amount(connection: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
-    actual = cleaned(connection, "decimal(10,2)", texts)
+    actual = cleaned(connection, "decimal(18,2)", texts)
     assert_as_reference(texts, actual, cleaning.amount)
     assert not any(str(value).startswith("-0.00") for value in actual)
 
@@ -112,7 +223,7 @@ def test_number_of_any_scale(
     connection: duckdb.DuckDBPyConnection, texts: list[str | None], scale: int
 ) -> None:
     def reference(text: str | None) -> Decimal | None:
-        trimmed = cleaning.trimmed(text) or ""
+        trimmed = (cleaning.trimmed(text) or "").removeprefix("'")
         if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)", trimmed):
             return None
         # Far more digits than any type has; whole numbers this long don't fit anyway.
@@ -132,9 +243,11 @@ def _shortened(text: str) -> Decimal:
 
 
 @batches
-@given(texts=many(datetime_texts))
-def test_time(connection: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
-    assert_as_reference(texts, cleaned(connection, "timestamp", texts), cleaning.time)
+@given(texts=many(datetime_texts), name=st.sampled_from(ZONES))
+def test_time(connection: duckdb.DuckDBPyConnection, texts: list[str | None], name: str) -> None:
+    renderer = Renderer("duckdb", variables={"business_timezone": name})
+    actual = cleaned(connection, "timestamp", texts, renderer)
+    assert_as_reference(texts, actual, lambda text: cleaning.time(text, ZoneInfo(name)))
 
 
 @batches
