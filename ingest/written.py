@@ -20,21 +20,22 @@ MONTH_FIRST = "month first"
 TEXT = "letters or signs"
 _READ = {BLANK, "ISO", "ISO with an offset", MONTH_FIRST, EITHER, "plain", "integer", "text"}
 
-_DAY = r"\d{4}-\d\d-\d\d"
-_MINUTE = r"([01]\d|2[0-3]):[0-5]\d"
-_SECOND = r":[0-5]\d"
-_OFFSET = r"(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)"
-_CLOCK = rf"([01]?\d|2[0-3]):[0-5]\d({_SECOND})?"
-_CLOCK_12 = rf"(0?[1-9]|1[0-2]):[0-5]\d({_SECOND})? ?[AaPp][Mm]"
-_SLASHES = rf"\d{{1,2}}/\d{{1,2}}/\d{{4}}( ({_CLOCK}|{_CLOCK_12}))?"
-_DATE = "regexp_extract(value, '^[^ ]+')"
+_SIXTIETH = r":[0-5]\d"
+_HOUR = r"([01]?\d|2[0-3])"
+_OFFSET = r"(Z|z|UTC|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)"
+_YEAR_FIRST = r"\d{4}(-\d{1,2}-|/\d{1,2}/)\d{1,2}"
+_YEAR_FIRST_CLOCK = rf"([Tt]| +){_HOUR}{_SIXTIETH}({_SIXTIETH}([.]\d+)?)?"
+_CLOCK = rf"{_HOUR}{_SIXTIETH}({_SIXTIETH})?"
+_CLOCK_12 = rf"(0?[1-9]|1[0-2]){_SIXTIETH}({_SIXTIETH})? *[AaPp][Mm]"
+_SLASHES = rf"\d{{1,2}}/\d{{1,2}}/\d{{4}}( +({_CLOCK}|{_CLOCK_12}))?"
+_DATE = "regexp_extract(value, '^[^ Tt]+')"
 _TIME_FORMS = f"""
     case
         when value = '' then '{BLANK}'
-        when regexp_full_match(value, '{_DAY}([T ]{_MINUTE}({_SECOND}([.]\\d+)?)?)?')
-            and try_cast(left(value, 10) as date) is not null then 'ISO'
-        when regexp_full_match(value, '{_DAY}[T ]{_MINUTE}({_SECOND}([.]\\d+)?)?{_OFFSET}')
-            and try_cast(left(value, 10) as date) is not null then 'ISO with an offset'
+        when regexp_full_match(value, '{_YEAR_FIRST}({_YEAR_FIRST_CLOCK})?')
+            and value >= '0001' and try_cast({_DATE} as date) is not null then 'ISO'
+        when regexp_full_match(value, '{_YEAR_FIRST}{_YEAR_FIRST_CLOCK} *{_OFFSET}')
+            and value >= '0001' and try_cast({_DATE} as date) is not null then 'ISO with an offset'
         when regexp_full_match(value, '{_SLASHES}')
             and try_strptime({_DATE}, '%m/%d/%Y') is not null
             then case
@@ -53,7 +54,7 @@ _SIGN = r"[+\-\x{2212}]?"
 _NUMBER_FORMS = rf"""
     case
         when value = '' then '{BLANK}'
-        when regexp_full_match(value, '[+-]?(\d+[.]?\d*|[.]\d+)') then 'plain'
+        when regexp_full_match(value, '''?[+-]?(\d+[.]?\d*|[.]\d+)') then 'plain'
         when value like '%\%' escape '\' then 'percent'
         when regexp_full_match(value, '.*[(].*\d.*[)].*') then 'parentheses'
         when regexp_full_match(value, '.*\d{_BLANKS}*[-\x{{2212}}]') then 'minus at the end'
@@ -72,7 +73,7 @@ _NUMBER_FORMS = rf"""
 _KEY_FORMS = rf"""
     case
         when value = '' then '{BLANK}'
-        when regexp_full_match(value, '[+-]?\d+') then 'integer'
+        when regexp_full_match(value, '''?[+-]?\d+([.]0+)?') then 'integer'
         when regexp_full_match(value, '[+-]?\d+[.]\d*') then 'number with a point'
         else '{TEXT}'
     end"""

@@ -505,6 +505,16 @@ def test_headers_are_guessed_once_each() -> None:
         *("2024-05-01 10:00:00+02:00", "2024-13-01", "2024-05-01 25:00", "2024-5-1", "2024/05/01"),
         *("5/1/2024", "05/31/2024 1:05 pm", "31/05/2024", "5/1/24", "5/1/2024 13:05 PM", "May 1"),
         *("2024-05-01T10:00:00 Z", "1717149600", "2024-02-30", "05.06.2024", "02/30/2024"),
+        *("2024-05-01t10:00:00z", "2024-05-01 10:00:00 UTC", "2024-05-01  9:05", "2024/5/1 1:00"),
+        *("2024-05-01 10:00:00+00", "2024-05-01 10:00 +0200", "2024-05/01", "2024-05-01 10:00 AM"),
+        *("2024-05-01 24:00", "2024-05-01 10:00+24:00", "2024-05-01 10:00.5", "0000-05-01"),
+        *(
+            "5/1/2024  10:00",
+            "5/1/2024 1:05   PM",
+            "5/1/2024T10:00",
+            "5/1/2024 10:00Z",
+            "2024-05-01Z",
+        ),
     ],
 )
 def test_times_are_told_as_cleaning_reads_them(
@@ -518,7 +528,7 @@ def test_times_are_told_as_cleaning_reads_them(
     "text",
     [
         *("1", "-1.50", "+.5", "5.", "1,5", "1,234.50", "1 234", "$1", "(1)", "1-", "5 %", "1e3"),
-        *("12.50 EUR", "abc", "1.2.3", "-", "."),
+        *("12.50 EUR", "abc", "1.2.3", "-", ".", "'12.50", "'-.5", "''1", "'"),
     ],
 )
 def test_numbers_are_told_as_cleaning_reads_them(
@@ -528,13 +538,29 @@ def test_numbers_are_told_as_cleaning_reads_them(
     assert unread == (reference_cleaning.amount(text) is None)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["17", "-17", "17.0", "17.00", "17.5", "17.", "'17", "'-17.0", "''17", "1e3", "A-17", "1,000"],
+)
+def test_keys_are_told_as_cleaning_reads_them(
+    text: str, written_as: Callable[[str, str], bool]
+) -> None:
+    unread = written_as("keys", text)
+    assert unread == (reference_cleaning.integer(text) is None)
+
+
 @pytest.fixture
 def written_as(tmp_path: Path) -> Callable[[str, str], bool]:
     def unread(kind: str, text: str) -> bool:
         path = tmp_path / "rows.parquet"
         pq.write_table(pa.table({"a": [text]}), path)
         with duckdb.connect() as connection:
-            return bool(getattr(Written(connection, path), kind)("a").unread)
+            written, declaration = (
+                Written(connection, path),
+                Declarations(Path()).for_entity("stores"),
+            )
+            told = written.keys("a", declaration) if kind == "keys" else getattr(written, kind)("a")
+            return bool(told.unread)
 
     return unread
 
