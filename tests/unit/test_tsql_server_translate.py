@@ -101,6 +101,12 @@ def rows(duck: duckdb.DuckDBPyConnection, tsql: str) -> list[tuple[Any, ...]]:
             "dateadd(minute, -90, cast('2024-01-01T01:00:00' as datetime2(0)))",
             datetime(2023, 12, 31, 23, 30),
         ),
+        (
+            "cast(cast('2024-07-01T12:00:00' as datetime2(0)) at time zone 'UTC'"
+            " at time zone 'Central Standard Time' as datetime2(0))",
+            datetime(2024, 7, 1, 7),
+        ),
+        ("reverse('abc')", "cba"),
         ("datediff(day, cast('2024-01-01' as date), cast('2024-03-01' as date))", 60),
         ("datediff(year, cast('2023-12-31' as date), cast('2024-01-01' as date))", 1),
         ("string_escape('a/\"b', 'json')", 'a\\/\\"b'),
@@ -136,6 +142,8 @@ def test_an_expression_means_what_it_means_in_tsql(
         "select cast('2023-02-29' as date) as x",
         "select 2147483647 + 1 as x",
         "select dateadd(day, 1, cast('9999-12-31' as date)) as x",
+        "select cast(cast('9999-12-31T23:00:00' as datetime2(0)) at time zone 'UTC'"
+        " at time zone 'W. Europe Standard Time' as datetime2(0)) as x",
         "select sum(n) as x from (values (2147483647), (1)) as v (n)",
         "select sum(cast(n as bit)) as x from (values (1), (1)) as v (n)",
     ],
@@ -156,6 +164,7 @@ def test_what_the_server_refuses_is_an_error(duck: duckdb.DuckDBPyConnection, qu
         ("select sum((select 1)) as s from t", 130),
         ("select count(*) as n from t group by 1", 164),
         ("select count(*) as n from t group by (select a)", 144),
+        ("select cast(a at time zone 'America/Chicago' as date) as b from t", 9820),
     ],
 )
 def test_what_duckdb_takes_and_the_server_refuses(query: str, number: int | None) -> None:
@@ -182,6 +191,8 @@ def test_what_duckdb_takes_and_the_server_refuses(query: str, number: int | None
         "coalesce(len(x), 'none')",
         "iif(len(x) = 'a', 1, 0)",
         "convert(varchar(10), x, 121)",
+        "x at time zone 'UTC'",
+        "cast(x at time zone 'UTC' as datetime2(0))",
     ],
 )
 def test_what_has_no_rule_is_no_guess(expression: str) -> None:
@@ -242,13 +253,24 @@ def test_integers_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]
 @batches
 @given(many(number_texts))
 def test_numbers_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
-    assert_agree(duck, SQLSERVER.macro("clean_number", "x", "decimal(10,2)"), texts)
+    assert_agree(duck, SQLSERVER.macro("clean_number", "x", "decimal(18,2)"), texts)
 
 
 @batches
 @given(many(datetime_texts))
 def test_times_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
     assert_agree(duck, SQLSERVER.macro("clean_datetime", "x"), texts)
+    assert_agree(duck, SQLSERVER.macro("moment_fraction", "x"), texts)
+
+
+@pytest.mark.parametrize("zone", ["America/Chicago", "Australia/Lord_Howe"])
+@batches
+@given(many(datetime_texts))
+def test_times_in_a_time_zone_agree(
+    duck: duckdb.DuckDBPyConnection, zone: str, texts: list[str | None]
+) -> None:
+    renderer = Renderer("sqlserver", variables={"business_timezone": zone})
+    assert_agree(duck, renderer.macro("clean_raw", "x", "timestamp"), texts)
 
 
 @batches
@@ -256,3 +278,5 @@ def test_times_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]) -
 def test_texts_agree(duck: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
     assert_agree(duck, SQLSERVER.macro("trim_text", "x"), texts)
     assert_agree(duck, SQLSERVER.macro("clean_text", "x", "20"), texts)
+    assert_agree(duck, SQLSERVER.macro("clean_raw", "x", "varchar(20)"), texts)
+    assert_agree(duck, SQLSERVER.macro("clean_key", "x", "varchar(64)"), texts)

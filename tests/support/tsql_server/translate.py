@@ -17,6 +17,7 @@ from typing import Any
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError
+from tzlocal.windows_tz import win_tz
 
 from tests.support.tsql_server import checks, kinds, rows
 from tests.support.tsql_server.batch import words
@@ -393,6 +394,26 @@ class Translation:
         if part not in _DATE_PARTS:
             raise UnknownSqlError(f"no rule for DATEPART({part}, …)")
         return _raw(f"cast(date_part('{part}', {_sql(node.expression)}) as integer)")
+
+    def _attimezone(self, node: exp.AtTimeZone) -> exp.Expr:
+        """`t AT TIME ZONE 'a' AT TIME ZONE 'b'`, cast: the time in b that was t in a.
+
+        DuckDB has no type for a time with its offset, so what else is done with one has no rule.
+        """
+        name = node.args["zone"].name
+        if name not in win_tz:
+            message = (
+                f"The time zone parameter '{name}' provided to AT TIME ZONE clause is invalid."
+            )
+            raise SqlServerError(9820, message)
+        there = f"timezone('{win_tz[name]}', {_sql(node.this)})"
+        if node.this.meta.get("has_offset") and isinstance(node.parent, exp.Cast):
+            return _raw(f"tsql_checked({there})")
+        if not isinstance(node.parent, exp.AtTimeZone):
+            raise UnknownSqlError(f"no rule for {node.sql('tsql')[:200]}")
+        given = _raw(there)
+        given.meta["has_offset"] = True
+        return given
 
     def _dateadd(self, node: exp.DateAdd) -> exp.Expr:
         """DATEADD; of some in one another only the last result is checked.
