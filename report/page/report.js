@@ -382,8 +382,9 @@ function trust(tables) {
   const of = (kinds) => notes.filter((row) => kinds.includes(row.note));
   const unclear = notes.filter((row) => ![...NOBODY, ...SET_ASIDE, ABSENT].includes(row.note));
   const verdict = !arrived ? "No row has arrived yet."
-    : worthKnowing(tables).length ? "Every row that arrived is accounted for: it is in the answers, or set aside for a reason that stands below. Some of it is good to know before you decide by these numbers; each note links to what it means and what to do about it."
-      : "Yes. Every row that arrived is accounted for, none was rejected, each belongs to somebody, and all values were understood.";
+    : worthKnowing(tables).some((row) => row.note !== ABSENT) ? "Every row that arrived is accounted for: it is in the answers, or set aside for a reason that stands below. Some of it is good to know before you decide by these numbers; each note links to what it means and what to do about it."
+      : "Yes. Every row that arrived is accounted for, none was rejected, each belongs to somebody, and all values were understood."
+        + (absent.length ? " What did not arrive, though, no answer can have." : "");
   const amounts = (row) => [number(row.rows), row.amount === null ? NOTHING
     : make("span", {}, money(row.amount), " ", make("small", {}, `${share(row.amount, revenue)} of all`))];
   const listed = (title, found, note, fine, headings, cells) => panel("trust", {

@@ -473,6 +473,7 @@ def test_an_entity_of_which_nothing_arrived_is_named(
     tab = opened(write(tmp_path, answers))
     expect(tab.locator("#overview .hint")).to_contain_text("nothing arrived of stores.")
     tab.get_by_role("link", name="Can the numbers be trusted?").last.click()
+    expect(tab.locator(".verdict")).to_contain_text("What did not arrive, though")
     arrived = rows_of(panel(tab, "What arrived").locator("table"))
     assert ["Stores", "nothing", "–", "–", "–"] in arrived
 
