@@ -224,6 +224,33 @@ def test_openjson_has_a_row_for_each_object(duck: duckdb.DuckDBPyConnection) -> 
     assert rows(duck, query) == [("b", "1.50", True, None), ("b", "x", None, "[1,2]")]
 
 
+def test_openjson_without_columns_has_the_places_of_a_list(
+    duck: duckdb.DuckDBPyConnection,
+) -> None:
+    query = (
+        "select p.[key] as place, p.value as v from (select '{}' as x) as d"
+        " cross apply openjson(d.x) as p"
+    )
+    assert sorted(rows(duck, query.format('[{"n": 1}, "a"]'))) == [("0", '{"n":1}'), ("1", "a")]
+    assert rows(duck, query.format("[]")) == []
+    with pytest.raises(duckdb.Error, match="no rule"):
+        rows(duck, query.format('{"n": 1}'))
+
+
+def test_an_aggregate_keeps_its_type_where_it_is_converted(
+    duck: duckdb.DuckDBPyConnection,
+) -> None:
+    query = (
+        "select concat(min(v.a), ' of ', cast(count(distinct v.a) as nvarchar(9))) as t,"
+        " cast(count(*) as bigint) as n from (values (N'b'), (N'a'), (N'a')) as v (a)"
+    )
+    assert rows(duck, query) == [("a of 2", 3)]
+    ranked = (
+        "select cast(rank() over (order by v.a) as bigint) as r from (values (2), (1)) as v (a)"
+    )
+    assert sorted(rows(duck, ranked)) == [(1,), (2,)]
+
+
 # -- The scalar macros, against the evaluator of tests/support/tsql.py
 
 

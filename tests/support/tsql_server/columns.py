@@ -87,12 +87,18 @@ class Origins:
             return replace(inner, collation=None if by_default else name)
         if isinstance(node, exp.Cast):
             try:
-                return Column("", ColumnType.parse(node.to.sql("tsql")))
+                made = Column("", ColumnType.parse(node.to.sql("tsql")))
             except UnknownSqlError:
                 return None
+            inner = self._value(node.this, sources) if made.type.is_text else None
+            return replace(made, collation=inner.collation) if inner else made
         if isinstance(node, exp.National) or (isinstance(node, exp.Literal) and node.is_string):
             kind = "nvarchar" if isinstance(node, exp.National) else "varchar"
             return Column("", ColumnType.parse(f"{kind}({len(node.name) or 1})"))
+        if isinstance(node, exp.Concat):
+            texts = [self._value(part, sources) for part in node.expressions]
+            collations = [text.collation for text in texts if text and text.collation]
+            return replace(_UNKNOWN, collation=collations[0] if collations else None)
         parts: list[exp.Expr] = []
         if isinstance(node, exp.Coalesce):
             parts = [node.this, *node.expressions]
@@ -114,7 +120,7 @@ class Origins:
 
 def _wider(left: Column, right: Column | None) -> Column | None:
     """Return the type of two values in one column, if both are texts or of one type."""
-    if right is None or _UNKNOWN in (left, right):
+    if right is None or left is _UNKNOWN or right is _UNKNOWN:
         return None
     if left.type == right.type:
         return left if left.collation else replace(left, collation=right.collation)

@@ -531,15 +531,14 @@ class SqlDatabase(Server):
     # -- Masks
 
     def _mask(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
-        """ADD MASKED, MASKED or DROP MASKED, after ALTER COLUMN."""
+        """ADD MASKED or DROP MASKED, after ALTER COLUMN."""
         catalog = session.catalog
         column = _column_id(session, object_id, reader.text())
         function = None
         if not reader.take("DROP", "MASKED"):
-            added = reader.take("ADD")
-            reader.expect("MASKED", "WITH")
+            reader.expect("ADD", "MASKED", "WITH")
             function = reader.parenthesised()[0][-1].text
-            if added and catalog.value(
+            if catalog.value(
                 "select 1 from sys.index_columns where object_id = ? and column_id = ?",
                 object_id,
                 column,

@@ -214,6 +214,13 @@ def json_rows(text: str | None, path: str) -> list[str] | None:
     return [_json_text(found)] if isinstance(found, dict) else None
 
 
+def json_list(text: str | None) -> list[str] | None:
+    """Return what OPENJSON makes a row of each, of a list only."""
+    if text is not None and not text.lstrip().startswith("["):
+        raise ValueError(f"{NO_RULE}the members of a JSON object")
+    return json_rows(text, "$")
+
+
 def json_value(text: str | None, path: str, as_json: bool) -> str | None:
     """Return what OPENJSON … WITH gives for a column: a scalar's text; the rest with AS JSON."""
     found = _found(text, path)
@@ -255,6 +262,13 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         "tsql_json_rows",
         json_rows,
         ["varchar", "varchar"],
+        "varchar[]",
+        null_handling="special",  # type: ignore[list-item, arg-type]
+    )
+    connection.create_function(
+        "tsql_json_list",
+        json_list,
+        ["varchar"],
         "varchar[]",
         null_handling="special",  # type: ignore[list-item, arg-type]
     )

@@ -17,9 +17,10 @@ TEXT, NUMBER, TIME = "text", "number", "time"
 
 _TEXTS = (exp.Concat, exp.Left, exp.Lower, exp.National, exp.Replace, exp.Reverse, exp.Right,
           exp.Stuff, exp.Substring, exp.Trim, exp.Upper, JsonObject)  # fmt: skip
-_NUMBERS = (exp.Count, exp.Day, exp.DateDiff, exp.Extract, exp.Length, exp.Mod, exp.Month, exp.Mul,
-            exp.Neg, exp.StrPosition, exp.Year)  # fmt: skip
-_SAME = (exp.Abs, exp.Collate, exp.Max, exp.Min, exp.Paren, exp.Sign, exp.Sum)
+_NUMBERS = (exp.Count, exp.Day, exp.DateDiff, exp.DenseRank, exp.Extract, exp.Length, exp.Mod,
+            exp.Month, exp.Mul, exp.Neg, exp.Ntile, exp.Rank, exp.RowNumber, exp.StrPosition,
+            exp.Year)  # fmt: skip
+_SAME = (exp.Abs, exp.Collate, exp.Max, exp.Min, exp.Paren, exp.Sign, exp.Sum, exp.Window)
 _CASTS = {
     "BIGINT": NUMBER, "DATE": TIME, "DATETIME2": TIME, "DECIMAL": NUMBER, "INT": NUMBER,
     "NVARCHAR": TEXT, "SMALLINT": NUMBER, "VARCHAR": TEXT,

@@ -463,8 +463,6 @@ class Translation:
     # -- JSON
 
     def _openjson(self, node: exp.OpenJSON) -> exp.Expr:
-        if not node.expressions:
-            raise UnknownSqlError("no rule for OPENJSON without WITH")
         columns = []
         for column in node.expressions:
             path = column.args.get("path")
@@ -478,6 +476,14 @@ class Translation:
         path = node.args.get("path")
         root = exp.Literal.string(path.name if isinstance(path, exp.Expr) else "$").sql()
         rows_ = f"unnest(tsql_json_rows({_sql(node.this)}, {root})) as items(item)"
+        if not columns:  # without WITH: the places of a list, from 0, and what is there
+            if isinstance(path, exp.Expr):
+                raise UnknownSqlError("no rule for OPENJSON with a path and without WITH")
+            columns = ['item.place as "key"', 'item.content as "value"']
+            rows_ = (
+                f"unnest(list_transform(tsql_json_list({_sql(node.this)}), lambda item, place:"
+                " {'place': cast(place - 1 as varchar), 'content': item})) as items(item)"
+            )
         return exp.Subquery(this=_raw(f"select {', '.join(columns)} from {rows_}"))
 
     # -- Others
@@ -560,11 +566,18 @@ def _typed(node: exp.Expr) -> exp.Expr:
 
 def _text(node: exp.Expr) -> exp.Expr:
     """A value as a text."""
+    if kinds.kind(node) == kinds.NUMBER or isinstance(node, exp.Max | exp.Min):
+        return exp.cast(node, "varchar")
     return node if kinds.kind(node) == kinds.TEXT else _call("tsql_text", node)
 
 
 def _concat_part(node: exp.Expr) -> exp.Expr:
-    return node if kinds.kind(node) else _call("tsql_concat_part", node)
+    # Of a bit there is no MAX, and DuckDB would choose an overload before it knows the type of one.
+    return (
+        node
+        if kinds.kind(node) or isinstance(node, exp.Max | exp.Min)
+        else _call("tsql_concat_part", node)
+    )
 
 
 def _converted(value: exp.Expr, to: exp.DataType, strict: bool) -> exp.Expr:
@@ -586,6 +599,10 @@ def _converted(value: exp.Expr, to: exp.DataType, strict: bool) -> exp.Expr:
             return _raw(f"{'' if strict else 'try_'}cast({inner} as {type_})")
         suffix = "_of_text" if kinds.kind(value) == kinds.TEXT else ""
         return _raw(f"{'' if strict else 'try_'}cast({prefix}number{suffix}({inner}) as {type_})")
+    if type_ in ("bigint", "integer", "smallint") and kinds.kind(value) == kinds.NUMBER:
+        return _raw(f"{'' if strict else 'try_'}cast(trunc({inner}) as {type_})")
+    if type_ == "double" and kinds.kind(value) != kinds.TEXT:
+        return _raw(f"{'' if strict else 'try_'}cast({inner} as double)")
     names = {"integer": "int", "utinyint": "tinyint", "timestamp": "datetime", "boolean": "bit"}
     suffix = "_of_text" if kinds.kind(value) == kinds.TEXT else ""
     return _raw(f"{prefix}{names.get(type_, type_)}{suffix}({inner})")
