@@ -27,10 +27,10 @@
             ~ 'on columns.object_id = masked.object_id and columns.column_id = masked.column_id '
             ~ 'where columns.object_id = object_id(' ~ sql_text(relation.include(database=false) | string) ~ ", 'U')"
         ).rows if name in masks and function != masks[name] -%}
-            {%- do run_query(
-                'alter table ' ~ relation.include(database=false) ~ ' alter column ' ~ quoted(name)
-                ~ (' masked' if function else ' add masked') ~ ' with (function = ' ~ sql_text(masks[name]) ~ ')'
-            ) -%}
+            {%- set alter_column = 'alter table ' ~ relation.include(database=false) ~ ' alter column ' ~ quoted(name) -%}
+            {#- There is no statement that changes a mask. -#}
+            {%- if function %}{% do run_query(alter_column ~ ' drop masked') %}{% endif -%}
+            {%- do run_query(alter_column ~ ' add masked with (function = ' ~ sql_text(masks[name]) ~ ')') -%}
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
