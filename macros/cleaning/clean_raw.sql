@@ -8,7 +8,8 @@
     What it costs to look at a value decides: a text that needs neither trim nor cut (bytes are counted faster than
     characters), and a value that reads the same when it is written back, is taken at once (never so a 12.5 as an integer,
     1e3 as a number or 24:00 as a time; only a time without a fraction in the years 0001 to 9999 has 19 characters), then
-    one that is in order as it came, and only what is left is trimmed. The lambda has the trimmed text computed once.
+    one that is in order as it came, and only what is left and not blank is trimmed. The lambda has the trimmed text
+    computed once.
 -#}
 {% macro duckdb__clean_raw(text, data_type) -%}
     {%- set type = contract_type(data_type) -%}
@@ -35,8 +36,7 @@
                 then try_cast({{ text }} as {{ type }})
         end,
         {%- endif %}
-        {{ clean_value(text, data_type) }},
-        {{ trimmed }}
+        case when {{ text }} <> '' then coalesce({{ clean_value(text, data_type) }}, {{ trimmed }}) end
     )
     {%- endif -%}
 {%- endmacro %}
