@@ -9,10 +9,3 @@
     {%- set of_text = data_type[4:-1].split(', ') | select('in', text) | list -%}
     {{ return('varchar(64)' if of_text else 'bigint') }}
 {%- endmacro %}
-
-
-{#- The key of the unknown member, in the type of an entity's keys. Example: unknown_key('customers') is cast(-1 as bigint). -#}
-{% macro unknown_key(entity) -%}
-    {%- set type = 'key(' ~ entity ~ ')' -%}
-    {{ return('cast(' ~ ("'-1'" if contract_type(type).startswith('varchar') else '-1') ~ ' as ' ~ engine_type(type) ~ ')') }}
-{%- endmacro %}
