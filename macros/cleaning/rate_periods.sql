@@ -1,0 +1,21 @@
+{#-
+    The select of the rates of currencies, from the seed exchange_rates, each with the days it is for: from `valid_from` (from
+    ever when blank) until before the next one's.
+-#}
+{% macro rate_periods(exchange_rates) -%}
+    select
+        currency,
+        valid_from,
+        coalesce(
+            lead(valid_from) over (partition by currency order by valid_from),
+            cast('9999-12-31' as {{ engine_type('date') }})
+        ) as valid_until,
+        rate
+    from (
+        select
+            upper(currency) as currency,
+            coalesce(valid_from, cast('0001-01-01' as {{ engine_type('date') }})) as valid_from,
+            rate
+        from {{ exchange_rates }}
+    ) as rates
+{%- endmacro %}
