@@ -1,6 +1,6 @@
 -- Why the average order value differs from the one known before: a view that joins both channels on the customer
--- repeats every online order once per store purchase of that customer, and every store purchase once per online order. It
--- also takes each line for an order, and refunds and cancelled orders as well.
+-- repeats every online order once per store purchase of that customer, and every store purchase once per online order.
+-- It also takes each line for an order, and refunds and cancelled orders as well.
 with online_orders as (
     select * from {{ ref('fct_online_transactions') }}
 ),
