@@ -70,7 +70,7 @@ class Shop:
 
 
 SHOPS = (
-    Shop("undeclared", 1, "defaults: {rows: one}\n", {}),
+    Shop("undeclared", 13, "defaults: {rows: one}\n", {}),
     Shop(
         "lines",
         2,
