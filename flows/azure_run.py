@@ -17,13 +17,12 @@ from importlib.util import find_spec
 
 from flows import publish as publishing
 from flows.dbt_run import DbtRun
-from flows.home import Home, project_dir
+from flows.home import Home
 from flows.odbc import use_packaged_driver
 from flows.progress import Progress
-from flows.publish import published_entities, silver_code
+from flows.publish import published_entities
 from flows.run import Asked, Run, move_old_layout
 from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
-from ingest.batches import reading_code
 from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
@@ -181,7 +180,6 @@ class AzureRun(Run):
         self.silver = _dbt(home, "synapse", self.id)
         self.gold = _dbt(home, "azure_sql", suffix=NEXT)
         self.database = _dbt(home, "azure_sql")
-        self._code = f"{silver_code(project_dir())}-{reading_code(self.declarations)}"
         self._resumed = False
 
     @property
@@ -234,7 +232,7 @@ class AzureRun(Run):
                 batches=committed_batches(self.lake),
                 entities=published_entities(self.silver.nodes, self.id),
                 previous=self.published.version if self.published else None,
-                code=self._code,
+                code=self.code,
                 text_keys=text_keys(self.declarations),
             )
             self._check_arrivals(sum(each.bronze for each in read_counts(self.silver.query)))
@@ -328,7 +326,7 @@ class AzureRun(Run):
         return (
             published is not None
             and published.batches == committed_batches(self.lake)
-            and published.code == self._code
+            and published.code == self.code
             and gold_version(self.database) != published.version
             and self._complete(published)
         )

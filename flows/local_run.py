@@ -102,6 +102,7 @@ class LocalRun(Run):
                 batches=committed_batches(self.lake),
                 entities=published_entities(self.dbt.nodes, self.id),
                 previous=current.version if current else None,
+                code=self.code,
                 text_keys=text_keys(self.declarations),
             )
             publishing.publish(self.home, self.lake, new, self._copied)

@@ -15,11 +15,13 @@ from pathlib import Path
 from flows import progress, rejections
 from flows.dbt_run import DbtRun
 from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
+from flows.publish import silver_code
 from flows.summary import Results, Summary
 from flows.warehouse import Query
 from ingest import api, batches, declared, landing, upgrade
 from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted
+from ingest.batches import reading_code
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource, Declarations, load_declarations
 from ingest.input_files import list_input
@@ -62,6 +64,8 @@ class Run(ABC):
         self.api_url = asked.api_url
         self.contract = load_contract(project_dir())
         self.declarations = asked.declarations
+        # Of all that decides what silver is: the project, then how bronze is read.
+        self.code = f"{silver_code(project_dir())}-{reading_code(asked.declarations)}"
         self.progress = progress.current()
         self.warnings: list[str] = []
         current = versions.published(lake)
@@ -211,8 +215,13 @@ class Run(ABC):
         """Build silver as it is declared now; raise when most of what arrived cannot be used."""
         declared.write(self.lake, self.declarations)
         current = versions.published(self.lake)
-        if current and current.batches == committed_batches(self.lake):
-            self.warnings.append("Nothing new arrived; everything was built again from the lake.")
+        if current and (current.code or "").partition("-")[0] != self.code.partition("-")[0]:
+            self._warn(
+                "What is published was built by an earlier version of the project; everything is "
+                "built anew from the lake."
+            )
+        elif current and current.batches == committed_batches(self.lake):
+            self._warn("Nothing new arrived; everything was built again from the lake.")
         self._build(dbt, "silver", "--select", SILVER)
         problem = rejections.problem(
             dbt.query,
@@ -229,7 +238,11 @@ class Run(ABC):
                 f"Nothing was published. {problem} To publish without these rows, run again with "
                 "--accept-rejected."
             )
-        self.warnings.append(f"Published without most of what arrived, as asked. {problem}")
+        self._warn(f"Published without most of what arrived, as asked. {problem}")
+
+    def _warn(self, text: str) -> None:
+        logger.warning("%s", text)
+        self.warnings.append(text)
 
     def _build(self, dbt: DbtRun, what: str, *selection: str) -> None:
         with self.progress.step(f"Build {what}") as step:

@@ -94,7 +94,7 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
     if change.get("lost"):
         lake.delete_tree("silver/stores")
     run: Any = AzureRun.__new__(AzureRun)
-    run.lake, run.published, run._code = lake, published, change.get("code", "code")
+    run.lake, run.published, run.code = lake, published, change.get("code", "code")
     version = [(change["gold"],)] if "gold" in change else []
     run.database = SimpleNamespace(query=lambda sql: version)
     assert run._can_resume() is resumes
