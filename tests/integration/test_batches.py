@@ -14,6 +14,7 @@ import pytest
 from flows import batches as commands
 from flows.home import Home
 from ingest import batches as in_lake
+from ingest.reading import READER
 from lake.local import LocalLake
 from tests.integration.conftest import run_c360
 from tests.support import state
@@ -185,15 +186,52 @@ def test_files_are_read_again_when_their_declaration_changes(
     assert again in log_of_last_run(home)
 
 
-def test_what_silver_does_not_follow_yet_is_refused_before_anything_lands(
+def test_what_is_declared_of_the_rows_holds_for_those_that_are_there(
     driver: Driver, home: Path, tmp_path: Path
 ) -> None:
     sources = tmp_path / "sources.yml"
-    sources.write_text("files: {online_transactions: {rows: lines, keys: text}}")
-    sent = send(tmp_path / "in", Stores=STORES + "2,Rome,Bo,9-17\n")
-    run = driver.run("--input", sent, "--home", home, environment={"C360_SOURCES": str(sources)})
-    assert f"{sources} declares rows: lines, keys: text, which this version" in fail(run)
-    assert outcomes(home) == ["landed"]
+    sources.write_text("files: {in_store_transactions: {keys: text, unknown_keys: [1]}}")
+    succeed(driver.run("--home", home, environment={"C360_SOURCES": str(sources)}))
+    purchases = "select transaction_id, customer_id from gold.fct_in_store_transactions order by 1"
+    assert ask(home, purchases) == [("1", -1), ("2", -1), ("3", -1)]
+    assert "Read again" not in log_of_last_run(home)
+    published = state.published(home)
+    assert published
+    assert published["text_keys"] == ["in_store_transactions"]
+    # By hand it is as the last run had it declared.
+    built = driver.dbt(
+        *("build", "--select", "fct_in_store_transactions"),
+        environment={"C360_HOME": str(home), "DBT_TARGET_PATH": str(tmp_path / "target")},
+    )
+    assert built.returncode == 0, built.output
+    assert ask(home, purchases)[0] == ("1", -1)
+    succeed(driver.run("--home", home))
+    assert ask(home, purchases) == [(1, -1), (2, -1), (3, -1)]  # who never came
+    assert ask(home, "select sum(unknown) from (select 1 as unknown from silver.unknown_keys)") == [
+        (None,)
+    ]
+
+
+def test_history_goes_on_when_keys_become_text(driver: Driver, home: Path, tmp_path: Path) -> None:
+    people = "CustomerID,Name,Email,Address\n1,Ann,ann@example.com,x\n2,Bo,bo@example.com,x\n"
+    succeed(driver.run("--input", send(tmp_path / "in", Customers=people), "--home", home))
+    sources = tmp_path / "sources.yml"
+    sources.write_text("files: {customers: {keys: text}}")
+    people = people.replace("Ann,", "Anne,") + "A-3,Cy,cy@example.com,x\n"
+    as_text = {"C360_SOURCES": str(sources)}
+    sent = send(tmp_path / "in", Customers=people)
+    succeed(driver.run("--input", sent, "--home", home, environment=as_text))
+    history = (
+        "select customer_id, customer_name, dbt_valid_to is null from snapshots.customers_history "
+        "order by all"
+    )
+    now = [("1", "Ann", False), ("1", "Anne", True), ("2", "Bo", True), ("A-3", "Cy", True)]
+    assert ask(home, history) == now
+    # Back again: integers would lose one of them.
+    told = fail(driver.run("--home", home))
+    assert "The history snapshots.customers_history has 1 rows whose customer_id is no" in told
+    assert "Declare `keys: text` for them as before" in told
+    assert ask(home, history) == now
 
 
 # Most of what arrived cannot be used
@@ -219,7 +257,30 @@ def test_a_run_stops_when_most_rows_cannot_be_used_until_it_is_told_to_go_on(
     assert ask(home, "select count(*) from silver.in_store_transactions") == [(13,)]
 
 
-# A home of the first version
+# A home of an earlier version
+
+
+def test_a_home_of_the_version_before_is_built_anew_and_told_so(driver: Driver, home: Path) -> None:
+    before = answers(home)
+    place = home / "lake/silver/published.json"
+    published = json.loads(place.read_bytes())
+    del published["code"], published["text_keys"]  # which it did not know
+    for name in ("superseded_rows", "unreadable_values", "unknown_keys"):
+        del published["entities"][name]
+    place.write_text(json.dumps(published))
+    (manifest,) = (home / "lake/bronze/manifests").glob("*.json")
+    read_by = manifest.read_text()
+    assert f'"reader": {READER}' in read_by
+    manifest.write_text(read_by.replace(f'"reader": {READER}', '"reader": 2'))
+    (home / "lake/bronze/declared.json").unlink()
+    succeed(driver.run("--home", home))
+    log = log_of_last_run(home)
+    assert "Read again 2 files: they were read by an earlier version" in log
+    assert "was built by an earlier version of the project; everything is built anew" in log
+    assert not state.differences(answers(home), before)
+    succeed(driver.run("--home", home))
+    assert "earlier version" not in log_of_last_run(home)
+    assert "Nothing new arrived" in log_of_last_run(home)
 
 
 def test_a_home_that_the_first_version_left_dead_works_again(

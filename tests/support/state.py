@@ -188,6 +188,6 @@ def leftovers(home: Path) -> list[str]:
         elif re.match("bronze/(rows|malformed|quarantine)/", name):
             if not any(f"/{batch}/" in name for batch in batches(home)):
                 found.append(path)
-        elif not re.match("bronze/(manifests|state)/", name) and name not in named:
+        elif not re.match(r"bronze/(manifests/|state/|declared\.json)", name) and name not in named:
             found.append(path)
     return sorted({path.relative_to(home).as_posix() for path in found})
