@@ -32,7 +32,7 @@
 {%- endmacro %}
 
 
-{% macro duckdb__change_type(history, name, type) -%}
+{% macro default__change_type(history, name, type) -%}
     {%- do run_query('alter table ' ~ history ~ ' alter column ' ~ quoted(name) ~ ' type ' ~ type) -%}
 {%- endmacro %}
 
