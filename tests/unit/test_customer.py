@@ -1,0 +1,72 @@
+"""What `c360 customer` shows of a customer, whatever ids look like."""
+
+import io
+from pathlib import Path
+
+import duckdb
+import pytest
+from rich.console import Console
+
+from flows.customer import print_customer
+from flows.home import Home
+from lake.errors import InputError
+
+PEOPLE = [
+    ("CG-12520", "Ann", "ann@example.org", 2, "30.00"),
+    ("007", "Bo", "bo@example.org", 0, "0.00"),
+    ("7", "Cy", "cy@example.org", 0, "0.00"),
+    ("ann@example.org", "Di", "di@example.org", 0, "0.00"),  # an id may look like an address
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home.at(tmp_path)
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute("create schema marts")
+        connection.execute(
+            "create table marts.customer_360 (customer_id varchar(64), customer_name text, "
+            "email text, refunds bigint, refunded_amount decimal(18, 2))"
+        )
+        connection.executemany("insert into marts.customer_360 values (?, ?, ?, ?, ?)", PEOPLE)
+        connection.execute(
+            "create table marts.customer_timeline as select 'CG-12520' as customer_id, "
+            "timestamp '2026-01-02 03:04:05' as occurred_at, 'online order' as touchpoint, "
+            "'Completed' as event, 'Pen and 1 more' as detail, 70.00 as amount, "
+            "'CA-2016-152156' as reference_id"
+        )
+    return home
+
+
+def told(home: Home, wanted: str) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    print_customer(console, home, wanted)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("CG-12520", "Ann  customer CG-12520"),
+        (" CG-12520 ", "Ann  customer CG-12520"),
+        ("007", "Bo  customer 007"),
+        ("7", "Cy  customer 7"),
+        ("BO@example.org", "Bo  customer 007"),
+        ("ann@example.org", "Di  customer ann@example.org"),
+    ],
+)
+def test_an_id_may_be_a_text(home: Home, wanted: str, found: str) -> None:
+    assert found in told(home, wanted)
+
+
+def test_refunds_and_orders_of_several_lines_are_shown(home: Home) -> None:
+    lines = [" ".join(line.split()) for line in told(home, "CG-12520").splitlines()]
+    assert "refunds 2" in lines
+    assert "refunded amount 30.00" in lines
+    assert "2026-01-02 03:04 online order Completed Pen and 1 more 70.00 CA-2016-152156" in lines
+
+
+def test_an_id_is_taken_as_it_came(home: Home) -> None:
+    with pytest.raises(InputError, match="No customer has the id or e-mail address cg-12520"):
+        told(home, "cg-12520")
