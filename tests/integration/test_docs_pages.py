@@ -168,6 +168,13 @@ def test_the_overview_leads_to_what_to_do_about_data_notes(page: Page) -> None:
     expect(page.get_by_role("heading", name="Implausible times")).to_be_attached()
 
 
+def test_a_measure_has_a_page(page: Page, file: Path) -> None:
+    page.goto(f"{file.as_uri()}#!/overview/glossary")
+    page.get_by_role("link", name="Refunded amount", exact=True).click()
+    expect(page.get_by_role("heading", name="Refunded amount metric")).to_be_visible()
+    expect(page.get_by_text("Sum of the refunds, as a positive number")).to_be_visible()
+
+
 def test_a_key_is_shown_with_the_type_that_it_has(page: Page, file: Path) -> None:
     page.goto(f"{file.as_uri()}#!/model/model.c360.fct_online_transactions")
     row = page.locator("tr.column-row", has_text="order_id")

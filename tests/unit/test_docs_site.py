@@ -223,6 +223,29 @@ def test_the_power_bi_report_depends_on_what_its_model_reads() -> None:
     assert set(re.findall(r'Item = "(\w+)"', model)) == depends_on("power_bi_report")
 
 
+def test_every_measure_of_the_power_bi_report_is_defined() -> None:
+    files = (PROJECT / "powerbi").rglob("*.tmdl")
+    model = "".join(path.read_text(encoding="utf-8") for path in files)
+    measures = re.findall(r"^\tmeasure (?:'([^']+)'|(\w+)) =", model, re.MULTILINE)
+    names = {quoted or plain for quoted, plain in measures}
+    assert len(names) > 20
+    declared = yaml.safe_load((PROJECT / "models/marts/_metrics.yml").read_text("utf-8"))
+    only_there = names - {metric["label"] for metric in declared["metrics"]}
+    assert only_there == {"Revenue share", "Customer share", "Peak hour"}
+    section = GLOSSARY.split("## Only in the Power BI report")[1].split("\n## ")[0].lower()
+    assert [name for name in only_there if name.lower() not in section] == []
+
+
+def test_every_measure_is_described_by_the_glossary() -> None:
+    declared = yaml.safe_load((PROJECT / "models/marts/_metrics.yml").read_text("utf-8"))
+    measures = declared["metrics"] + [
+        measure for model in declared["semantic_models"] for measure in model.get("measures", [])
+    ]
+    for measure in measures:
+        (first, *_) = re.findall(r"doc\('(\w+)'\)", measure["description"])
+        assert f"{{% docs {first} %}}" in GLOSSARY, measure["name"]
+
+
 # --- The page -----------------------------------------------------------------------------------
 
 

@@ -43,6 +43,15 @@ def test_the_columns_are_those_of_the_mart() -> None:
     assert list(CUSTOMER_COLUMNS) == [column["name"] for column in mart["columns"]]
 
 
+def test_figures_have_the_names_of_the_measures() -> None:
+    script = (PROJECT / "report/page/report.js").read_text(encoding="utf-8")
+    named = re.findall(r'^ +\["([A-Z][^"]+)", (?:money|number|share)\(', script, re.MULTILINE)
+    declared = yaml.safe_load((PROJECT / "models/marts/_metrics.yml").read_text(encoding="utf-8"))
+    measures = {metric["label"] for metric in declared["metrics"]}
+    assert len(named) > 9
+    assert set(named) - measures == {"Rows that arrived", "Used", "Rejected", "Superseded"}
+
+
 def test_the_documentation_says_what_to_do_about_each_note() -> None:
     notes = (PROJECT / "models/data_notes.md").read_text(encoding="utf-8")
     assert re.findall(r"^### (.+)$", notes, re.MULTILINE) == [
