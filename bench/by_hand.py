@@ -2,8 +2,9 @@
 
 What an expert writes without dbt, Prefect or this project's macros when only these nine files
 count: one pass over each file, and only keys that occur twice are looked at a second time. It makes
-the same silver Parquet, rejected rows, reconciliation, gold tables and marts as the product. It has
-no landing, tests, history, documentation or publishing.
+the same silver Parquet, accounts of what was set aside, gold tables and marts as the product. It
+has no landing, tests, history, documentation or publishing, and nothing is declared to it: keys are
+integers, a row of a sale is all of it, and amounts are in one currency.
 
     python -m bench.by_hand INPUT_DIR OUT_DIR
 """
@@ -17,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ STATUSES = "order_statuses"
 PAYMENTS = "payment_methods"
 RESOLUTIONS = "resolution_statuses"
 TIERS = "loyalty_tiers"
+OTHER_WORDS = "other_words"
 
 ANSWERS = {
     "average order value": """
@@ -56,6 +59,9 @@ ANSWERS = {
         select agent_id, agent_name, total_interactions, resolution_rate
         from marts.agent_performance where agent_id <> -1 and total_interactions > 0
         order by resolution_rate desc, total_interactions desc, agent_id limit 5""",
+    "notes": """
+        select note, entity, rows, amount, detail
+        from marts.data_notes order by note, entity, detail""",
 }
 
 
@@ -80,7 +86,21 @@ class Entity:
     key: list[str]
     required: dict[str, str] = field(default_factory=dict)  # column: reason
     is_dimension: bool = False  # its key -1 is taken
+    moment: str = ""  # all different rows of a key are kept, whose time is this column's
+    added: str = ""  # further columns of silver
 
+    @property
+    def read_or_null(self) -> list[Column]:
+        """Columns whose values are null where they cannot be read, and counted."""
+        return [
+            column
+            for column in self.columns
+            if column.kind != "text" and column.name not in (*self.key, *self.required)
+        ]
+
+
+# No file has currencies.
+SALE = "line_number, amount as source_amount, cast(null as varchar) as source_currency"
 
 ENTITIES = {
     "customers": Entity(
@@ -103,7 +123,6 @@ ENTITIES = {
             Column("Price", "price", "amount"),
         ],
         key=["product_id"],
-        required={"price": "invalid_amount"},
         is_dimension=True,
     ),
     "stores": Entity(
@@ -153,6 +172,7 @@ ENTITIES = {
         ],
         key=["order_id"],
         required={"ordered_at": "invalid_datetime", "amount": "invalid_amount"},
+        added=SALE,
     ),
     "in_store_transactions": Entity(
         "InStoreTransactions.csv",
@@ -166,6 +186,7 @@ ENTITIES = {
         ],
         key=["transaction_id"],
         required={"purchased_at": "invalid_datetime", "amount": "invalid_amount"},
+        added=SALE,
     ),
     "customer_service_interactions": Entity(
         "CustomerServiceInteractions.csv",
@@ -190,28 +211,34 @@ ENTITIES = {
         ],
         key=["loyalty_id", "transacted_at"],
         required={"points_change": "invalid_amount"},
+        moment="DateTime",
+        added="line_number",
     ),
 }
 
-# How the usual form of a value is told: cast, it reads as it did before. Everything else takes the
-# slow way, through the macros of silver.sql.
+# How the usual form of a value is told: cast, it reads as it did before; a text has neither blanks
+# around it nor the length of a word that stands for no value. Everything else takes the slow way,
+# through the macros of silver.sql.
 USUAL = {
     "integer": ("bigint", ""),
-    "amount": ("decimal(10, 2)", ""),
+    "amount": ("decimal(18, 2)", ""),
     "time": ("timestamp", " and strlen({0}) = 19"),
     "date": ("date", " and strlen({0}) = 10"),
 }
+USUAL_TEXT = (
+    "strlen({0}) between 5 and {1} and {0}[1] between '!' and '~' and {0}[-1] between '!' and '~'"
+)
 
 
 class Script:
     """The job: its connection, and the seconds of each step."""
 
-    def __init__(self, input_dir: Path, out_dir: Path, batch_id: str = "by-hand") -> None:
+    def __init__(self, input_dir: Path, out_dir: Path, batch_id: str | None = None) -> None:
         """Open a new warehouse in `out_dir`."""
         self.input_dir = input_dir.resolve()
         self.silver = out_dir.resolve() / "silver"
         self.silver.mkdir(parents=True, exist_ok=True)
-        self.batch_id = batch_id
+        self.batch_id = batch_id or f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-byhand"
         self.seconds: dict[str, float] = {}
         self.warehouse = out_dir.resolve() / "warehouse.duckdb"
         self.warehouse.unlink(missing_ok=True)
@@ -222,6 +249,10 @@ class Script:
         with self._timed("silver"):
             self.build_silver()
         with self._timed("gold"):
+            self.db.execute(
+                "set variable latest_plausible = "
+                f"strptime('{self.batch_id[:16]}', '%Y%m%dT%H%M%SZ') + interval 1 day"
+            )
             self._sql_file("gold.sql")
         with self._timed("marts"):
             self._sql_file("marts.sql")
@@ -232,7 +263,7 @@ class Script:
         return answers
 
     def build_silver(self) -> None:
-        """Clean, judge and deduplicate every file; write silver and the reconciliation."""
+        """Clean, judge and deduplicate every file; write silver and what was set aside."""
         self._sql_file("silver.sql")
         for seed in (STATUSES, PAYMENTS, RESOLUTIONS, TIERS):
             self.db.execute(
@@ -240,7 +271,12 @@ class Script:
             )
         for name, entity in ENTITIES.items():
             self._clean(name, entity)
-        for table in ("rejected_rows", "row_reconciliation"):
+        for table in (
+            "rejected_rows",
+            "superseded_rows",
+            "unreadable_values",
+            "row_reconciliation",
+        ):
             self._publish(table, f"from {table}")
         unbalanced = self.db.execute(
             "select entity from row_reconciliation "
@@ -255,34 +291,55 @@ class Script:
         key = ", ".join(entity.key)
         self.db.execute(f"""
             create temp table repeated as
-            select {key}, count(*) as occurrences from staged
-            where reject_reason is null group by {key} having count(*) > 1""")
+            from staged
+            semi join (
+                select {key} from staged where reject_reason is null
+                group by {key} having count(*) > 1
+            ) using ({key})
+            where reject_reason is null""")
+        self.db.execute(f"create temp table judged as {_judged_sql(entity)}")
         columns = ", ".join(column.name for column in entity.columns)
+        if entity.added:
+            columns += f", {entity.added}"
+        as_of = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
         silver_rows = self._publish(
             name,
             f"""
-            select {columns}, '{path.name}' as _source_file, '{self.batch_id}' as _batch_id
+            select
+                *,
+                timestamp '{as_of}' as _as_of,
+                '{path.name}' as _source_file,
+                '{self.batch_id}' as _batch_id
             from (
                 select {columns} from staged anti join repeated using ({key})
                 where reject_reason is null
                 union all
-                select {columns} from staged semi join repeated using ({key})
-                where reject_reason is null
-                qualify row_number() over (partition by {key} order by line desc) = 1
+                select {columns} from judged where fate is null
             )""",
         )
         self.db.execute(f"""
             insert into rejected_rows
             select '{name}', reject_reason, raw_row, '{path.name}', '{self.batch_id}'
-            from staged where reject_reason is not null""")
-        self.db.execute(f"""
+            from staged where reject_reason is not null;
+            insert into superseded_rows
+            select '{name}', fate, count(*) from judged where fate is not null group by fate;
             insert into row_reconciliation select
                 '{name}',
                 (select count(*) from staged),
                 (select count(*) from rejected_rows where entity = '{name}'),
-                (select coalesce(sum(occurrences - 1), 0) from repeated),
+                (select count(*) from judged where fate is not null),
                 {silver_rows}""")
-        self.db.execute("drop table staged; drop table repeated")
+        if entity.read_or_null:
+            self.db.execute(f"""
+                insert into unreadable_values
+                select '{name}', column_name, cut(value, 255), count(*), '{self.batch_id}'
+                from (
+                    select unnest(unreadable, recursive := true) from staged
+                    where unreadable is not null and reject_reason is null
+                )
+                where value is not null
+                group by all""")
+        self.db.execute("drop table staged; drop table repeated; drop table judged")
 
     def _staged_sql(self, path: Path, entity: Entity) -> str:
         """Return the select of a file's rows, cleaned, with the reason that rejects a row."""
@@ -291,19 +348,23 @@ class Script:
             for column in entity.columns
             if column.kind in USUAL
         ]
-        cleaned = [f"{self._cleaned(column)} as {column.name}" for column in entity.columns]
+        cleaned = [f"{cleaned_value(column)} as {column.name}" for column in entity.columns]
         reasons = [f"when {name} is null then 'invalid_key'" for name in entity.key]
         if entity.is_dimension:
             reasons.append(f"when {entity.key[0]} = -1 then 'invalid_key'")
         reasons += [
             f"when {name} is null then '{reason}'" for name, reason in entity.required.items()
         ]
-        names = ", ".join(column.name for column in entity.columns)
         raw = ", ".join(
             f"'{column.source}', coalesce(raw_{column.source}, '')" for column in entity.columns
         )
         raw_row = f"cast(json_object({raw}) as varchar)"
         kept = ", ".join(f"{column.source} as raw_{column.source}" for column in entity.columns)
+        staged = [column.name for column in entity.columns]
+        if entity.read_or_null:
+            staged.append(f"{_unreadable(entity.read_or_null)} as unreadable")
+        if entity.moment:
+            staged.append(f"fraction(raw_{entity.moment}) as fraction")
         return f"""
             with cast_rows as (
                 select *, row_number() over () as line, {", ".join(casts)} from {_reader(path)}
@@ -315,32 +376,12 @@ class Script:
                 select *, case {" ".join(reasons)} end as reject_reason from cleaned
             )
             select
-                {names},
+                {", ".join(staged)},
+                1 as line_number,
                 line,
                 reject_reason,
                 case when reject_reason is not null then {raw_row} end as raw_row
             from judged"""
-
-    def _cleaned(self, column: Column) -> str:
-        source = column.source
-        if column.kind in USUAL:
-            usual = f"cast(cast_{column.name} as varchar) = {source}"
-            usual += USUAL[column.kind][1].format(source)
-            slow = f"slow_{column.kind}({source})"
-            return f"case when {usual} then cast_{column.name} else {slow} end"
-        text = f"left(trimmed({source}), {column.length})"
-        blank = f", '{column.blank}'" if column.blank else ""
-        if not column.listed:
-            return f"coalesce({text}{blank})"
-        with (SEEDS / f"{column.listed}.csv").open(encoding="utf-8", newline="") as file:
-            spellings = [row[0] for row in list(csv.reader(file))[1:]]
-        listed = ", ".join(f"'{spelling}'" for spelling in spellings)
-        whens = " ".join(f"when '{spelling.lower()}' then '{spelling}'" for spelling in spellings)
-        canonical = f"case lower(trimmed({source})) {whens} end"
-        return (
-            f"case when {source} in ({listed}) then {source} "
-            f"else coalesce({canonical}, {text}{blank}) end"
-        )
 
     def _publish(self, name: str, sql: str) -> int:
         """Write a silver relation as Parquet with a view over it; return its number of rows."""
@@ -357,6 +398,79 @@ class Script:
         began = time.monotonic()
         yield
         self.seconds[step] = round(time.monotonic() - began, 2)
+
+
+def cleaned_value(column: Column) -> str:
+    """Return the expression of a clean value, of the column as it came and of its cast."""
+    source = column.source
+    if column.kind in USUAL:
+        usual = f"cast(cast_{column.name} as varchar) = {source}"
+        usual += USUAL[column.kind][1].format(source)
+        slow = f"slow_{column.kind}({source})"
+        return f"case when {usual} then cast_{column.name} else {slow} end"
+    blank = f", '{column.blank}'" if column.blank else ""
+    slow = f"cut(said({source}), {column.length})"
+    if not column.listed:
+        usual = USUAL_TEXT.format(source, column.length)
+        return f"case when {usual} then {source} else coalesce({slow}{blank}) end"
+    canonical = [row[0] for row in _seed(column.listed)]
+    words = {word.lower(): meant for of, word, meant in _seed(OTHER_WORDS) if of == column.name}
+    words |= {word.lower(): word for word in canonical}
+    listed = " ".join(f"when '{word}' then '{word}'" for word in canonical)
+    known = ", ".join(f"'{word}': '{meant}'" for word, meant in words.items())
+    slow = f"coalesce(map {{{known}}}[lower(said({source}))], {slow}{blank})"
+    return f"case {source} {listed} else {slow} end"
+
+
+def _unreadable(columns: list[Column]) -> str:
+    """Return the list of a row's values that cannot be read, null where there are none."""
+    values = ", ".join(
+        f"{{'column_name': '{column.name}', "
+        f"'value': case when {column.name} is null then said(raw_{column.source}) end}}"
+        for column in columns
+    )
+    blanks = " or ".join(f"{column.name} is null" for column in columns)
+    return f"case when {blanks} then [{values}] end"
+
+
+def _judged_sql(entity: Entity) -> str:
+    """Return the select of the rows whose key occurs twice, with why one is superseded.
+
+    The last row of a key is kept. Where all rows are, only those that say the same are superseded.
+    """
+    says = [column.name for column in entity.columns if column.name not in entity.key]
+    says += ["unreadable"] if entity.read_or_null else []
+    same = ", ".join([*entity.key, *(["fraction"] if entity.moment else []), *says])
+    key = ", ".join(entity.key)
+    if entity.moment:
+        return f"""
+            select
+                * replace (
+                    row_number() over (partition by {key} order by fate is not null, line)
+                    as line_number
+                )
+            from (
+                select
+                    *,
+                    case when line > min(line) over (partition by {same}) then 'identical' end
+                    as fate
+                from repeated
+            )"""
+    return f"""
+        select
+            *,
+            case
+                when line = max(line) over (partition by {key}) then null
+                when max(line) over (partition by {key}) = max(line) over (partition by {same})
+                    then 'identical'
+                else 'newer'
+            end as fate
+        from repeated"""
+
+
+def _seed(name: str) -> list[list[str]]:
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
 
 
 def _reader(path: Path) -> str:

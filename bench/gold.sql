@@ -35,17 +35,25 @@ select -1, -1, null, null, null, null;
 create macro gold.date_key(moment) as
     cast(year(moment) * 10000 + month(moment) * 100 + day(moment) as integer);
 
+-- The script sets latest_plausible to a day after the batch.
+create macro gold.is_plausible(moment) as
+    moment between timestamp '1990-01-01 00:00:00' and getvariable('latest_plausible');
+
 create table gold.fct_online_transactions as
 select
     orders.order_id,
+    orders.line_number,
     coalesce(customers.customer_id, -1) as customer_id,
     coalesce(products.product_id, -1) as product_id,
     gold.date_key(orders.ordered_at) as date_key,
     orders.ordered_at,
+    gold.is_plausible(orders.ordered_at) as time_is_plausible,
     orders.payment_method,
     orders.amount,
     orders.status,
     coalesce(statuses.counts_as_revenue, true) as counts_as_revenue,
+    orders.source_amount,
+    orders.source_currency,
     orders.customer_id as source_customer_id,
     orders.product_id as source_product_id
 from silver.online_transactions as orders
@@ -56,12 +64,16 @@ left join reference.order_statuses as statuses using (status);
 create table gold.fct_in_store_transactions as
 select
     visits.transaction_id,
+    visits.line_number,
     coalesce(customers.customer_id, -1) as customer_id,
     coalesce(stores.store_id, -1) as store_id,
     gold.date_key(visits.purchased_at) as date_key,
     visits.purchased_at,
+    gold.is_plausible(visits.purchased_at) as time_is_plausible,
     visits.amount,
     visits.payment_method,
+    visits.source_amount,
+    visits.source_currency,
     visits.customer_id as source_customer_id,
     visits.store_id as source_store_id
 from silver.in_store_transactions as visits
@@ -75,6 +87,7 @@ select
     coalesce(agents.agent_id, -1) as agent_id,
     gold.date_key(contacts.interacted_at) as date_key,
     contacts.interacted_at,
+    gold.is_plausible(contacts.interacted_at) as time_is_plausible,
     contacts.issue_type,
     contacts.resolution_status,
     coalesce(statuses.is_resolved, false) as is_resolved,
@@ -88,8 +101,10 @@ left join reference.resolution_statuses as statuses using (resolution_status);
 create table gold.fct_loyalty_transactions as
 select
     coalesce(accounts.loyalty_id, -1) as loyalty_id,
+    changes.line_number,
     gold.date_key(changes.transacted_at) as date_key,
     changes.transacted_at,
+    gold.is_plausible(changes.transacted_at) as time_is_plausible,
     changes.points_change,
     changes.reason,
     changes.loyalty_id as source_loyalty_id
@@ -98,17 +113,18 @@ left join gold.dim_loyalty_accounts as accounts using (loyalty_id);
 
 create table gold.dim_dates as
 with events as (
-    select min(ordered_at) as first_at, max(ordered_at) as last_at from gold.fct_online_transactions
+    select ordered_at as occurred_at, time_is_plausible from gold.fct_online_transactions
     union all
-    select min(purchased_at), max(purchased_at) from gold.fct_in_store_transactions
+    select purchased_at, time_is_plausible from gold.fct_in_store_transactions
     union all
-    select min(interacted_at), max(interacted_at) from gold.fct_service_interactions
+    select interacted_at, time_is_plausible from gold.fct_service_interactions
     union all
-    select min(transacted_at), max(transacted_at) from gold.fct_loyalty_transactions
+    select transacted_at, time_is_plausible from gold.fct_loyalty_transactions
 ),
 
 years as (
-    select year(min(first_at)) as first_year, year(max(last_at)) as last_year from events
+    select year(min(occurred_at)) as first_year, year(max(occurred_at)) as last_year
+    from events where time_is_plausible
 ),
 
 days as (
@@ -116,6 +132,8 @@ days as (
         make_timestamp(first_year, 1, 1, 0, 0, 0), make_timestamp(last_year, 12, 31, 0, 0, 0), interval 1 day
     )) as date) as date_day
     from years
+    union
+    select cast(occurred_at as date) from events where not time_is_plausible
 )
 
 select

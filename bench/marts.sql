@@ -1,4 +1,5 @@
--- The marts: views over gold.
+-- The marts: views over gold. An order is a row here, so orders are counted without being told apart: those that are no
+-- refund.
 
 -- A quotient of whole numbers, rounded half away from zero; null when the divisor is 0.
 create macro marts.rounded(dividend, divisor) as
@@ -12,7 +13,8 @@ create macro marts.percentage(part, whole) as
 
 create view marts.purchases as
 select
-    'online' as channel, orders.order_id as reference_id, orders.customer_id, orders.ordered_at as purchased_at,
+    'online' as channel, orders.order_id as reference_id, orders.line_number, true as has_one_line,
+    orders.customer_id, orders.ordered_at as purchased_at, orders.time_is_plausible,
     orders.amount, orders.payment_method, orders.product_id, products.category,
     cast(null as bigint) as store_id, cast(null as varchar) as location
 from gold.fct_online_transactions as orders
@@ -20,7 +22,8 @@ join gold.dim_products as products using (product_id)
 where orders.counts_as_revenue
 union all
 select
-    'in_store', visits.transaction_id, visits.customer_id, visits.purchased_at,
+    'in_store', visits.transaction_id, visits.line_number, true,
+    visits.customer_id, visits.purchased_at, visits.time_is_plausible,
     visits.amount, visits.payment_method, null, null,
     visits.store_id, stores.location
 from gold.fct_in_store_transactions as visits
@@ -28,7 +31,8 @@ join gold.dim_stores as stores using (store_id);
 
 create view marts.aov_by_product as
 with totals as (
-    select product_id, count(*) as total_orders, cast(sum(amount) as decimal(18, 2)) as total_amount
+    select
+        product_id, count(*) filter (amount >= 0) as total_orders, cast(sum(amount) as decimal(18, 2)) as total_amount
     from gold.fct_online_transactions where counts_as_revenue
     group by product_id
 )
@@ -48,7 +52,7 @@ group by category;
 
 create view marts.aov_by_location as
 with totals as (
-    select store_id, count(*) as total_orders, sum(amount) as total_amount
+    select store_id, count(*) filter (amount >= 0) as total_orders, sum(amount) as total_amount
     from gold.fct_in_store_transactions
     group by store_id
 )
@@ -93,11 +97,11 @@ create view marts.customer_segments as
 with spending as (
     select customer_id, sum(total_spend)::decimal(18, 2) as total_spend, sum(purchases)::bigint as purchase_frequency
     from (
-        select customer_id, sum(amount) as total_spend, count(*) as purchases
+        select customer_id, sum(amount) as total_spend, count(*) filter (amount >= 0) as purchases
         from gold.fct_online_transactions where counts_as_revenue and customer_id <> -1
         group by customer_id
         union all
-        select customer_id, sum(amount), count(*)
+        select customer_id, sum(amount), count(*) filter (amount >= 0)
         from gold.fct_in_store_transactions where customer_id <> -1
         group by customer_id
     )
@@ -105,7 +109,13 @@ with spending as (
 ),
 
 buyers as (
-    select *, percent_rank() over (order by total_spend desc) as spend_percent_rank from spending
+    select
+        customer_id,
+        percent_rank() over (order by total_spend desc) as spend_percent_rank,
+        count(*) over (partition by total_spend) as with_that_spend,
+        count(*) over (order by total_spend desc) as with_as_much,
+        count(*) over () as in_all
+    from spending where purchase_frequency > 0
 ),
 
 tiers as (
@@ -120,18 +130,22 @@ tiers as (
 
 select
     customers.customer_id,
-    coalesce(buyers.total_spend, 0)::decimal(18, 2) as total_spend,
-    coalesce(buyers.purchase_frequency, 0) as purchase_frequency,
+    coalesce(spending.total_spend, 0)::decimal(18, 2) as total_spend,
+    coalesce(spending.purchase_frequency, 0) as purchase_frequency,
     tiers.tier_level,
     buyers.spend_percent_rank,
     case
         when buyers.customer_id is null then 'No Purchases'
-        when buyers.spend_percent_rank <= 0.10 then 'High-Value Customer'
-        when buyers.purchase_frequency = 1 then 'One-Time Buyer'
+        when
+            buyers.spend_percent_rank <= 0.10
+            and (buyers.with_that_spend = 1 or buyers.with_as_much <= 0.20 * buyers.in_all)
+            then 'High-Value Customer'
+        when spending.purchase_frequency = 1 then 'One-Time Buyer'
         when tiers.tier_level is not null then 'Loyalty Champion'
         else 'Regular Customer'
     end as segment
 from gold.dim_customers as customers
+left join spending using (customer_id)
 left join buyers using (customer_id)
 left join tiers using (customer_id)
 where customers.customer_id <> -1;
@@ -140,10 +154,10 @@ create view marts.peak_transaction_times as
 with totals as (
     select 'online' as channel, isodow(ordered_at) as day_of_week_number, hour(ordered_at) as hour_of_day,
         count(*) as total_transactions, sum(amount)::decimal(18, 2) as total_amount
-    from gold.fct_online_transactions group by all
+    from gold.fct_online_transactions where time_is_plausible group by all
     union all
     select 'in_store', isodow(purchased_at), hour(purchased_at), count(*), sum(amount)::decimal(18, 2)
-    from gold.fct_in_store_transactions group by all
+    from gold.fct_in_store_transactions where time_is_plausible group by all
 )
 
 select
@@ -218,30 +232,32 @@ with purchases as (
 totals as (
     select
         customer_id,
-        count(*) filter (channel = 'online') as online_orders,
+        count(*) filter (channel = 'online' and amount >= 0) as online_orders,
         sum(amount) filter (channel = 'online') as online_spend,
-        count(*) filter (channel = 'in_store') as in_store_orders,
+        count(*) filter (channel = 'in_store' and amount >= 0) as in_store_orders,
         sum(amount) filter (channel = 'in_store') as in_store_spend,
-        count(*) as total_orders,
+        count(*) filter (amount >= 0) as total_orders,
         sum(amount) as total_spend,
-        min(purchased_at) as first_purchase_at,
-        max(purchased_at) as last_purchase_at
+        count(*) filter (amount < 0) as refunds,
+        -sum(amount) filter (amount < 0) as refunded_amount,
+        min(purchased_at) filter (amount >= 0 and time_is_plausible) as first_purchase_at,
+        max(purchased_at) filter (amount >= 0 and time_is_plausible) as last_purchase_at
     from purchases
     group by customer_id
 ),
 
--- For each customer and attribute the value of most purchases, then of the highest amount, then the first by name.
+-- For each customer and attribute the value of most orders, then of the highest amount, then the first by name.
 choices as (
-    select customer_id, 'channel' as attribute, channel as choice, count(*) as purchases, sum(amount) as amount
+    select customer_id, 'channel' as attribute, channel as choice, count(*) filter (amount >= 0) as orders, sum(amount) as total
     from purchases group by all
     union all
-    select customer_id, 'category', category, count(*), sum(amount)
+    select customer_id, 'category', category, count(*) filter (amount >= 0), sum(amount)
     from purchases where channel = 'online' group by all
     union all
-    select customer_id, 'store', location, count(*), sum(amount)
+    select customer_id, 'store', location, count(*) filter (amount >= 0), sum(amount)
     from purchases where channel = 'in_store' group by all
     union all
-    select customer_id, 'payment_method', payment_method, count(*), sum(amount)
+    select customer_id, 'payment_method', payment_method, count(*) filter (amount >= 0), sum(amount)
     from purchases group by all
 ),
 
@@ -254,33 +270,37 @@ preferred as (
         max(choice) filter (attribute = 'payment_method') as preferred_payment_method
     from (
         from choices
-        qualify row_number() over (partition by customer_id, attribute order by purchases desc, amount desc, choice) = 1
+        where orders > 0
+        qualify row_number() over (partition by customer_id, attribute order by orders desc, total desc, choice) = 1
     )
     group by customer_id
 ),
 
 today as (
     select greatest(
-        (select max(ordered_at) from gold.fct_online_transactions),
-        (select max(purchased_at) from gold.fct_in_store_transactions),
-        (select max(interacted_at) from gold.fct_service_interactions),
-        (select max(transacted_at) from gold.fct_loyalty_transactions)
+        (select max(ordered_at) from gold.fct_online_transactions where time_is_plausible),
+        (select max(purchased_at) from gold.fct_in_store_transactions where time_is_plausible),
+        (select max(interacted_at) from gold.fct_service_interactions where time_is_plausible),
+        (select max(transacted_at) from gold.fct_loyalty_transactions where time_is_plausible)
     )::date as today
 ),
 
 recencies as (
-    select *, datediff('day', last_purchase_at::date, today) as recency_days
+    select
+        customer_id,
+        datediff('day', last_purchase_at::date, today) as recency_days,
+        ntile(5) over (order by recency_days desc, customer_id) as recency_score
     from totals cross join today
+    where last_purchase_at is not null
 ),
 
 scores as (
     select
         customer_id,
-        recency_days,
-        ntile(5) over (order by recency_days desc, customer_id) as recency_score,
         ntile(5) over (order by total_orders, customer_id) as frequency_score,
         ntile(5) over (order by total_spend, customer_id) as monetary_score
-    from recencies
+    from totals
+    where total_orders > 0
 ),
 
 loyalty as (
@@ -322,6 +342,8 @@ select
     coalesce(totals.total_orders, 0) as total_orders,
     coalesce(totals.total_spend, 0)::decimal(18, 2) as total_spend,
     marts.average(totals.total_spend, totals.total_orders) as average_order_value,
+    coalesce(totals.refunds, 0) as refunds,
+    coalesce(totals.refunded_amount, 0)::decimal(18, 2) as refunded_amount,
     totals.first_purchase_at,
     totals.last_purchase_at,
     preferred.preferred_channel,
@@ -336,8 +358,8 @@ select
     marts.percentage(contacts.resolved_interactions, contacts.interactions) as resolution_rate,
     contacts.last_contact_at,
     segments.segment,
-    scores.recency_days,
-    scores.recency_score,
+    recencies.recency_days,
+    recencies.recency_score,
     scores.frequency_score,
     scores.monetary_score,
     last_touches.occurred_at as last_touch_at,
@@ -346,8 +368,81 @@ from gold.dim_customers as customers
 join marts.customer_segments as segments using (customer_id)
 left join totals using (customer_id)
 left join preferred using (customer_id)
+left join recencies using (customer_id)
 left join scores using (customer_id)
 left join loyalty using (customer_id)
 left join contacts using (customer_id)
 left join last_touches using (customer_id)
 where customers.customer_id <> -1;
+
+-- What to know about the answers: rows of nobody, values that are not in their lists, what was set aside.
+create view marts.data_notes as
+with orders as (
+    select *, if(counts_as_revenue, amount, 0) as revenue from gold.fct_online_transactions
+),
+
+notes as (
+    select 'unknown customers' as note, 'online_transactions' as entity, count(*) as rows, sum(revenue) as amount, null as detail
+    from orders where customer_id = -1
+    union all
+    select 'unknown customers', 'in_store_transactions', count(*), sum(amount), null
+    from gold.fct_in_store_transactions where customer_id = -1
+    union all
+    select 'unknown customers', 'customer_service_interactions', count(*), null, null
+    from gold.fct_service_interactions where customer_id = -1
+    union all
+    select 'unknown customers', 'loyalty_accounts', count(*), null, null
+    from gold.dim_loyalty_accounts where customer_id = -1 and loyalty_id <> -1
+    union all
+    select 'unknown products', 'online_transactions', count(*), sum(revenue), null
+    from orders where product_id = -1
+    union all
+    select 'unknown stores', 'in_store_transactions', count(*), sum(amount), null
+    from gold.fct_in_store_transactions where store_id = -1
+    union all
+    select 'unknown agents', 'customer_service_interactions', count(*), null, null
+    from gold.fct_service_interactions where agent_id = -1
+    union all
+    select 'unknown accounts', 'loyalty_transactions', count(*), null, null
+    from gold.fct_loyalty_transactions where loyalty_id = -1
+    union all
+    select 'unlisted status', 'online_transactions', count(*), sum(revenue), min(status)
+    from orders where status not in (from reference.order_statuses select status union all select 'Unknown')
+    union all
+    select 'unlisted payment method', 'online_transactions', count(*), sum(revenue), min(payment_method)
+    from orders where payment_method not in (from reference.payment_methods select payment_method union all select 'Unknown')
+    union all
+    select 'unlisted payment method', 'in_store_transactions', count(*), sum(amount), min(payment_method)
+    from gold.fct_in_store_transactions where payment_method not in (from reference.payment_methods select payment_method union all select 'Unknown')
+    union all
+    select 'unlisted resolution status', 'customer_service_interactions', count(*), null, min(resolution_status)
+    from gold.fct_service_interactions where resolution_status not in (from reference.resolution_statuses select resolution_status union all select 'Unknown')
+    union all
+    select 'unlisted tier', 'loyalty_accounts', count(*), null, min(tier_level)
+    from gold.dim_loyalty_accounts where tier_level not in (from reference.loyalty_tiers select tier_level union all select 'Unknown')
+    union all
+    select 'implausible times', 'online_transactions', count(*), sum(revenue), null
+    from orders where not time_is_plausible
+    union all
+    select 'implausible times', 'in_store_transactions', count(*), sum(amount), null
+    from gold.fct_in_store_transactions where not time_is_plausible
+    union all
+    select 'implausible times', 'customer_service_interactions', count(*), null, null
+    from gold.fct_service_interactions where not time_is_plausible
+    union all
+    select 'implausible times', 'loyalty_transactions', count(*), null, null
+    from gold.fct_loyalty_transactions where not time_is_plausible
+    union all
+    select 'rejected rows', entity, count(*), null, reason
+    from silver.rejected_rows group by entity, reason
+    union all
+    select 'superseded rows', entity, row_count, null, reason
+    from silver.superseded_rows
+    union all
+    select 'unreadable values', entity, sum(row_count), null, column_name
+    from silver.unreadable_values group by entity, column_name
+)
+
+select note, entity, rows::bigint as rows, amount::decimal(18, 2) as amount, detail::varchar as detail
+from notes
+where rows > 0;
