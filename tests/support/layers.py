@@ -93,9 +93,7 @@ class Layers:
             "row_reconciliation": self.silver.reconciliation,
             "superseded_rows": self.silver.superseded,
             "unreadable_values": self.silver.unreadable,
-            "rejected_rows": [
-                {**row, "raw_row": _comparable(row["raw_row"])} for row in self.silver.rejected
-            ],
+            "rejected_rows": self.silver.rejected,
         }
         return of_name[name] if name in of_name else self.silver.tables[name]
 
@@ -113,12 +111,17 @@ def differences(
         return f"expected no rows, found {found}" if found else None
     columns = [column for column in expected[0] if column not in but]
     actual = load(connection, relation, columns)
-    if relation == "silver.rejected_rows":
-        actual = [{**row, "raw_row": _comparable(json.loads(row["raw_row"]))} for row in actual]
-    if relation == "marts.data_notes":
-        actual = [_as_agreed(row) for row in actual]
-        expected = [_as_agreed(row) for row in expected]
+    actual, expected = comparable(relation, actual), comparable(relation, expected)
     return difference(actual, expected, columns, RELATIONS[relation])
+
+
+def comparable(relation: str, rows: Sequence[Row]) -> list[Row]:
+    """Return rows of a relation without what the product may word as it likes."""
+    if relation == "silver.rejected_rows":
+        return [{**row, "raw_row": _raw_row(row["raw_row"])} for row in rows]
+    if relation == "marts.data_notes":
+        return [_as_agreed(row) for row in rows]
+    return list(rows)
 
 
 def _as_agreed(note: Mapping[str, Any]) -> Row:
@@ -132,8 +135,9 @@ def _as_agreed(note: Mapping[str, Any]) -> Row:
     }
 
 
-def _comparable(raw: Mapping[str, Any]) -> tuple[Any, ...]:
+def _raw_row(raw: str | Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a raw row without what two readers may differ in: an empty field is null or blank."""
-    if {*raw} >= {"number", "text"}:
-        return raw["number"], raw["text"]
-    return tuple(sorted((name, normalise(value)) for name, value in raw.items() if value))
+    said: Mapping[str, Any] = json.loads(raw) if isinstance(raw, str) else raw
+    if {*said} >= {"number", "text"}:
+        return said["number"], said["text"]
+    return tuple(sorted((name, normalise(value)) for name, value in said.items() if value))

@@ -31,7 +31,7 @@ class Silver:
     unreadable: list[Row] = field(default_factory=list)  # unreadable_values
     unknown_keys: list[Row] = field(default_factory=list)
     reconciliation: list[Row] = field(default_factory=list)  # row_reconciliation
-    arrived: set[str] = field(default_factory=set)  # entities of which anything landed
+    arrived: set[str] = field(default_factory=set)  # entities of which any row landed
     quarantined: list[QuarantinedFile] = field(default_factory=list)
 
 
@@ -62,7 +62,7 @@ def silver(batches: Sequence[Batch], options: Options = DEFAULTS) -> Silver:
     """Compute silver from input files."""
     landed, quarantined = land(batches, options)
     result = Silver(options, {}, quarantined=quarantined)
-    result.arrived = {file.entity.name for file in landed}
+    result.arrived = {file.entity.name for file in landed if file.rows or file.malformed}
     result.unknown_keys = [
         {"entity": entity, "key_value": cleaning.trimmed(str(key))}
         for entity, keys in options.unknown_keys.items()
