@@ -45,6 +45,10 @@
 {%- endmacro %}
 
 
+{#- Azure SQL makes no silver. -#}
+{% macro sqlserver__declared_text() -%}{{ return(none) }}{%- endmacro %}
+
+
 {#- The entities whose keys are text. -#}
 {% macro text_keys() -%}
     {{ return(adapter.dispatch('text_keys')()) }}
