@@ -1,7 +1,7 @@
 {#-
     A text, or the type of a text column, that compares by code point whatever collation the database has. What a model
-    writes out as a literal and others join or unite with what is stored needs it.
-    Example: collated("'online'") as channel
+    writes out as a literal and others join or unite with what is stored needs it; T-SQL gets the literal as national text,
+    which what is stored is. Example: collated("'online'") as channel
 -#}
 {% macro collated(text) -%}
     {{ return(adapter.dispatch('collated')(text)) }}
@@ -14,7 +14,7 @@
 
 
 {% macro sqlserver__collated(text) -%}
-    {{ return(text ~ ' collate Latin1_General_100_BIN2') }}
+    {{ return(('N' if text.startswith("'") else '') ~ text ~ ' collate Latin1_General_100_BIN2') }}
 {%- endmacro %}
 
 

@@ -112,10 +112,10 @@ with notes as (
 )
 
 select
-    cast(note as {{ engine_type('varchar(40)') }}) as note,
+    cast({{ collated('note') }} as {{ engine_type('varchar(40)') }}) as note,
     cast(entity as {{ engine_type('varchar(50)') }}) as entity,
     cast(note_rows as {{ engine_type('bigint') }}) as {{ quoted('rows') }},
     cast(amount as decimal(18, 2)) as amount,
-    cast(detail as {{ engine_type('varchar(255)') }}) as detail
+    cast({{ collated('detail') }} as {{ engine_type('varchar(255)') }}) as detail
 from notes
 where note_rows > 0 or note = 'absent entity'
