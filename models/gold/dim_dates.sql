@@ -1,3 +1,5 @@
+{#- How many days there may be from the first plausible one to the end of the year after this one. -#}
+{%- set most_days = 366 * (run_started_at.year + 2 - (var('earliest_plausible_date') | string)[:4] | int) -%}
 with events as (
     select
         cast(ordered_at as date) as event_day,
@@ -45,7 +47,7 @@ calendar as (
 days as (
     select {{ add_days('whole_numbers.n', 'calendar.first_day') }} as date_day
     from calendar
-    cross join {{ whole_numbers() }}
+    cross join {{ whole_numbers(most_days) }}
     where whole_numbers.n <= {{ days_between('calendar.first_day', 'calendar.last_day') }}
     union
     -- What happened on an implausible day needs its day, but not all those between.
