@@ -56,10 +56,16 @@ class Macro:
 class Renderer:
     """The project's macros, with dispatch to the first of an engine's prefixes that has one.
 
-    A local build is `Renderer("duckdb")`; `variables` override the vars of dbt_project.yml.
+    A local build is `Renderer("duckdb")`; `variables` override the vars of dbt_project.yml, and
+    `declared` is what bronze/declared.json says, by entity.
     """
 
-    def __init__(self, *prefixes: str, variables: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *prefixes: str,
+        variables: Mapping[str, Any] | None = None,
+        declared: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._prefixes = (*prefixes, "default")
         self._environment = get_environment()
         self._templates: dict[str, Any] = {}
@@ -73,7 +79,16 @@ class Renderer:
             "execute": True,
             "flags": SimpleNamespace(PROJECT_DIR=str(PROJECT)),
             "fromjson": json.loads,
-            "graph": {"nodes": self._nodes()},
+            "graph": {
+                "nodes": self._nodes(),
+                # As the macros note it there once they have read it.
+                "c360_declared": declared or {},
+                "c360_text_keys": [
+                    entity
+                    for entity, said in (declared or {}).items()
+                    if said.get("keys") == "text"
+                ],
+            },
             "invocation_id": "00000000-0000-0000-0000-000000000000",
             "log": lambda text, info=False: "",
             "modules": SimpleNamespace(re=re),
