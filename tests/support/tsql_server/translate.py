@@ -495,8 +495,16 @@ class Translation:
         return _call("md5", node.this)
 
     def _jsonextractscalar(self, node: exp.JSONExtractScalar) -> exp.Expr:
+        """JSON_VALUE."""
+        return self._of_json(node, as_json=False)
+
+    def _jsonextract(self, node: exp.JSONExtract) -> exp.Expr:
+        """JSON_QUERY."""
+        return self._of_json(node, as_json=True)
+
+    def _of_json(self, node: exp.Binary | exp.Func, as_json: bool) -> exp.Expr:
         path = exp.Literal.string(node.expression.sql(dialect="tsql").strip("'"))
-        return _call("tsql_json_value", node.this, path, exp.false())
+        return _call("tsql_json_value", node.this, path, exp.Boolean(this=as_json))
 
     def _objectid(self, node: exp.ObjectId) -> exp.Expr:
         return _call("object_id", *(part for part in (node.this, node.expression) if part))
