@@ -9,13 +9,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from demo.generator import API_FOLDER, generate
 from demo.ledger import Ledger
 from demo.sample_api import create_app, serve
+from tests.support import declared_shop
 from tests.support.reference import Batch, InputFile
+
+Made = TypeVar("Made")
 
 TOKEN = "a-token-that-must-not-be-seen"
 C360 = Path(sys.executable).with_name("c360")
@@ -91,8 +95,8 @@ def arrive(work: Path, batch: int, before: Path | None = None) -> Arrival:
 
 
 def made_once(
-    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Arrival]
-) -> Arrival:
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]
+) -> Made:
     """Return what `make` makes in a folder of its own; of several pytest workers, one makes it."""
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -105,6 +109,31 @@ def made_once(
             folder.mkdir()
             made.write_bytes(pickle.dumps(make(folder)))
     return pickle.loads(made.read_bytes())
+
+
+@dataclass(frozen=True)
+class DeclaredShop:
+    """What was published of the files of tests/support/declared_shop.py."""
+
+    home: Path
+    batch_id: str
+
+
+def _declared_shop(work: Path) -> DeclaredShop:
+    folder, home = work / "input", work / "home"
+    folder.mkdir()
+    declared_shop.write(declared_shop.FIRST | declared_shop.SECOND, folder)
+    (work / "sources.yml").write_text(declared_shop.SOURCES)
+    run = run_c360("run", "--input", folder, "--sources", work / "sources.yml", "--home", home)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (manifest,) = (home / "lake" / "bronze" / "manifests").glob("*.json")
+    return DeclaredShop(home, manifest.stem)
+
+
+@pytest.fixture(scope="session")
+def declared(tmp_path_factory: pytest.TempPathFactory) -> DeclaredShop:
+    """The shop that declares what it can, published. It is to be read only."""
+    return made_once(tmp_path_factory, "declared", _declared_shop)
 
 
 @pytest.fixture(scope="session")

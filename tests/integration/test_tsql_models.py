@@ -1,4 +1,7 @@
-"""The models' T-SQL gives the rows of a local build: translated and run on what a real run landed.
+"""The models' T-SQL gives the rows of a local build: translated and run on what real runs landed.
+
+One is the second batch of the sample data. The other is the shop that declares what it can, moved
+to Chicago and to another currency: there both sides are rendered, T-SQL and DuckDB's SQL.
 
 It shows that the T-SQL means what DuckDB's SQL means, by the rules of tests/support/tsql_server; a
 server's own reading of it is not shown.
@@ -6,7 +9,8 @@ server's own reading of it is not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -18,8 +22,9 @@ import sqlglot
 from sqlglot.optimizer.qualify import qualify
 
 from flows.summary import HEADLINES
+from lake import paths
 from report import content
-from tests.integration.conftest import Arrival
+from tests.integration.conftest import Arrival, DeclaredShop
 from tests.support.compare import difference, load
 from tests.support.render import PROJECT, Relation, Renderer
 from tests.support.tsql_server.catalog import Column, ColumnType
@@ -28,17 +33,28 @@ from tests.support.tsql_server.reader import Name
 
 ANALYSES = sorted((PROJECT / "analyses").glob("*.sql"))
 LAYERS = {"silver": ("synapse", "sqlserver"), "gold": ("sqlserver",), "marts": ("sqlserver",)}
+HERE = dict.fromkeys(LAYERS, ("duckdb",))
+# Everything in the warehouse that silver is made from.
+GIVEN = (
+    "select schema_name, view_name from duckdb_views()"
+    " where database_name = '{0}' and schema_name = 'bronze' union all"
+    " select schema_name, table_name from duckdb_tables()"
+    " where database_name = '{0}' and schema_name in ('bronze', 'reference')"
+)
+SCHEMAS = ("bronze", "reference", "staging", "silver", "gold", "marts")
 
 
 class Models:
-    """The models' T-SQL, in an order in which they can be built."""
+    """The models' SQL, in an order in which they can be built; `options` are the renderer's."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, layers: Mapping[str, tuple[str, ...]] = LAYERS, **options: Mapping[str, Any]
+    ) -> None:
         self.sql: dict[str, str] = {}
         self.schemas: dict[str, str] = {}
         graph: dict[str, set[str]] = {}
-        for layer, prefixes in LAYERS.items():
-            renderer = Renderer(*prefixes)
+        for layer, prefixes in layers.items():
+            renderer = Renderer(*prefixes, **options)
             find = renderer.context["ref"]
             for path in sorted((PROJECT / "models" / layer).rglob("*.sql")):
                 references: set[str] = set()
@@ -64,14 +80,9 @@ class Build:
         self.session = self.server.login("customer360", autocommit=True)
         self.connection = self.session.connection
         self.connection.execute(f"attach '{local}' as local (read_only)")
-        for schema in ("bronze", "reference", "staging", "silver", "gold", "marts"):
+        for schema in SCHEMAS:
             self.execute(f'create schema "{schema}"')
-        for schema, relation in self.connection.execute(
-            "select schema_name, view_name from duckdb_views()"
-            " where database_name = 'local' and schema_name = 'bronze' union all"
-            " select schema_name, table_name from duckdb_tables()"
-            " where database_name = 'local' and schema_name in ('bronze', 'reference')"
-        ).fetchall():
+        for schema, relation in self.connection.execute(GIVEN.format("local")).fetchall():
             self._copy(Name(schema, relation))
         for name in models.order:
             relation = f'"{models.schemas[name]}"."{name}"'
@@ -91,6 +102,19 @@ class Build:
         self.connection.execute(f"insert into {name.quoted} select * from local.{name.quoted}")
 
 
+def build_here(path: Path, given: Path, models: Models, rates: str) -> None:
+    """Build all models from a warehouse's bronze relations and seeds, and rates of currencies."""
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(f"attach '{given}' as given (read_only)")
+        for schema in SCHEMAS:
+            connection.execute(f"create schema {schema}")
+        for schema, name in connection.execute(GIVEN.format("given")).fetchall():
+            connection.execute(f"create table {schema}.{name} as from given.{schema}.{name}")
+        connection.execute(f"insert into reference.exchange_rates values {rates}")
+        for name in models.order:
+            connection.execute(f"create table {models.schemas[name]}.{name} as {models.sql[name]}")
+
+
 @pytest.fixture(scope="module")
 def models() -> Models:
     """The models, rendered for the engines that build them in Azure."""
@@ -103,6 +127,25 @@ def build(
 ) -> Iterator[Build]:
     """All models, built after the second batch."""
     build = Build(tmp_path_factory.mktemp("tsql"), second.warehouse, models)
+    yield build
+    build.server.logout(build.session)
+
+
+@pytest.fixture(scope="module")
+def build_elsewhere(
+    declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Build]:
+    """All models, built for the declared shop in Chicago, which counts in dollars."""
+    said = json.loads((declared.home / "lake" / paths.DECLARED).read_text(encoding="utf-8"))
+    options: dict[str, Mapping[str, Any]] = {
+        "declared": {each["entity"]: each for each in said["entities"]},
+        "variables": {"business_timezone": "America/Chicago", "reporting_currency": "USD"},
+    }
+    folder = tmp_path_factory.mktemp("tsql_elsewhere")
+    path = folder / "here.duckdb"
+    rates = "('EUR', null, 0.5), ('eur', '2026-11-01', 1.08731235), ('EUR', '2026-11-03', 1.1)"
+    build_here(path, declared.home / "warehouse.duckdb", Models(HERE, **options), rates)
+    build = Build(folder / "server", path, Models(**options))
     yield build
     build.server.logout(build.session)
 
@@ -157,9 +200,13 @@ def test_a_model_names_only_columns_of_what_it_reads(
 NAMES = sorted(path.stem for path in (PROJECT / "models").rglob("*.sql"))
 
 
+@pytest.mark.parametrize("place", ["build", "build_elsewhere"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_model_is_equal_row_for_row(build: Build, models: Models, name: str) -> None:
+def test_a_model_is_equal_row_for_row(
+    models: Models, place: str, name: str, request: pytest.FixtureRequest
+) -> None:
     """Every column of every row; nothing more and nothing less."""
+    build: Build = request.getfixturevalue(place)
     relation = f'"{models.schemas[name]}"."{name}"'
     columns = [row[0] for row in build.connection.execute(f"describe local.{relation}").fetchall()]
     selected = ", ".join(f'"{column}"' for column in columns)
