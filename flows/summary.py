@@ -123,7 +123,7 @@ HEADLINES = (
             total_interactions,
             resolution_rate
         from {marts}.agent_performance
-        where agent_id <> -1 and total_interactions > 0
+        where cast(agent_id as varchar(64)) <> '-1' and total_interactions > 0
         order by resolution_rate desc, total_interactions desc, agent_id
         offset 0 rows fetch next 5 rows only
         """,

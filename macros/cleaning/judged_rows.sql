@@ -117,7 +117,7 @@
         *,
         row_number() over (
             partition by {{ by.key | join(', ') }}
-            order by counts desc, _batch_id, file_number, _row_number
+            order by counts desc, {{ (by.moment | reject('in', by.key) | list + ['file_number', '_row_number']) | join(', ') }}
         ) as line_number
     from {{ prefix }}fates
 )

@@ -68,14 +68,17 @@ canonical as (
         on
             upper(typed.source_currency) = exchange_rates.currency
             and cast(typed.{{ time.name }} as date) >= exchange_rates.valid_from
-            and cast(typed.{{ time.name }} as date) < exchange_rates.valid_until
+            and (
+                exchange_rates.valid_until is null
+                or cast(typed.{{ time.name }} as date) < exchange_rates.valid_until
+            )
     {%- endif %}
 ),
 
 judged as (
     select
         canonical.*,
-        {{ reject_reason(entity, contract) }} as reject_reason
+        {{ reject_reason(contract) }} as reject_reason
     from canonical
 )
 
@@ -150,13 +153,13 @@ from judged
     Why a row is rejected, the first reason that holds: a key that is null (or the unknown member's, in a dimension), then a
     time, then an amount that is null. The columns are those whose `rejects` names the reason.
 -#}
-{% macro reject_reason(entity, contract) -%}
+{% macro reject_reason(contract) -%}
     case
         {%- for reason in ['invalid_key', 'invalid_datetime', 'invalid_amount'] %}
         {%- for column in contract.columns if column.rejects == reason %}
         when canonical.{{ column.name }} is null then '{{ reason }}'
         {%- if contract.dimension and column.name in contract.key %}
-        when canonical.{{ column.name }} = {{ unknown_key(entity) }} then '{{ reason }}'
+        when canonical.{{ column.name }} = {{ unknown_key(column.type[4:-1]) }} then '{{ reason }}'
         {%- endif %}
         {%- endfor %}
         {%- endfor %}

@@ -27,8 +27,6 @@ PROJECT = (
     *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
     *("analyses", "tests/dbt"),
 )
-# Movements of one second that came in several files.
-NUMBERED_BY_ARRIVAL = {"line_number"}
 LANDING = ("recover", "land_files", "commit_batch")
 # The report has no relations.
 PUBLISHING = tuple(step for step in STEPS_OF["local"] if step != "write_report")
@@ -115,7 +113,7 @@ def test_a_relation_is_the_references(kept: Kept, relation: str) -> None:
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_it_is_the_same_when_everything_arrives_at_once(kept: Kept, relation: str) -> None:
     described = kept.daily.execute(f"describe {relation}").fetchall()
-    but = {"_batch_id"} | (NUMBERED_BY_ARRIVAL if "loyalty_transactions" in relation else set())
+    but = {"_batch_id"}
     columns = [name for name, *_ in described if name not in but]
     key = [name for name in RELATIONS[relation] if name in columns]
     if relation == "silver.unreadable_values":  # which are counted by batch

@@ -272,7 +272,8 @@ def _numbered(entity: Entity, kept: Sequence[Candidate]) -> list[Row]:
     """Make silver's rows: in the order of their keys, lines of one key from 1 on."""
     rows: list[Row] = []
     lines: Counter[Key] = Counter()
-    for candidate in sorted(kept, key=lambda each: each.place):
+    # Moments of one second come in their order, and each from one delivery.
+    for candidate in sorted(kept, key=lambda each: (each.key, each.place[1:])):
         of = tuple(candidate.row[name] for name in entity.key)
         lines[of] += 1
         number = {"line_number": lines[of]} if entity.name in WITH_LINES else {}
