@@ -42,5 +42,7 @@
     {%- for index in sqlserver__list_nonclustered_rowstore_indexes(history).columns[0].values() | unique -%}
         {%- do run_query(sqlserver__get_drop_index_sql(history, index)) -%}
     {%- endfor -%}
-    {%- do run_query('alter table ' ~ history ~ ' alter column ' ~ quoted(name) ~ ' ' ~ type) -%}
+    {%- do run_query(
+        'alter table ' ~ history ~ ' alter column ' ~ quoted(name) ~ ' ' ~ (collated(type) if 'char' in type else type)
+    ) -%}
 {%- endmacro %}

@@ -155,7 +155,7 @@ class SqlDatabase(Server):
     # -- Keys
 
     def alter_table(self, session: Session, statement: Statement) -> ResultSet:
-        """ALTER TABLE: adds, checks and drops constraints; masks."""
+        """ALTER TABLE: adds, checks and drops constraints; masks and types of columns."""
         reader = Reader(statement)
         reader.expect("ALTER", "TABLE")
         name = reader.name()
@@ -176,7 +176,10 @@ class SqlDatabase(Server):
             optional = reader.take("IF", "EXISTS")
             self._drop_constraint(session, name, reader.text(), optional)
         elif reader.take("ALTER", "COLUMN"):
-            self._mask(session, name, object_id[0], reader)
+            if keyword(reader.tokens[reader.place + 1]) in ("ADD", "DROP"):
+                self._mask(session, name, object_id[0], reader)
+            else:
+                self._change_type(session, name, object_id[0], reader)
         else:
             raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         return ResultSet()
@@ -518,14 +521,20 @@ class SqlDatabase(Server):
         index = reader.text()
         reader.expect("ON")
         object_id = self.must_be(session, reader.name(), "U")
-        if not session.catalog.query(
+        index_id = session.catalog.value(
             "delete from sys.indexes where object_id = ? and name = ? returning index_id",
             object_id,
             index,
-        ):
+        )
+        if index_id is None:
             raise SqlServerError(
                 3701, f"Cannot drop the index '{index}', because it does not exist."
             )
+        session.catalog.query(
+            "delete from sys.index_columns where object_id = ? and index_id = ?",
+            object_id,
+            index_id,
+        )
         return ResultSet()
 
     # -- Masks
@@ -551,6 +560,43 @@ class SqlDatabase(Server):
             function,
             object_id,
             column,
+        )
+
+    def _change_type(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
+        """ALTER COLUMN name type: what is there is converted; a text has the collation it names."""
+        column, rest = column_of(reader.tokens[reader.place :])
+        if rest:
+            raise UnknownSqlError(f"no rule for ALTER COLUMN with {rest[0].text}")
+        column_id = _column_id(session, object_id, column.name)
+        if session.catalog.value(
+            "select 1 from sys.index_columns where object_id = ? and column_id = ?",
+            object_id,
+            column_id,
+        ):
+            raise SqlServerError(5074, f"An index of '{table}' is dependent on the column.")
+        # DuckDB changes no type that a check of the length depends on, so the table is made anew.
+        definitions = ", ".join(
+            column_sql(column if each.name.lower() == column.name.lower() else each)
+            for each in session.catalog.columns_of(object_id)
+        )
+        apart = Name(table.schema, f"{table.name}__altered")
+        session.connection.execute(f"create table {apart.quoted} ({definitions})")
+        session.connection.execute(f"insert into {apart.quoted} select * from {table.quoted}")
+        session.connection.execute(f"drop table {table.quoted}")
+        session.connection.execute(f'alter table {apart.quoted} rename to "{table.name}"')
+        session.catalog.query(
+            "update sys.columns set system_type_id = ?, user_type_id = ?, max_length = ?,"
+            " precision = ?, scale = ?, collation_name = ?, is_nullable = ?"
+            " where object_id = ? and column_id = ?",
+            column.type.type_id,
+            column.type.type_id,
+            column.type.max_length,
+            column.type.precision,
+            column.type.scale,
+            column.stored_collation,
+            column.nullable,
+            object_id,
+            column_id,
         )
 
     # -- Schemas, roles, descriptions
