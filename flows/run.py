@@ -213,7 +213,12 @@ class Run(ABC):
 
     def _build_silver(self, dbt: DbtRun) -> None:
         """Build silver as it is declared now; raise when most of what arrived cannot be used."""
-        declared.write(self.lake, self.declarations)
+        changed = declared.write(self.lake, self.declarations)
+        if changed:
+            self._warn(
+                f"{self.declarations.path} declares otherwise than what the run before followed, "
+                f"which changes the numbers: {'; '.join(changed)}."
+            )
         current = versions.published(self.lake)
         if current and (current.code or "").partition("-")[0] != self.code.partition("-")[0]:
             self._warn(

@@ -16,7 +16,7 @@ from ingest.contract import CURRENCY, Entity
 from ingest.sources_file import OF_ENTITY, api_entries, read_sources, with_defaults
 
 SOURCES = Path(__file__).with_name("sources.yml")
-_NOT_IN_ROWS = ("files", "rows", "load", "unknown_keys", "keys", "api")
+_NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "api")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 Keys = dict[str, Any]
@@ -60,7 +60,7 @@ class Declaration:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of what decides the text of the rows: when it changes, files are read again."""
+        """A hash of what decides the rows, or refuses the file: changed, it is read again."""
         said = {
             key.name: getattr(self, key.name)
             for key in fields(self)

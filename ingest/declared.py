@@ -4,7 +4,7 @@ from typing import Any
 
 from ingest.declarations import Declarations
 from lake import paths
-from lake.manifest import to_json
+from lake.manifest import from_json, to_json
 from lake.store import Lake
 
 
@@ -31,8 +31,23 @@ def text_keys(declarations: Declarations) -> list[str]:
     return [each["entity"] for each in entities(declarations) if each["keys"] == "text"]
 
 
-def write(lake: Lake, declarations: Declarations) -> None:
-    """Write it into the lake, if it is not there already."""
-    content = to_json({"entities": entities(declarations)})
-    if not lake.exists(paths.DECLARED) or lake.read_bytes(paths.DECLARED) != content:
-        lake.write_bytes(paths.DECLARED, content)
+def write(lake: Lake, declarations: Declarations) -> list[str]:
+    """Write it into the lake, if it is not there already; return what was otherwise before."""
+    now = entities(declarations)
+    content = to_json({"entities": now})
+    known = lake.read_bytes(paths.DECLARED) if lake.exists(paths.DECLARED) else None
+    if known == content:
+        return []
+    lake.write_bytes(paths.DECLARED, content)
+    before = {each["entity"]: each for each in from_json(known)["entities"]} if known else {}
+    return [
+        f"{each['entity']}: {key} {_said(each[key])} (was {_said(before[each['entity']][key])})"
+        for each in now
+        if each["entity"] in before
+        for key in each
+        if each[key] != before[each["entity"]].get(key, each[key])
+    ]
+
+
+def _said(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value) or "none"

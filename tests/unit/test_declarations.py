@@ -266,7 +266,8 @@ def test_words_that_older_yaml_takes_for_something_else_are_words(sources):
 
 def test_a_fingerprint_tells_what_decides_the_rows():
     plain = Declaration().fingerprint
-    assert plain == Declaration(files=("x*",), rows="lines", load="full", keys="text").fingerprint
+    assert plain == Declaration(files=("x*",), load="full", keys="text").fingerprint
+    assert plain != Declaration(rows="lines").fingerprint  # which refuses or takes files
     assert plain == Declaration(unknown_keys=("0",)).fingerprint
     changed = {
         Declaration(**{key: value}).fingerprint

@@ -91,3 +91,14 @@ def test_another_declaration_makes_another_version_of_silver(tmp_path: Path, tex
     plain = reading_code(declarations(tmp_path, "files: {}"))
     assert plain == reading_code(declarations(tmp_path, "files: {}"))
     assert plain != reading_code(declarations(tmp_path, text))
+
+
+def test_what_is_declared_otherwise_than_before_is_told(tmp_path: Path) -> None:
+    lake = LocalLake(tmp_path / "lake")
+    lines = declarations(tmp_path, "files: {online_transactions: {rows: lines, unknown_keys: [0]}}")
+    assert declared.write(lake, lines) == []
+    assert declared.write(lake, lines) == []
+    assert declared.write(lake, declarations(tmp_path, "files: {}")) == [
+        "online_transactions: rows one (was lines)",
+        "online_transactions: unknown_keys none (was 0)",
+    ]
