@@ -112,9 +112,9 @@ def rows(duck: duckdb.DuckDBPyConnection, tsql: str) -> list[tuple[Any, ...]]:
         ("string_escape('a/\"b', 'json')", 'a\\/\\"b'),
         ("convert(varchar(32), hashbytes('MD5', 'a'), 2)", "0CC175B9C0F1B6A831C399E269772661"),
         ('json_value(\'{"a b": {"c": 1}}\', \'$."a b".c\')', "1"),
-        ('json_value(\'{"a": [1]}\', \'$.a\')', None),
-        ('json_query(\'{"a": ["b"]}\', \'$.a\')', '["b"]'),
-        ('json_query(\'{"a": 1}\', \'$.a\')', None),
+        ("json_value('{\"a\": [1]}', '$.a')", None),
+        ("json_query('{\"a\": [\"b\"]}', '$.a')", '["b"]'),
+        ("json_query('{\"a\": 1}', '$.a')", None),
         ("(select x.b from (select 2 as a) as y cross apply (select y.a + 1 as b) as x)", 3),
         (
             "(select x.b from (select 2 as a where 1 = 0) as y cross apply (select 5 as b) as x)",
