@@ -446,7 +446,7 @@ def _judged_sql(entity: Entity) -> str:
         return f"""
             select
                 * replace (
-                    row_number() over (partition by {key} order by fate is not null, line)
+                    row_number() over (partition by {key} order by fate is not null, fraction, line)
                     as line_number
                 )
             from (

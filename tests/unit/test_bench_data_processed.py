@@ -18,16 +18,17 @@ ENTITIES = list(load_contract(PROJECT))
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """A lake with a file of 1,000 bytes and tables of 100 rows of each entity."""
+    """A lake with two batches and tables of 100 rows of each entity."""
     for name in SILVER:
         columns = ", ".join(f"range as {column}" for column in SILVER[name])
         write(tmp_path / "silver" / name / "v1" / "x.parquet", columns)
         if name in ENTITIES:
-            staged = f"{columns}, range as reject_reason, range as raw_row"
+            staged = f"{columns}, range as unreadable_x, range as reject_reason, range as raw_row"
             write(tmp_path / "staging" / f"stg_{name}" / "v1" / "x.parquet", staged)
             write(tmp_path / "staging" / f"stg_{name}" / "v0" / "old.parquet", staged)
-            (tmp_path / "bronze" / name / "b1").mkdir(parents=True)
-            (tmp_path / "bronze" / name / "b1" / "x.csv").write_bytes(b"x" * 1000)
+            for batch in ("b1", "b2"):
+                rows = tmp_path / "bronze" / "rows" / name / batch / "x.csv.parquet"
+                write(rows, "range as raw, range as _row_number")
     return tmp_path
 
 
@@ -49,11 +50,11 @@ def test_each_statement_counts_for_ten_megabytes_at_least(
 ) -> None:
     monkeypatch.chdir(PROJECT)
     totals = data_processed.estimate(lake, 1)
-    tests = 9 + 5 + 1  # keys, columns with listed values, the reasons of rejected rows
+    tests = 9 + 5 + 2 + 1  # keys, columns with listed values, reasons, unreadable values
     assert totals == {
         "staging": 90e6,
         "silver": 90e6,
-        "rejected rows, reconciliation": 20e6,
+        "accounts of rows": 50e6,  # rejected, superseded, unreadable, unknown keys, reconciliation
         "tests": tests * 10e6,
     }
 
@@ -63,7 +64,10 @@ def test_staging_reads_the_files_and_writes_its_columns(
 ) -> None:
     monkeypatch.chdir(PROJECT)
     sizes = [
-        1000 + stored(lake / "staging" / f"stg_{name}" / "v1" / "x.parquet") for name in ENTITIES
+        stored(lake / "bronze" / "rows" / name / "b1" / "x.csv.parquet")
+        + stored(lake / "bronze" / "rows" / name / "b2" / "x.csv.parquet")
+        + stored(lake / "staging" / f"stg_{name}" / "v1" / "x.parquet")
+        for name in ENTITIES
     ]
     factor = 1e6
     assert data_processed.estimate(lake, factor)["staging"] == sum(sizes) * factor
