@@ -59,7 +59,7 @@ CUSTOMER_COLUMNS = (
 )
 
 EVENT_COLUMNS = ("occurred_at", "touchpoint", "event", "reference_id", "amount", "detail")
-NEWEST_EVENT_FIRST = "occurred_at desc, touchpoint, reference_id"
+NEWEST_EVENT_FIRST = "occurred_at desc, touchpoint, reference_id, event, detail"
 MOST_VALUABLE_FIRST = "total_spend desc, {purchases} desc, customer_id"
 
 # Each table of the report: its columns, and the question that gives its rows.

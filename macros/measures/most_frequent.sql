@@ -17,16 +17,9 @@
                 order by total_orders desc, total_amount desc, {{ attribute }}
             ) as place
         from (
-            select
-                {{ key }},
-                {{ attribute }},
-                {{ purchase_count() }} as total_orders,
-                sum(amount) as total_amount
-            from {{ purchases }}
-            where {{ attribute }} is not null
-            group by {{ key }}, {{ attribute }}
+            {{ purchase_totals(purchases, [key, attribute]) | indent(8) }}
         ) as counted
-        where total_orders > 0
+        where total_orders > 0 and {{ attribute }} is not null
     ) as ranked
     where place = 1
 {%- endmacro %}

@@ -1,16 +1,15 @@
-with totals as (
-    select
-        category,
-        cast({{ order_count() }} as {{ engine_type('bigint') }}) as total_orders,
-        cast(sum(amount) as decimal(18, 2)) as total_amount
-    from {{ ref('purchases') }}
+with purchases as (
+    select * from {{ ref('purchases') }}
     where channel = 'online'
-    group by category
+),
+
+totals as (
+    {{ purchase_totals('purchases', ['category']) }}
 )
 
 select
     category,
-    total_orders,
+    cast(total_orders as {{ engine_type('bigint') }}) as total_orders,
     total_amount,
     {{ average_amount('total_amount', 'total_orders') }} as average_order_value
 from totals

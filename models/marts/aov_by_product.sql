@@ -1,11 +1,10 @@
-with totals as (
-    select
-        product_id,
-        cast({{ order_count() }} as {{ engine_type('bigint') }}) as total_orders,
-        cast(sum(amount) as decimal(18, 2)) as total_amount
-    from {{ ref('purchases') }}
+with purchases as (
+    select * from {{ ref('purchases') }}
     where channel = 'online'
-    group by product_id
+),
+
+totals as (
+    {{ purchase_totals('purchases', ['product_id']) }}
 ),
 
 products as (
@@ -16,7 +15,7 @@ select
     totals.product_id,
     products.product_name,
     products.category,
-    totals.total_orders,
+    cast(totals.total_orders as {{ engine_type('bigint') }}) as total_orders,
     totals.total_amount,
     {{ average_amount('totals.total_amount', 'totals.total_orders') }} as average_order_value
 from totals

@@ -1,10 +1,5 @@
 with channel_totals as (
-    select
-        channel,
-        {{ order_count() }} as total_orders,
-        cast(sum(amount) as decimal(18, 2)) as total_amount
-    from {{ ref('purchases') }}
-    group by channel
+    {{ purchase_totals(ref('purchases'), ['channel']) }}
 ),
 
 totals as (

@@ -12,20 +12,31 @@ purchases as (
     where customer_id <> {{ unknown_key('customers') }}
 ),
 
+channel_totals as (
+    {{
+        purchase_totals('purchases', ['customer_id', 'channel'], {
+            'refunds': ('sum', 'case when amount < 0 then 1 else 0 end'),
+            'refunded_amount': ('sum', 'case when amount < 0 then -amount else 0 end'),
+            'first_purchase_at': ('min', 'case when amount >= 0 and time_is_plausible = 1 then purchased_at end'),
+            'last_purchase_at': ('max', 'case when amount >= 0 and time_is_plausible = 1 then purchased_at end'),
+        })
+    }}
+),
+
 purchase_totals as (
     select
         customer_id,
-        {{ order_count("channel = 'online'") }} as online_orders,
-        sum(case when channel = 'online' then amount else 0 end) as online_spend,
-        {{ order_count("channel = 'in_store'") }} as in_store_orders,
-        sum(case when channel = 'in_store' then amount else 0 end) as in_store_spend,
-        {{ purchase_count() }} as total_orders,
-        sum(amount) as total_spend,
-        count(case when amount < 0 then 1 end) as refunds,
-        sum(case when amount < 0 then -amount else 0 end) as refunded_amount,
-        min(case when amount >= 0 and time_is_plausible = 1 then purchased_at end) as first_purchase_at,
-        max(case when amount >= 0 and time_is_plausible = 1 then purchased_at end) as last_purchase_at
-    from purchases
+        sum(case when channel = 'online' then total_orders else 0 end) as online_orders,
+        sum(case when channel = 'online' then total_amount else 0 end) as online_spend,
+        sum(case when channel = 'in_store' then total_orders else 0 end) as in_store_orders,
+        sum(case when channel = 'in_store' then total_amount else 0 end) as in_store_spend,
+        sum(total_orders) as total_orders,
+        sum(total_amount) as total_spend,
+        sum(refunds) as refunds,
+        sum(refunded_amount) as refunded_amount,
+        min(first_purchase_at) as first_purchase_at,
+        max(last_purchase_at) as last_purchase_at
+    from channel_totals
     group by customer_id
 ),
 

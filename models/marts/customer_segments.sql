@@ -3,26 +3,25 @@ with customers as (
     where customer_id <> {{ unknown_key('customers') }}
 ),
 
-purchase_totals as (
-    select
-        customer_id,
-        cast(sum(amount) as decimal(18, 2)) as total_spend,
-        {{ purchase_count() }} as purchase_frequency
-    from {{ ref('purchases') }}
+purchases as (
+    select * from {{ ref('purchases') }}
     where customer_id <> {{ unknown_key('customers') }}
-    group by customer_id
+),
+
+purchase_totals as (
+    {{ purchase_totals('purchases', ['customer_id']) }}
 ),
 
 -- A customer who only has refunds has spend, below zero, and no purchase.
 buyers as (
     select
         customer_id,
-        percent_rank() over (order by total_spend desc) as spend_percent_rank,
-        count(*) over (partition by total_spend) as customers_with_that_spend,
-        count(*) over (order by total_spend desc) as customers_with_as_much,
+        percent_rank() over (order by total_amount desc) as spend_percent_rank,
+        count(*) over (partition by total_amount) as customers_with_that_spend,
+        count(*) over (order by total_amount desc) as customers_with_as_much,
         count(*) over () as customers_with_a_purchase
     from purchase_totals
-    where purchase_frequency > 0
+    where total_orders > 0
 ),
 
 ranked_tiers as (
@@ -49,8 +48,8 @@ best_tiers as (
 profiles as (
     select
         customers.customer_id,
-        coalesce(purchase_totals.total_spend, 0) as total_spend,
-        coalesce(purchase_totals.purchase_frequency, 0) as purchase_frequency,
+        coalesce(purchase_totals.total_amount, 0) as total_spend,
+        coalesce(purchase_totals.total_orders, 0) as purchase_frequency,
         best_tiers.tier_level,
         buyers.spend_percent_rank,
         -- Where many spend the same, as much as all of them, the best spenders are nobody in particular.
