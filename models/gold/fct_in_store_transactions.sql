@@ -17,7 +17,9 @@ select
     coalesce(stores.store_id, {{ unknown_key('stores') }}) as store_id,
     cast({{ date_key('in_store_transactions.purchased_at') }} as {{ engine_type('integer') }}) as date_key,
     in_store_transactions.purchased_at,
-    {{ time_is_plausible('in_store_transactions.purchased_at', 'in_store_transactions._batch_id') }} as time_is_plausible,
+    {{
+        time_is_plausible('in_store_transactions.purchased_at', 'in_store_transactions._batch_id')
+    }} as time_is_plausible,
     in_store_transactions.amount,
     in_store_transactions.payment_method,
     in_store_transactions.source_amount,

@@ -11,7 +11,9 @@ select
     loyalty_transactions.line_number,
     cast({{ date_key('loyalty_transactions.transacted_at') }} as {{ engine_type('integer') }}) as date_key,
     loyalty_transactions.transacted_at,
-    {{ time_is_plausible('loyalty_transactions.transacted_at', 'loyalty_transactions._batch_id') }} as time_is_plausible,
+    {{
+        time_is_plausible('loyalty_transactions.transacted_at', 'loyalty_transactions._batch_id')
+    }} as time_is_plausible,
     loyalty_transactions.points_change,
     loyalty_transactions.reason,
     loyalty_transactions.loyalty_id as source_loyalty_id

@@ -1,4 +1,10 @@
-{%- set every_key = 'online_transactions, in_store_transactions, customer_service_interactions, loyalty_accounts, loyalty_transactions' -%}
+{%- set every_key = [
+    'online_transactions',
+    'in_store_transactions',
+    'customer_service_interactions',
+    'loyalty_accounts',
+    'loyalty_transactions',
+] | join(', ') -%}
 with further_order_lines as (
     select
         order_id,

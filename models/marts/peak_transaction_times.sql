@@ -74,5 +74,7 @@ select
     cast(total_transactions as {{ engine_type('bigint') }}) as total_transactions,
     total_amount,
     cast({{ divide('total_transactions', 'channel_transactions', scale=6) }} as decimal(9, 6)) as transaction_share,
-    cast(rank() over (partition by channel order by total_transactions desc) as {{ engine_type('bigint') }}) as peak_rank
+    cast(
+        rank() over (partition by channel order by total_transactions desc) as {{ engine_type('bigint') }}
+    ) as peak_rank
 from shared

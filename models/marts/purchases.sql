@@ -7,8 +7,8 @@ store_purchases as (
     select * from {{ ref('fct_in_store_transactions') }}
 ),
 
--- Orders of several lines have a second one. Where none has, finding that out costs next to nothing. They are asked for by IN:
--- DuckDB 2.0 takes sums over a left join with what it knows to be empty for 0 where it compares them.
+-- Orders of several lines have a second one. Where none has, finding that out costs next to nothing. They are asked
+-- for by IN: DuckDB 2.0 takes sums over a left join with what it knows to be empty for 0 where it compares them.
 orders_of_lines as (
     select order_id from {{ ref('fct_online_transactions') }}
     where line_number = 2
@@ -32,7 +32,9 @@ both_channels as (
         {{ collated("'online'") }} as channel,
         {{ cast_key('online_orders.order_id', 'online_transactions, in_store_transactions') }} as reference_id,
         online_orders.line_number,
-        case when online_orders.order_id in (select order_id from orders_of_lines) then 0 else 1 end as has_one_line,
+        case
+            when online_orders.order_id in (select orders_of_lines.order_id from orders_of_lines) then 0 else 1
+        end as has_one_line,
         online_orders.customer_id,
         online_orders.ordered_at as purchased_at,
         online_orders.time_is_plausible,
@@ -50,7 +52,9 @@ both_channels as (
         {{ cast_key('store_purchases.transaction_id', 'online_transactions, in_store_transactions') }} as reference_id,
         store_purchases.line_number,
         case
-            when store_purchases.transaction_id in (select transaction_id from purchases_of_lines) then 0 else 1
+            when store_purchases.transaction_id in (select purchases_of_lines.transaction_id from purchases_of_lines)
+                then 0
+            else 1
         end as has_one_line,
         store_purchases.customer_id,
         store_purchases.purchased_at,

@@ -1,5 +1,5 @@
--- The good rows that do not count, by why. Silver's relations have the others by the same judgement; that none is missing is
--- for row_reconciliation to show, which counts what they have.
+-- The good rows that do not count, by why. Silver's relations have the others by the same judgement; that none is
+-- missing is for row_reconciliation to show, which counts what they have.
 with
 {%- for entity in entities() %}
 {{ judged_rows(entity, deduplication(entity), entity ~ '_') }}{{ ',' if not loop.last }}

@@ -1,5 +1,5 @@
--- Amounts of different currencies cannot be added up. Where no reporting currency is set, that of the data is it, and there
--- is one. Set var reporting_currency, and have the others' rates in seed exchange_rates.
+-- Amounts of different currencies cannot be added up. Where no reporting currency is set, that of the data is it, and
+-- there is one. Set var reporting_currency, and have the others' rates in seed exchange_rates.
 with currencies as (
     select source_currency from {{ ref('online_transactions') }}
     union
@@ -14,8 +14,10 @@ unconverted as (
         and source_currency not in (select upper(rates.currency) from {{ ref('exchange_rates') }} as rates)
 )
 
-select source_currency
+select
+    min(source_currency) as one_currency,
+    max(source_currency) as another_currency
 from unconverted
-where
+having
     {{ '1 = 0' if var('reporting_currency') else '1 = 1' }}
-    and (select count(*) from unconverted) > 1
+    and count(*) > 1

@@ -1,12 +1,24 @@
 -- A word of seed other_words that stands for a value that no list has would make values unlisted, not listed.
 with listed as (
-    select 'status' as column_name, status as canonical from {{ ref('order_statuses') }}
+    select
+        'status' as column_name,
+        status as canonical
+    from {{ ref('order_statuses') }}
     union all
-    select 'resolution_status' as column_name, resolution_status as canonical from {{ ref('resolution_statuses') }}
+    select
+        'resolution_status' as column_name,
+        resolution_status as canonical
+    from {{ ref('resolution_statuses') }}
     union all
-    select 'payment_method' as column_name, payment_method as canonical from {{ ref('payment_methods') }}
+    select
+        'payment_method' as column_name,
+        payment_method as canonical
+    from {{ ref('payment_methods') }}
     union all
-    select 'tier_level' as column_name, tier_level as canonical from {{ ref('loyalty_tiers') }}
+    select
+        'tier_level' as column_name,
+        tier_level as canonical
+    from {{ ref('loyalty_tiers') }}
 )
 
 select

@@ -1,3 +1,3 @@
--- Every row of bronze.agents once: values trimmed and typed by this model's columns in _silver__models.yml, and, where a row
--- cannot be used, why.
+-- Every row of bronze.agents once: values trimmed and typed by this model's columns in _silver__models.yml, and,
+-- where a row cannot be used, why.
 {{ stage_bronze('agents') }}

@@ -1,5 +1,5 @@
--- Every row of bronze.online_transactions once: values trimmed, typed by this model's columns in _silver__models.yml and
--- brought to their canonical spelling, amounts to the reporting currency, and, where a row cannot be used, why.
+-- Every row of bronze.online_transactions once: values trimmed, typed by this model's columns in _silver__models.yml
+-- and brought to their canonical spelling, amounts to the reporting currency, and, where a row cannot be used, why.
 {{
     stage_bronze(
         'online_transactions',
