@@ -42,18 +42,18 @@ def arrive_declared(work: Path) -> Arrival:
 
 
 @pytest.fixture(scope="session")
-def declared(tmp_path_factory: pytest.TempPathFactory) -> Arrival:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Arrival:
     """What is published of declared files; to be read only."""
-    return made_once(tmp_path_factory, "declared", arrive_declared)
+    return made_once(tmp_path_factory, "demo", arrive_declared)
 
 
 @pytest.fixture
-def declared_warehouse(declared: Arrival) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(declared.warehouse, read_only=True) as connection:
+def demo_warehouse(demo: Arrival) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(demo.warehouse, read_only=True) as connection:
         yield connection
 
 
-@pytest.fixture(params=["first", "declared"])
+@pytest.fixture(params=["first", "demo"])
 def arrival(request: pytest.FixtureRequest) -> Arrival:
     """What is published of files of which nothing, or all that can be, is declared."""
     found: Arrival = request.getfixturevalue(request.param)
@@ -124,11 +124,11 @@ def test_what_could_not_be_read_is_counted(
 
 
 def test_what_was_sold_is_what_the_ledger_says(
-    declared: Arrival, declared_warehouse: duckdb.DuckDBPyConnection
+    demo: Arrival, demo_warehouse: duckdb.DuckDBPyConnection
 ) -> None:
     found = {
         channel: amounts
-        for channel, *amounts in declared_warehouse.execute(
+        for channel, *amounts in demo_warehouse.execute(
             """
             select member, total_orders, total_amount, refunds, refunded
             from marts.average_order_value
@@ -145,23 +145,23 @@ def test_what_was_sold_is_what_the_ledger_says(
         ).fetchall()
     }
     for entity, channel in CHANNELS.items():
-        sales = declared.ledger.sales[entity]
+        sales = demo.ledger.sales[entity]
         assert sales.refunds
         expected = [sales.orders, _money(sales.revenue), sales.refunds, _money(sales.refunded)]
         assert found[channel] == expected, channel
 
 
 def test_the_reader_of_the_answers_is_told_what_the_ledger_says(
-    declared: Arrival, declared_warehouse: duckdb.DuckDBPyConnection
+    demo: Arrival, demo_warehouse: duckdb.DuckDBPyConnection
 ) -> None:
     by_detail = ("rejected rows", "superseded rows", "unreadable values")
     found = {
         (note, entity, detail if note in by_detail else None): (rows, amount)
-        for note, entity, detail, rows, amount in declared_warehouse.execute(
+        for note, entity, detail, rows, amount in demo_warehouse.execute(
             "select note, entity, detail, rows, amount from marts.data_notes"
         ).fetchall()
     }
-    ledger = declared.ledger
+    ledger = demo.ledger
     expected: dict[tuple[str, str, str | None], tuple[int, Decimal | None]] = {
         (note.note, note.entity, None): (
             note.rows,
