@@ -6,7 +6,7 @@
 -#}
 {% macro judged_rows(entity, by, prefix='', repeated_only=none) -%}
 {%- if repeated_only is none -%}{%- set repeated_only = not by.full -%}{%- endif -%}
-{{ prefix }}accepted as (
+{{ prefix }}accepted as {{ inlined() }}(
     select *
     from {{ ref('stg_' ~ entity) }}
     where reject_reason is null
