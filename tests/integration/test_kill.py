@@ -227,7 +227,7 @@ def test_a_run_is_private_and_keeps_the_modes_that_it_finds(scene: Scene) -> Non
 
 @pytest.mark.parametrize(
     ("mark", "seconds"),
-    [("Landed", 1.0), ("Built silver", 1.0), ("Wrote the documentation", 0.2)],
+    [("Landed", 1.0), ("Wrote the documentation", 0.2)],
 )
 def test_the_command_killed_at_some_moment(scene: Scene, mark: str, seconds: float) -> None:
     """The real command, Prefect and all; killed wherever it is, DuckDB's own writes included."""
