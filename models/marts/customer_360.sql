@@ -41,19 +41,31 @@ purchase_totals as (
 ),
 
 preferred_channels as (
-    {{ most_frequent('purchases', 'customer_id', 'channel') }}
+    {{ most_frequent('channel_totals', 'customer_id', 'channel') }}
+),
+
+category_totals as (
+    {{ purchase_totals('purchases', ['customer_id', 'category']) }}
 ),
 
 preferred_categories as (
-    {{ most_frequent('purchases', 'customer_id', 'category') }}
+    {{ most_frequent('category_totals', 'customer_id', 'category') }}
+),
+
+store_totals as (
+    {{ purchase_totals('purchases', ['customer_id', 'location']) }}
 ),
 
 preferred_stores as (
-    {{ most_frequent('purchases', 'customer_id', 'location') }}
+    {{ most_frequent('store_totals', 'customer_id', 'location') }}
+),
+
+payment_totals as (
+    {{ purchase_totals('purchases', ['customer_id', 'payment_method']) }}
 ),
 
 preferred_payment_methods as (
-    {{ most_frequent('purchases', 'customer_id', 'payment_method') }}
+    {{ most_frequent('payment_totals', 'customer_id', 'payment_method') }}
 ),
 
 newest_event as (
