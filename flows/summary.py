@@ -427,7 +427,12 @@ def _print_table(
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(columns):
         numeric = _is_numeric(rows, number)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=column == "Entity",  # the name of one is one word
+        )
     for row in rows:
         table.add_row(*map(plain, _cells(row)))
     console.print(f"\n[bold]{title}[/]", highlight=False)
