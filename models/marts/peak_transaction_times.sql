@@ -1,19 +1,9 @@
 with further_order_lines as (
-    select
-        order_id,
-        sum(amount) as amount
-    from {{ ref('fct_online_transactions') }}
-    where line_number > 1
-    group by order_id
+    {{ further_lines(ref('fct_online_transactions'), 'order_id') }}
 ),
 
 further_purchase_lines as (
-    select
-        transaction_id,
-        sum(amount) as amount
-    from {{ ref('fct_in_store_transactions') }}
-    where line_number > 1
-    group by transaction_id
+    {{ further_lines(ref('fct_in_store_transactions'), 'transaction_id') }}
 ),
 
 -- A transaction takes place once, when its first line says, and comes to what all its lines do.
