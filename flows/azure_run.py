@@ -15,12 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from flows import publish as publishing
-from flows.dbt_run import DbtRun
-from flows.home import Home
-from flows.odbc import use_packaged_driver
 from flows.progress import Progress
-from flows.publish import published_entities
 from flows.run import Asked, Run, move_old_layout
 from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
 from ingest.declared import text_keys
@@ -31,6 +26,11 @@ from lake.manifest import committed_batches, read_manifests
 from lake.opening import open_lake
 from lake.store import Lake
 from lake.versions import Published
+from warehouse import publish as publishing
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home
+from warehouse.odbc import use_packaged_driver
+from warehouse.publish import published_entities
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +146,7 @@ def _published(lake: Lake) -> Published:
 def _load(
     lake: Lake, published: Published, dbt: DbtRun, progress: Progress, again: bool = False
 ) -> None:
-    from flows.load import load
+    from warehouse.load import load
 
     with progress.step("Load silver") as step:
         rows = load(
@@ -199,7 +199,7 @@ class AzureRun(Run):
 
     def recover(self) -> None:
         """See that both servers answer, and remove what a killed run left in the lake."""
-        from flows import azure_sql
+        from warehouse import azure_sql
 
         with self.progress.step("Connect") as step:
             _check_pool(self.silver)
@@ -333,7 +333,7 @@ class AzureRun(Run):
 
     def _complete(self, published: Published) -> bool:
         """Tell whether all rows of a version are still in the lake."""
-        from flows.load import count_rows
+        from warehouse.load import count_rows
 
         return all(
             count_rows(self.lake, entity.path) == entity.rows

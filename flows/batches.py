@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.home import Home, project_dir
 from flows.run import move_old_layout
 from flows.terminal import plain
 from ingest import batches, upgrade
@@ -20,6 +19,7 @@ from lake.local import LocalLake
 from lake.manifest import Manifest
 from lake.opening import open_lake
 from lake.store import Lake
+from warehouse.home import Home, project_dir
 
 NAMED = 3  # of a batch's files
 

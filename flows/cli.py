@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from flows.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
 from lake.errors import C360Error, InputError, QuarantinedError, told, visible
+from warehouse.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
 
 if TYPE_CHECKING:
     from flows.progress import Progress
@@ -369,8 +369,8 @@ def docs(
 
         rewrite_docs(place)
     if serve:
-        from flows.docs_site import PAGE, app
-        from flows.serving import serve as serve_app
+        from pages.docs_site import PAGE, app
+        from pages.serving import serve as serve_app
 
         served = app(place)
         serve_app(served, what="the documentation", port=port, browser=not no_browser, path=PAGE)
@@ -398,8 +398,8 @@ def report(
     """
     place = Home.at(home)
     if serve:
-        from flows.serving import serve as serve_app
-        from report.server import PAGE, app
+        from pages.report.server import PAGE, app
+        from pages.serving import serve as serve_app
 
         served = app(place, personal_data=not no_pii)
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)

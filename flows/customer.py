@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.home import Home
 from flows.summary import shown
 from flows.terminal import plain
-from flows.warehouse import open_warehouse
 from lake.errors import InputError
+from warehouse.connection import open_warehouse
+from warehouse.home import Home
 
 TIMELINE_LENGTH = 15
 

@@ -10,12 +10,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.home import TOKEN_VARIABLE, Home
 from flows.progress import Progress
 from ingest.declarations import SOURCES as STANDARD
 from lake.errors import InputError
 from lake.local import LocalLake
 from lake.manifest import committed_batches
+from warehouse.home import TOKEN_VARIABLE, Home
 
 LAST_DAY = date(2026, 10, 31)  # the numbers in the README are of data that ends here
 _MADE_AS = 2  # another number for data that is made otherwise, and so is another retailer's

@@ -6,13 +6,8 @@ from contextlib import contextmanager
 
 import duckdb
 
-from flows import publish as publishing
-from flows.dbt_run import DbtRun
-from flows.home import Home
-from flows.publish import WarehouseState, published_entities
 from flows.run import SILVER, Asked, Run, move_old_layout
 from flows.summary import Summary, read_results
-from flows.warehouse import read_only
 from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
@@ -20,6 +15,11 @@ from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import committed_batches
 from lake.versions import Published
+from warehouse import publish as publishing
+from warehouse.connection import read_only
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home
+from warehouse.publish import WarehouseState, published_entities
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from lake.errors import visible
 logger = logging.getLogger(__name__)
 
 # The packages whose log lines belong to a run.
-LOGGERS = ("flows", "ingest", "lake", "prefect")
+LOGGERS = ("flows", "pages", "warehouse", "ingest", "lake", "prefect")
 
 
 @dataclass

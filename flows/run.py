@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows import progress, rejections
-from flows.dbt_run import DbtRun
-from flows.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
-from flows.publish import silver_code
 from flows.summary import Results, Summary
-from flows.warehouse import Query
 from ingest import api, batches, declared, landing, upgrade
 from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted
@@ -29,7 +25,11 @@ from lake import paths, versions
 from lake.errors import C360Error, InputError, QuarantinedError, without_token
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
 from lake.store import Lake
-from report import content, page
+from pages.report import content, page
+from warehouse.connection import Query
+from warehouse.dbt_run import DbtRun
+from warehouse.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
+from warehouse.publish import silver_code
 
 logger = logging.getLogger(__name__)
 

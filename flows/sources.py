@@ -10,7 +10,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from flows.home import project_dir
 from flows.terminal import plain
 from ingest.check import FileCheck, agreed, check_folder
 from ingest.contract import load_contract
@@ -20,6 +19,7 @@ from ingest.starting import sources_text, starting_text
 from ingest.trials import Read
 from ingest.written import Forms
 from lake.errors import InputError
+from warehouse.home import project_dir
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LONGEST = 200  # letters of a cell

@@ -4,17 +4,17 @@ import shutil
 
 from rich.console import Console
 
-from flows import publish as publishing
-from flows.dbt_run import DbtRun
-from flows.home import Home
 from flows.summary import EntityCounts, places_of, print_counts, print_places, read_counts
 from flows.terminal import plain
-from flows.warehouse import open_warehouse
 from lake import versions
 from lake.local import LocalLake
 from lake.manifest import read_manifests
 from lake.store import Lake
-from report import content, page
+from pages.report import content, page
+from warehouse import publish as publishing
+from warehouse.connection import open_warehouse
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home
 
 
 def print_status(console: Console, home: Home) -> None:

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.dbt_run import NodeResult
-from flows.home import Home
 from flows.progress import Step
 from flows.terminal import plain
-from flows.warehouse import Query, read_only
 from lake.errors import visible
+from warehouse.connection import Query, read_only
+from warehouse.dbt_run import NodeResult
+from warehouse.home import Home
 
 
 class Headline(NamedTuple):

@@ -17,13 +17,13 @@ import pytest
 
 from demo.generator import API_FOLDER
 from demo.sample_api import create_app, serve
-from flows.dbt_run import DbtRun
-from flows.home import Home
 from lake.opening import open_lake
 from tests.integration.conftest import C360, TOKEN, Arrival, run_c360
 from tests.integration.test_against_reference import GOLD, MARTS
 from tests.support.compare import difference, load, normalise
 from tests.support.render import PROJECT
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home
 
 PLACES = {
     "C360_LAKE": "C360_LIVE_LAKE",

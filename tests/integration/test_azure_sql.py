@@ -20,11 +20,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.home import project_dir
 from tests.integration.conftest import Arrival, DeclaredShop
 from tests.support import declared_shop
 from tests.support.compare import normalise
 from tests.support.tsql_server.recorder import parse_all, recorded
+from warehouse.home import project_dir
 
 DRIVERS = project_dir() / "tests" / "support" / "tsql_server" / "drivers"
 
@@ -52,10 +52,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from flows import azure_sql
-from flows.dbt_run import DbtRun
-from flows.home import Home
-from flows.load import count_rows, load
+from warehouse import azure_sql
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home
+from warehouse.load import count_rows, load
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake

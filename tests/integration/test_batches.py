@@ -12,13 +12,13 @@ import duckdb
 import pytest
 
 from flows import batches as commands
-from flows.home import Home
 from ingest import batches as in_lake
 from ingest.reading import READER
 from lake.local import LocalLake
 from tests.integration.conftest import run_c360
 from tests.support import state
 from tests.support.steps import Driver, Outcome
+from warehouse.home import Home
 
 STORES = "StoreID,Location,Manager,OpenHours\n"
 SALES = "TransactionID,CustomerID,StoreID,DateTime,Amount,PaymentMethod\n"

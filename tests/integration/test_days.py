@@ -15,13 +15,13 @@ import duckdb
 import pytest
 import yaml
 
-from flows.home import Home, project_dir
 from tests.support.compare import difference, load
 from tests.support.generated import RATES, SHOPS, Shop, write_days
 from tests.support.layers import RELATIONS, Layers, differences
 from tests.support.reference import Batch
 from tests.support.reference_options import options_of
 from tests.support.steps import STEPS_OF, Driver
+from warehouse.home import Home, project_dir
 
 PROJECT = (
     *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),

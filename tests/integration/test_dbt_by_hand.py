@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from flows.home import project_dir
 from tests.integration.conftest import C360, Arrival
+from warehouse.home import project_dir
 
 COUNTS = "select count(*), sum(total_orders), sum(total_spend) from marts.customer_360"
 

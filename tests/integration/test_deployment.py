@@ -21,9 +21,9 @@ import pytest
 from demo.generator import API_FOLDER, generate
 from demo.ledger import Ledger
 from demo.sample_api import create_app, serve
-from flows.home import Home
 from tests.support import prefect_service
 from tests.support.prefect_service import PROJECT, Service
+from warehouse.home import Home
 
 TOKEN = "a-token-that-must-not-be-seen"
 DEPLOYED = PROJECT / "prefect.yaml"

@@ -14,7 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from report import content, page
+from pages.report import content, page
 from tests.integration.conftest import C360, Arrival
 
 PAGES = ("overview", "customers", "peak-times", "service", "trust", "customer")

@@ -23,7 +23,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from flows.summary import HEADLINES
 from lake import paths
-from report import content
+from pages.report import content
 from tests.integration.conftest import Arrival, DeclaredShop
 from tests.support.compare import difference, load
 from tests.support.render import PROJECT, Relation, Renderer

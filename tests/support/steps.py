@@ -157,9 +157,9 @@ def _point(text: str) -> tuple[str, int]:
 
 
 def _resume(run: Any, version: str) -> None:
-    from flows.dbt_run import NodeResult
-    from flows.publish import WarehouseState
-    from flows.warehouse import read_only
+    from warehouse.connection import read_only
+    from warehouse.dbt_run import NodeResult
+    from warehouse.publish import WarehouseState
 
     run.id = version
     run._copied = WarehouseState.of(run.home.warehouse)

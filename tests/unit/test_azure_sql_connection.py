@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flows import azure_sql
 from lake.errors import C360Error
+from warehouse import azure_sql
 
 HOST = "shop.database.windows.net"
 

@@ -12,13 +12,13 @@ import pytest
 
 from flows import azure_run
 from flows.azure_run import AzureRun, check_settings
-from flows.dbt_run import NodeResult
-from flows.publish import published_entities, silver_code
 from flows.summary import ask
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published
+from warehouse.dbt_run import NodeResult
+from warehouse.publish import published_entities, silver_code
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
 

@@ -14,7 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli
-from flows.home import Home, project_dir
 from flows.summary import Results, Summary
 from ingest.batch import Batch, commit
 from ingest.contract import load_contract
@@ -22,6 +21,7 @@ from ingest.landing import land_files
 from lake.errors import C360Error, QuarantinedError
 from lake.local import LocalLake
 from lake.manifest import committed_batches, retracted_batches
+from warehouse.home import Home, project_dir
 
 START_SERVER = """
 import os, signal

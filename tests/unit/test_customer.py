@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from flows.customer import print_customer
-from flows.home import Home
 from lake.errors import InputError
+from warehouse.home import Home
 
 PEOPLE = [
     ("CG-12520", "Ann", "ann@example.org", 2, "30.00"),

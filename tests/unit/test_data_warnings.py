@@ -5,7 +5,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from flows.data_warnings import DataTest, warning
+from warehouse.data_warnings import DataTest, warning
 
 
 def told(test: str, model: str, rows: str, **arguments: Any) -> str | None:

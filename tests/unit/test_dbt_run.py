@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from flows.dbt_run import DbtRun
-from flows.home import Home
 from lake.errors import C360Error
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home
 
 PROFILE = """
 tiny:
@@ -154,7 +154,7 @@ def test_what_dbt_logs_belongs_to_the_run_that_it_is_built_in(project: Path, hom
         def emit(self, record: logging.LogRecord) -> None:
             heard.append((record.getMessage(), run.get(None)))
 
-    logger, listener = logging.getLogger("flows.dbt_run"), Listener()
+    logger, listener = logging.getLogger("warehouse.dbt_run"), Listener()
     logger.addHandler(listener)
     logger.setLevel(logging.INFO)
     try:

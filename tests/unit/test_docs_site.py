@@ -13,9 +13,9 @@ import httpx
 import pytest
 import yaml
 
-from flows import docs_site
-from flows.home import Home
+from pages import docs_site
 from tests.support.render import PROJECT
+from warehouse.home import Home
 
 Node = dict[str, Any]
 GLOSSARY = (PROJECT / docs_site.GLOSSARY).read_text(encoding="utf-8")
@@ -213,7 +213,8 @@ def depends_on(exposure: str) -> set[str]:
 
 
 def test_the_local_report_depends_on_what_it_reads() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "report").glob("*.py"))
+    files = (PROJECT / "pages/report").glob("*.py")
+    code = "".join(path.read_text(encoding="utf-8") for path in files)
     assert set(re.findall(r"(?:\{marts\}+|silver)\.(\w+)", code)) == depends_on("local_report")
 
 

@@ -9,9 +9,9 @@ import pytest
 from prefect.client.schemas.objects import FlowRunPolicy
 
 from flows import flow
-from flows.home import Home
 from flows.summary import Results, Summary
 from lake.errors import ApiError, C360Error, ConflictError, LakeError, QuarantinedError
+from warehouse.home import Home
 
 
 @pytest.mark.parametrize(

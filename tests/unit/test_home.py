@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.home import Home, keep_modes, personal_data_shown, project_dir
 from lake.errors import C360Error
+from warehouse.home import Home, keep_modes, personal_data_shown, project_dir
 
 HOLD = """
 import sys
-from flows.home import Home
+from warehouse.home import Home
 with Home.at(sys.argv[1]).lock():
     print("locked", flush=True)
     input()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import odbc
+from warehouse import odbc
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_what_is_set_stays(system: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_by_hand_it_prints_what_to_set(tmp_path: Path) -> None:
     printed = subprocess.run(
-        [sys.executable, "-m", "flows.odbc", str(tmp_path / "odbc")],
+        [sys.executable, "-m", "warehouse.odbc", str(tmp_path / "odbc")],
         capture_output=True,
         text=True,
         check=True,

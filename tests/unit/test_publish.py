@@ -11,12 +11,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows import publish as publishing
-from flows.home import Home
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.versions import Published, PublishedEntity
+from warehouse import publish as publishing
+from warehouse.home import Home
 
 V1, V2, V3 = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb", "20260103T000000Z-cccccc"
 
@@ -24,7 +24,7 @@ V1, V2, V3 = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb", "20260103T000
 BUILD = """
 import os, signal, sys
 from tests.unit.test_publish import build, publish_build, V2
-from flows.home import Home
+from warehouse.home import Home
 
 home, count = Home.at(sys.argv[1]), 0
 

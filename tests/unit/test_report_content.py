@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from report import page
-from report.content import CUSTOMER_COLUMNS, PERSONAL_DATA, QUESTIONS, Content, plain, table
+from pages.report import page
+from pages.report.content import CUSTOMER_COLUMNS, PERSONAL_DATA, QUESTIONS, Content, plain, table
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -44,7 +44,7 @@ def test_the_columns_are_those_of_the_mart() -> None:
 
 
 def test_figures_have_the_names_of_the_measures() -> None:
-    script = (PROJECT / "report/page/report.js").read_text(encoding="utf-8")
+    script = (PROJECT / "pages/report/page/report.js").read_text(encoding="utf-8")
     named = re.findall(r'^ +\["([A-Z][^"]+)", (?:money|number|share)\(', script, re.MULTILINE)
     declared = yaml.safe_load((PROJECT / "models/marts/_metrics.yml").read_text(encoding="utf-8"))
     measures = {metric["label"] for metric in declared["metrics"]}

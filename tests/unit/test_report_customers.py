@@ -7,10 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.home import Home
 from lake.errors import C360Error, InputError
-from report.content import CUSTOMER_COLUMNS
-from report.customers import Customers
+from pages.report.content import CUSTOMER_COLUMNS
+from pages.report.customers import Customers
+from warehouse.home import Home
 
 Person = tuple[int | str, str, str, int]
 

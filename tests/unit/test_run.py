@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.home import Home, project_dir
 from flows.local_run import LocalRun
 from flows.run import Asked, checked
 from ingest.batches import retract
@@ -16,6 +15,7 @@ from lake.errors import C360Error, InputError, QuarantinedError, told
 from lake.local import LocalLake
 from lake.manifest import Manifest, committed_batches
 from lake.versions import Published
+from warehouse.home import Home, project_dir
 
 B1, B2 = (f"2026010{day}T000000Z-aaaaaa" for day in (1, 2))
 NOTHING = "files: {}"

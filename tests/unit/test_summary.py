@@ -10,8 +10,6 @@ import pytest
 from rich.console import Console
 
 from flows.customer import print_customer
-from flows.dbt_run import NodeResult
-from flows.home import Home
 from flows.progress import Progress, Step, current, followed, logged_to
 from flows.status import print_status
 from flows.summary import (
@@ -27,6 +25,8 @@ from flows.summary import (
     shown,
 )
 from lake.errors import InputError
+from warehouse.dbt_run import NodeResult
+from warehouse.home import Home
 
 MARTS = """
 create schema silver;

@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from flows.customer import print_customer
-from flows.home import Home
 from flows.progress import Progress, logged_to
 from flows.status import print_status
 from flows.summary import Answer, EntityCounts, Results, Summary, answers_markdown, print_summary
 from lake.errors import C360Error, QuarantinedError, told, visible
+from warehouse.home import Home
 
 # Clears the screen, names the window, turns text red, rings, goes back, turns the text around.
 EVIL = "a\x1b[2J\x1b]0;owned\x07\x9b31m\x08\r\u202eb [red]c[/] :heart: \\"

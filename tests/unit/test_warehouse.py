@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.home import Home
+from warehouse.home import Home
 
 COMMANDS = [
     ["customer", "1"],

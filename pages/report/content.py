@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter, methodcaller
 from typing import Any
 
-from flows.dbt_run import Query
+from warehouse.dbt_run import Query
 
 CUSTOMERS_KEPT = 5000  # in a page, the most valuable ones; with more it would be slow to open
 EVENTS_KEPT = 50  # of each of those customers, newest first

@@ -2,7 +2,7 @@
 
 Synapse is reached through pyodbc and unixODBC, which looks drivers up in odbcinst.ini. With the
 driver of the package no vendor's repository has to be added to the system. `c360` does this by
-itself; for dbt by hand, `python -m flows.odbc DIR` writes the file and prints what to set.
+itself; for dbt by hand, `python -m warehouse.odbc DIR` writes the file and prints what to set.
 """
 
 import os

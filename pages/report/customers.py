@@ -7,10 +7,7 @@ from typing import Any
 
 import duckdb
 
-from flows.home import Home
-from flows.publish import WarehouseState
-from flows.warehouse import open_warehouse
-from report.content import (
+from pages.report.content import (
     CUSTOMER_COLUMNS,
     EVENT_COLUMNS,
     EVENTS_KEPT,
@@ -20,6 +17,9 @@ from report.content import (
     plain,
     table,
 )
+from warehouse.connection import open_warehouse
+from warehouse.home import Home
+from warehouse.publish import WarehouseState
 
 _MATCH_COLUMNS = ["customer_id", "customer_name", "email", "segment", "tier_level"]
 _MATCH_COLUMNS += ["total_spend", "total_orders"]

@@ -26,12 +26,12 @@ from pathlib import Path
 
 import duckdb
 
-from flows.dbt_run import NodeResult
-from flows.home import Home, follow_folder, keep_modes
 from lake import paths
 from lake.errors import C360Error
 from lake.store import Lake
 from lake.versions import LAYERS, Published, PublishedEntity, check_files, remove_versions
+from warehouse.dbt_run import NodeResult
+from warehouse.home import Home, follow_folder, keep_modes
 
 logger = logging.getLogger(__name__)
 

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows import data_warnings, docs_site
-from flows.azure_sql import passes
-from flows.data_warnings import DataTest
-from flows.home import Home, project_dir
-from flows.warehouse import Query, read_only
 from lake.errors import C360Error
+from pages import docs_site
+from warehouse import data_warnings
+from warehouse.azure_sql import passes
+from warehouse.connection import Query, read_only
+from warehouse.data_warnings import DataTest
+from warehouse.home import Home, project_dir
 
 logger = logging.getLogger(__name__)
 

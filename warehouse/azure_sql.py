@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lake.errors import C360Error
 
 if TYPE_CHECKING:
-    from flows.dbt_run import DbtRun
+    from warehouse.dbt_run import DbtRun
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows import azure_sql
-from flows.dbt_run import DbtRun
-from flows.home import project_dir
 from ingest.contract import load_contract
 from lake.errors import C360Error
 from lake.store import Lake
 from lake.versions import Published, PublishedEntity
+from warehouse import azure_sql
+from warehouse.dbt_run import DbtRun
+from warehouse.home import project_dir
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,9 +15,9 @@ from typing import Any
 from jinja2 import Environment
 from plotly.offline import get_plotlyjs
 
-from report.content import Content
+from pages.report.content import Content
 
-_PARTS = files("report") / "page"
+_PARTS = files("pages.report") / "page"
 
 # Half the time of the usual 6, for a page that is hardly larger: the events are most of it.
 _COMPRESSION = 4

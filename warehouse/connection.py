@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from flows.home import Home
 from lake.errors import C360Error, InputError
+from warehouse.home import Home
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 """Asks a warehouse a question, whatever engine it is on; returns all rows."""

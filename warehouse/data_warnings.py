@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from flows.warehouse import Query
+from warehouse.connection import Query
 
 _NAMED = 5  # values of a column
 

@@ -11,7 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.home import Home
+from warehouse.home import Home
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -38,7 +38,7 @@ def app(home: Home) -> "ASGIApp":
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
-    from flows.serving import KeptPrivate
+    from pages.serving import KeptPrivate
 
     pages = [folder for folder in (home.docs, home.report) if folder.is_dir()]
     return Starlette(

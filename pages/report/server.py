@@ -7,13 +7,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 
-from flows.home import Home
-from flows.serving import KeptPrivate
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
-from report import content, page
-from report.customers import Customers
+from pages.report import content, page
+from pages.report.customers import Customers
+from pages.serving import KeptPrivate
+from warehouse.home import Home
 
 PAGE = "/report/index.html"
 

@@ -1,0 +1,1 @@
+"""What people open: the report, the documentation site, and the server that shows them."""
