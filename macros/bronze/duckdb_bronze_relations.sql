@@ -26,6 +26,7 @@
             'as_of': 'timestamp',
             'file_number': 'bigint',
             'delivery_number': 'bigint',
+            'fingerprint': 'varchar',
             '_source_file': 'varchar',
             '_batch_id': 'varchar',
         })
@@ -50,6 +51,7 @@
         min(file_number) over (
             partition by batch_id, case when starts_with(file.source, 'api:') then file.source else file.path end
         ) as delivery_number,
+        concat_ws('/', file.sha256, file.read_as.reader, file.read_as.declaration) as fingerprint,
         parse_filename(file.path) as _source_file,
         batch_id as _batch_id
     from (
@@ -59,7 +61,7 @@
             generate_subscripts(files, 1) as file_number
         from read_json({{ sql_text(manifests) }}, maximum_object_size = 134217728, columns = {
             'batch_id': 'varchar',
-            'files': 'struct(entity varchar, format varchar, path varchar, header varchar[], "rows" bigint, malformed_rows bigint, longest_value bigint, outcome varchar, source varchar, read_as struct(as_of varchar))[]'
+            'files': 'struct(entity varchar, format varchar, path varchar, header varchar[], "rows" bigint, malformed_rows bigint, longest_value bigint, outcome varchar, source varchar, sha256 varchar, read_as struct(as_of varchar, reader varchar, declaration varchar))[]'
         })
     )
     where file.outcome = 'landed'

@@ -3,10 +3,12 @@
     or an API pull) wins: the one that has the greatest row by `_as_of`, batch, place of the file in its batch and place in the
     file. Where a row is a line of an order, all different rows of the key in that delivery count and are numbered
     (`line_number`); elsewhere only that newest row. What silver lacks, superseded_rows counts.
+    Incrementally it gives all rows of the keys that changed, those that do not count too: they have a `fate`.
     Example: deduplicate_staged('customers')
 -#}
 {% macro deduplicate_staged(entity) -%}
-    {{ return(adapter.dispatch('deduplicate_staged')(entity, deduplication(entity))) }}
+    {%- set by = deduplication(entity) -%}
+    {{ return(rejudged_rows(entity, by) if is_incremental() else adapter.dispatch('deduplicate_staged')(entity, by)) }}
 {%- endmacro %}
 
 
@@ -36,11 +38,69 @@ where counts = 1
 {%- endmacro %}
 
 
-{#- Silver's columns, with the number of the line behind the key. -#}
+{#- Silver's columns, with the number of the line behind the key, then those that it does not show. -#}
 {% macro silver_columns(by, line_number) -%}
     {%- set names = by.key | list -%}
     {%- if by.numbered -%}
         {%- do names.append('cast(' ~ line_number ~ ' as ' ~ engine_type('integer') ~ ') as line_number') -%}
     {%- endif -%}
-    {{ return((names + (by.columns | reject('in', by.key) | list)) | join(', ')) }}
+    {{ return((names + (by.columns | reject('in', by.key) | list) + by.hidden) | join(', ')) }}
+{%- endmacro %}
+
+
+{#-
+    The select of all rows of the keys that changed: silver's columns, those that it does not show, `fate` and `row_count`, and
+    by key whether silver knew it (`key_was_there`) and how many rows of it counted (`rows_before`). Of rows that do not count and
+    say the same there is the newest, with their number.
+-#}
+{% macro rejudged_rows(entity, by) -%}
+with {{ judged_rows(entity, by) }},
+
+{{ gathered_rows(by) }}
+
+select
+    {{ silver_columns(by, 'line_number') }},
+    fate,
+    rows_that_say_so as row_count,
+    key_was_there,
+    rows_before
+from gathered
+where fate is null or newest_that_says_so = 1
+{%- endmacro %}
+
+
+{#- The select of the rows that do not count, in a build of everything: as rejudged_rows has them. -#}
+{% macro all_superseded_rows(entity) -%}
+{%- set by = deduplication(entity) -%}
+with {{ judged_rows(entity, by) }},
+
+{{ gathered_rows(by) }}
+
+select
+    {{ (by.columns + by.hidden) | join(', ') }},
+    fate,
+    rows_that_say_so as row_count
+from gathered
+where fate is not null and newest_that_says_so = 1
+{%- endmacro %}
+
+
+{#- The CTE that gathers rows that do not count and say the same. -#}
+{% macro gathered_rows(by) -%}
+{%- set same = (by.moment + by.content + ['fate']) | join(', ') -%}
+gathered as (
+    select
+        *,
+        row_number() over (
+            partition by {{ same }}
+            order by _as_of desc, _batch_id desc, file_number desc, _row_number desc
+        ) as newest_that_says_so,
+        cast(sum({{ 'row_count' if is_incremental() else '1' }}) over (partition by {{ same }}) as {{ engine_type('bigint') }})
+        as rows_that_say_so
+        {%- if is_incremental() %},
+        max(was_there) over (partition by {{ by.key | join(', ') }}) as key_was_there,
+        sum(was_counted) over (partition by {{ by.key | join(', ') }}) as rows_before
+        {%- endif %}
+    from numbered
+)
 {%- endmacro %}

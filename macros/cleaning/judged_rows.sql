@@ -1,18 +1,12 @@
 {#-
     CTEs that end in `numbered`: the good staged rows of an entity, with whether each `counts`, its `line_number`, and its
     `fate`, why it does not count: `gone` (the newest full file lacks its key), `identical` (it says the same as one that was
-    chosen) or `newer` (rows of a newer delivery were); null when it does. `prefix` goes before the names of the CTEs. On an
-    engine that gains by it only keys that occur twice may be looked at (`repeated_only`), and those that are gone.
+    chosen) or `newer` (rows of a newer delivery were); null when it does. Incrementally they
+    are of the keys that changed, with what silver has of them. On an engine that gains by it only keys that occur twice may be looked at (`repeated_only`), and those that are gone.
 -#}
-{% macro judged_rows(entity, by, prefix='', repeated_only=none) -%}
-{%- if repeated_only is none -%}{%- set repeated_only = not by.full -%}{%- endif -%}
-{{ prefix }}accepted as {{ inlined() }}(
-    select *
-    from {{ ref('stg_' ~ entity) }}
-    where reject_reason is null
-),
-
-{{ prefix }}files as (
+{% macro judged_rows(entity, by, repeated_only=none) -%}
+{%- if repeated_only is none -%}{%- set repeated_only = not by.full and not is_incremental() -%}{%- endif -%}
+files as (
     select
         _batch_id,
         _source_file,
@@ -24,22 +18,28 @@
     from {{ source('landing', 'landed_files') }}
     where entity = '{{ entity }}'
 ),
+
+{{ accepted_rows(entity, by) }}
+
 {% if by.full %}
 {#- Even a rejected row shows that its key is there. #}
-{{ prefix }}newest_keys as (
+newest_keys as (
     select distinct {{ by.moment | join(', ') }}
     from {{ ref('stg_' ~ entity) }} as staged
-    inner join {{ prefix }}files as files
+    inner join files as files
         on staged._batch_id = files._batch_id and staged._source_file = files._source_file
-    inner join {{ prefix }}files as newest
+    inner join files as newest
         on
             newest.newest_first = 1
             and files._batch_id = newest._batch_id
             and files.delivery_number = newest.delivery_number
+    {%- if is_incremental() %}
+    where staged._batch_id = {{ sql_text(arrivals(entity).newest._batch_id) }}
+    {%- endif %}
 ),
 {% endif %}
-{{ repeated_rows(by, prefix, repeated_only) }}
-{{ prefix }}placed as (
+{{ repeated_rows(by, repeated_only) }}
+placed as (
     select
         candidates.*,
         files.file_number,
@@ -53,11 +53,11 @@
                 files.file_number desc,
                 candidates._row_number desc
         ) as newest_first
-    from {{ prefix }}{{ 'candidates' if repeated_rows(by, prefix, repeated_only) else 'accepted' }} as candidates
-    inner join {{ prefix }}files as files
+    from {{ 'candidates' if repeated_rows(by, repeated_only) else 'accepted' }} as candidates
+    inner join files as files
         on candidates._batch_id = files._batch_id and candidates._source_file = files._source_file
     {%- if by.full %}
-    left join {{ prefix }}newest_keys as newest_keys
+    left join newest_keys as newest_keys
         on
             {%- for column in by.moment %}
             {{ 'and ' if not loop.first }}candidates.{{ column }} = newest_keys.{{ column }}
@@ -65,7 +65,7 @@
     {%- endif %}
 ),
 {% if by.all_lines %}
-{{ prefix }}deliveries as (
+deliveries as (
     select
         *,
         max(case when newest_first = 1 then _batch_id end) over (
@@ -74,22 +74,22 @@
         max(case when newest_first = 1 then delivery_number end) over (
             partition by {{ by.moment | join(', ') }}
         ) as newest_delivery
-    from {{ prefix }}placed
+    from placed
 ),
 {% endif %}
-{{ prefix }}chosen as (
+chosen as (
     select
         *,
         {%- if by.all_lines %}
         case when _batch_id = newest_batch_id and delivery_number = newest_delivery then 1 else 0 end as is_chosen
-    from {{ prefix }}deliveries
+    from deliveries
         {%- else %}
         case when newest_first = 1 then 1 else 0 end as is_chosen
-    from {{ prefix }}placed
+    from placed
         {%- endif %}
 ),
 
-{{ prefix }}judged as (
+judged as (
     select
         *,
         row_number() over (
@@ -97,10 +97,10 @@
             order by file_number, _row_number
         ) as number_of_same,
         max(is_chosen) over (partition by {{ (by.moment + by.content) | join(', ') }}) as has_same_chosen
-    from {{ prefix }}chosen
+    from chosen
 ),
 
-{{ prefix }}fates as (
+fates as (
     select
         *,
         case when is_chosen = 1 and number_of_same = 1 and is_gone = 0 then 1 else 0 end as counts,
@@ -109,41 +109,126 @@
             when has_same_chosen = 1 then 'identical'
             else 'newer'
         end as fate
-    from {{ prefix }}judged
+    from judged
 ),
 
-{{ prefix }}numbered as (
+numbered as (
     select
         *,
         row_number() over (
             partition by {{ by.key | join(', ') }}
             order by counts desc, {{ (by.moment | reject('in', by.key) | list + ['file_number', '_row_number']) | join(', ') }}
         ) as line_number
-    from {{ prefix }}fates
+    from fates
 )
 {%- endmacro %}
 
 
-{#- CTEs of the keys that occur twice (`repeated`) and their rows (`candidates`), on an engine that gains by it; else nothing. -#}
-{% macro repeated_rows(by, prefix, wanted) -%}
-    {{ return(adapter.dispatch('repeated_rows')(by, prefix) if wanted else '') }}
+{#-
+    The CTE `accepted` of the good rows that are judged: all staged ones, or, incrementally, those that silver has not taken in
+    and with them what silver has of their keys. Of the newest full file also the keys that it has and the one before has not,
+    or the other way round.
+-#}
+{% macro accepted_rows(entity, by) -%}
+{%- set staged = ref('stg_' ~ entity) -%}
+{%- if not is_incremental() %}
+accepted as {{ inlined() }}(
+    select *
+    from {{ staged }}
+    where reject_reason is null
+),
+{%- else -%}
+{%- set columns = by.columns + by.hidden -%}
+arrived as (
+    select {{ columns | join(', ') }}
+    from {{ staged }}
+    where reject_reason is null and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }}
+),
+
+touched as (
+    select {{ by.key | join(', ') }} from arrived
+    {%- if by.full %}
+    {%- set before, now = delivered_keys(by, staged, built(entity).newest), delivered_keys(by, staged, arrivals(entity).newest) %}
+    union
+    select {{ by.key | join(', ') }}
+    from (({{ before }} except {{ now }}) union ({{ now }} except {{ before }})) as come_or_gone
+    {%- else %}
+    group by {{ by.key | join(', ') }}
+    {%- endif %}
+),
+
+accepted as (
+    select
+        {{ columns | join(', ') }},
+        1 as row_count,
+        0 as was_counted,
+        0 as was_there
+    from arrived
+    union all
+    select
+        {{ columns | join(', ') }},
+        1 as row_count,
+        1 as was_counted,
+        1 as was_there
+    from {{ counted_rows(entity) }} as counted
+    where exists (select 1 from touched where {{ same_key(by.key, 'touched', 'counted') }})
+    union all
+    select
+        {{ columns | join(', ') }},
+        row_count,
+        0 as was_counted,
+        1 as was_there
+    from {{ superseded_rows_of(entity) }} as superseded
+    where
+        fate is not null
+        and exists (select 1 from touched where {{ same_key(by.key, 'touched', 'superseded') }})
+),
+{%- endif -%}
 {%- endmacro %}
 
 
-{% macro default__repeated_rows(by, prefix) -%}{{ return('') }}{%- endmacro %}
+{#- The select of the keys (moments) that a delivery has, good rows or not. -#}
+{% macro delivered_keys(by, staged, delivery) -%}
+    select {{ by.moment | join(', ') }}
+    from {{ staged }}
+    where
+        _batch_id = {{ sql_text(delivery._batch_id) }}
+        and _source_file in (
+            select files._source_file
+            from files
+            where
+                files._batch_id = {{ sql_text(delivery._batch_id) }}
+                and files.delivery_number = {{ delivery.delivery_number }}
+        )
+{%- endmacro %}
 
 
-{% macro duckdb__repeated_rows(by, prefix) -%}
-{{ prefix }}repeated as (
+{#- The condition that two relations have the same key. -#}
+{% macro same_key(key, one, other) -%}
+    {%- for column in key %}{{ ' and ' if not loop.first }}{{ one }}.{{ column }} = {{ other }}.{{ column }}{% endfor -%}
+{%- endmacro %}
+
+
+{#- CTEs of the keys that occur twice (`repeated`) and their rows (`candidates`), on an engine that gains by it; else nothing. -#}
+{% macro repeated_rows(by, wanted) -%}
+    {{ return(adapter.dispatch('repeated_rows')(by) if wanted else '') }}
+{%- endmacro %}
+
+
+{% macro default__repeated_rows(by) -%}{{ return('') }}{%- endmacro %}
+
+
+{% macro duckdb__repeated_rows(by) -%}
+repeated as (
     select {{ by.key | join(', ') }}
-    from {{ prefix }}accepted
+    from accepted
     group by {{ by.key | join(', ') }}
     having count(*) > 1
 ),
 
-{{ prefix }}candidates as (
+candidates as (
     select *
-    from {{ prefix }}accepted
-    semi join {{ prefix }}repeated using ({{ by.key | join(', ') }})
+    from accepted
+    semi join repeated using ({{ by.key | join(', ') }})
 ),
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {#-
-    The select of a staging model: every bronze row of an entity once, with silver's columns cleaned by the contract in the
+    The select of a staging model: every bronze row of an entity once (or, incrementally, those that it has not taken in yet), with silver's columns cleaned by the contract in the
     model's YAML, its place (`_row_number`, `_as_of`, `_source_file`, `_batch_id`), `reject_reason` (null for a good row),
     `raw_row` (a rejected row as it came, as JSON) and, for each column that is null where it cannot be read,
     `unreadable_<column>`: the value that could not be.
@@ -17,7 +17,7 @@
 {%- set columns = contract.columns | map(attribute='name') | list -%}
 {%- set time = contract.columns | selectattr('type', 'equalto', 'timestamp') | first | default({'name': 'none'}) -%}
 with bronze as (
-    select * from {{ source('bronze', entity) }}
+    select * from {{ arrived_bronze(source('bronze', entity), entity) }}
 ),
 {% if exchange_rates %}
 exchange_rates as (

@@ -99,19 +99,30 @@
     {%- for node in sqlserver_keyed_models() -%}
         {%- for constraint in node.constraints if constraint.type == 'foreign_key' -%}
             {#- dbt has `ref('dim_customers')` there until it compiles the model, then the relation's name. -#}
-            {%- set to = graph.nodes['model.' ~ project_name ~ '.' ~ modules.re.findall('\\w+', constraint.to) | last] -%}
-            {%- do keys.append({
-                'name': 'fk_' ~ node.alias ~ '_' ~ constraint.columns | join('_'),
-                'model': node.name,
-                'table': sqlserver_table(node),
-                'columns': constraint.columns,
-                'to_model': to.name,
-                'to': sqlserver_table(to),
-                'to_columns': constraint.to_columns,
-            }) -%}
+            {%- do keys.append(sqlserver_foreign_key(
+                node, constraint.columns, modules.re.findall('\\w+', constraint.to) | last, constraint.to_columns
+            )) -%}
         {%- endfor -%}
+        {#- No constraint of the contract, which dbt would take for an order: the calendar is made from the facts. -#}
+        {%- if 'date_key' in node.columns and node.name != 'dim_dates' -%}
+            {%- do keys.append(sqlserver_foreign_key(node, ['date_key'], 'dim_dates', ['date_key'])) -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(keys) }}
+{%- endmacro %}
+
+
+{% macro sqlserver_foreign_key(node, columns, to_name, to_columns) -%}
+    {%- set to = graph.nodes['model.' ~ project_name ~ '.' ~ to_name] -%}
+    {{ return({
+        'name': 'fk_' ~ node.alias ~ '_' ~ columns | join('_'),
+        'model': node.name,
+        'table': sqlserver_table(node),
+        'columns': columns,
+        'to_model': to.name,
+        'to': sqlserver_table(to),
+        'to_columns': to_columns,
+    }) }}
 {%- endmacro %}
 
 

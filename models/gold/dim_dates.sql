@@ -1,32 +1,26 @@
+{{ config(materialized='table') }}
 {#- How many days there may be from the first plausible one to the end of the year after this one. -#}
 {%- set most_days = 366 * (run_started_at.year + 2 - (var('earliest_plausible_date') | string)[:4] | int) -%}
-with events as (
+with event_days as (
     select
         cast(ordered_at as date) as event_day,
-        {{ time_is_plausible('ordered_at', '_batch_id') }} as time_is_plausible
-    from {{ ref('online_transactions') }}
-    union all
+        time_is_plausible
+    from {{ ref('fct_online_transactions') }}
+    union
     select
         cast(purchased_at as date) as event_day,
-        {{ time_is_plausible('purchased_at', '_batch_id') }} as time_is_plausible
-    from {{ ref('in_store_transactions') }}
-    union all
+        time_is_plausible
+    from {{ ref('fct_in_store_transactions') }}
+    union
     select
         cast(interacted_at as date) as event_day,
-        {{ time_is_plausible('interacted_at', '_batch_id') }} as time_is_plausible
-    from {{ ref('customer_service_interactions') }}
-    union all
+        time_is_plausible
+    from {{ ref('fct_service_interactions') }}
+    union
     select
         cast(transacted_at as date) as event_day,
-        {{ time_is_plausible('transacted_at', '_batch_id') }} as time_is_plausible
-    from {{ ref('loyalty_transactions') }}
-),
-
-event_days as (
-    select distinct
-        event_day,
         time_is_plausible
-    from events
+    from {{ ref('fct_loyalty_transactions') }}
 ),
 
 -- Whole years, so that comparisons of years and months are complete.

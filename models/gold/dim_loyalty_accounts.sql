@@ -1,5 +1,5 @@
 with loyalty_accounts as (
-    select * from {{ ref('loyalty_accounts') }}
+    select * from {{ rows_to_build(ref('loyalty_accounts')) }}
 ),
 
 customers as (
@@ -13,7 +13,8 @@ accounts_of_known_customers as (
         loyalty_accounts.points_earned,
         loyalty_accounts.tier_level,
         loyalty_accounts.join_date,
-        loyalty_accounts.customer_id as source_customer_id
+        loyalty_accounts.customer_id as source_customer_id,
+        loyalty_accounts._batch_id
     from loyalty_accounts
     left join customers on loyalty_accounts.customer_id = customers.customer_id
 ),
@@ -25,9 +26,12 @@ unknown_member as (
         cast(null as {{ engine_type('bigint') }}) as points_earned,
         cast(null as {{ engine_type('varchar(20)') }}) as tier_level,
         cast(null as {{ engine_type('date') }}) as join_date,
-        cast(null as {{ engine_type('key(customers)') }}) as source_customer_id
+        cast(null as {{ engine_type('key(customers)') }}) as source_customer_id,
+        cast(null as {{ engine_type('varchar(255)') }}) as _batch_id
 )
 
 select * from accounts_of_known_customers
+{%- if not is_incremental() %}
 union all
 select * from unknown_member
+{%- endif %}

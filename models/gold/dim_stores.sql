@@ -3,8 +3,9 @@ with stores as (
         store_id,
         location,
         manager,
-        open_hours
-    from {{ ref('stores') }}
+        open_hours,
+        _batch_id
+    from {{ rows_to_build(ref('stores')) }}
 ),
 
 unknown_member as (
@@ -12,9 +13,12 @@ unknown_member as (
         {{ unknown_key('stores') }} as store_id,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as location,
         cast('Unknown' as {{ engine_type('varchar(100)') }}) as manager,
-        cast('Unknown' as {{ engine_type('varchar(50)') }}) as open_hours
+        cast('Unknown' as {{ engine_type('varchar(50)') }}) as open_hours,
+        cast(null as {{ engine_type('varchar(255)') }}) as _batch_id
 )
 
 select * from stores
+{%- if not is_incremental() %}
 union all
 select * from unknown_member
+{%- endif %}

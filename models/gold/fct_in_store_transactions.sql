@@ -1,5 +1,5 @@
 with in_store_transactions as (
-    select * from {{ ref('in_store_transactions') }}
+    select * from {{ rows_to_build(ref('in_store_transactions')) }}
 ),
 
 customers as (
@@ -25,7 +25,8 @@ select
     in_store_transactions.source_amount,
     in_store_transactions.source_currency,
     in_store_transactions.customer_id as source_customer_id,
-    in_store_transactions.store_id as source_store_id
+    in_store_transactions.store_id as source_store_id,
+    in_store_transactions._batch_id
 from in_store_transactions
 left join customers on in_store_transactions.customer_id = customers.customer_id
 left join stores on in_store_transactions.store_id = stores.store_id

@@ -1,5 +1,5 @@
 with loyalty_transactions as (
-    select * from {{ ref('loyalty_transactions') }}
+    select * from {{ rows_to_build(ref('loyalty_transactions')) }}
 ),
 
 loyalty_accounts as (
@@ -16,6 +16,7 @@ select
     }} as time_is_plausible,
     loyalty_transactions.points_change,
     loyalty_transactions.reason,
-    loyalty_transactions.loyalty_id as source_loyalty_id
+    loyalty_transactions.loyalty_id as source_loyalty_id,
+    loyalty_transactions._batch_id
 from loyalty_transactions
 left join loyalty_accounts on loyalty_transactions.loyalty_id = loyalty_accounts.loyalty_id

@@ -1,5 +1,5 @@
 with online_transactions as (
-    select * from {{ ref('online_transactions') }}
+    select * from {{ rows_to_build(ref('online_transactions')) }}
 ),
 
 customers as (
@@ -32,7 +32,8 @@ select
     online_transactions.source_amount,
     online_transactions.source_currency,
     online_transactions.customer_id as source_customer_id,
-    online_transactions.product_id as source_product_id
+    online_transactions.product_id as source_product_id,
+    online_transactions._batch_id
 from online_transactions
 left join customers on online_transactions.customer_id = customers.customer_id
 left join products on online_transactions.product_id = products.product_id

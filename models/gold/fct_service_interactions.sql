@@ -1,5 +1,5 @@
 with interactions as (
-    select * from {{ ref('customer_service_interactions') }}
+    select * from {{ rows_to_build(ref('customer_service_interactions')) }}
 ),
 
 customers as (
@@ -28,7 +28,8 @@ select
     interactions.resolution_status,
     coalesce(resolution_statuses.is_resolved, cast(0 as {{ engine_type('boolean') }})) as is_resolved,
     interactions.customer_id as source_customer_id,
-    interactions.agent_id as source_agent_id
+    interactions.agent_id as source_agent_id,
+    interactions._batch_id
 from interactions
 left join customers on interactions.customer_id = customers.customer_id
 left join agents on interactions.agent_id = agents.agent_id

@@ -3,24 +3,23 @@ with customers as (
     where customer_id <> {{ unknown_key('customers') }}
 ),
 
-purchases as (
-    select * from {{ ref('purchases') }}
-    where customer_id <> {{ unknown_key('customers') }}
-),
-
-purchase_totals as (
-    {{ purchase_totals('purchases', ['customer_id']) }}
+totals as (
+    select
+        customer_id,
+        total_orders,
+        total_spend
+    from {{ ref('customer_totals') }}
 ),
 
 -- A customer who only has refunds has spend, below zero, and no purchase.
 buyers as (
     select
         customer_id,
-        percent_rank() over (order by total_amount desc) as spend_percent_rank,
-        count(*) over (partition by total_amount) as customers_with_that_spend,
-        count(*) over (order by total_amount desc) as customers_with_as_much,
+        percent_rank() over (order by total_spend desc) as spend_percent_rank,
+        count(*) over (partition by total_spend) as customers_with_that_spend,
+        count(*) over (order by total_spend desc) as customers_with_as_much,
         count(*) over () as customers_with_a_purchase
-    from purchase_totals
+    from totals
     where total_orders > 0
 ),
 
@@ -48,8 +47,8 @@ best_tiers as (
 profiles as (
     select
         customers.customer_id,
-        coalesce(purchase_totals.total_amount, 0) as total_spend,
-        coalesce(purchase_totals.total_orders, 0) as purchase_frequency,
+        coalesce(totals.total_spend, 0) as total_spend,
+        coalesce(totals.total_orders, 0) as purchase_frequency,
         best_tiers.tier_level,
         buyers.spend_percent_rank,
         -- Where many spend the same, as much as all of them, the best spenders are nobody in particular.
@@ -62,7 +61,7 @@ profiles as (
             else 0
         end as is_high_value
     from customers
-    left join purchase_totals on customers.customer_id = purchase_totals.customer_id
+    left join totals on customers.customer_id = totals.customer_id
     left join buyers on customers.customer_id = buyers.customer_id
     left join best_tiers on customers.customer_id = best_tiers.customer_id
 )

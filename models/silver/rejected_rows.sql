@@ -1,3 +1,4 @@
+{{ config(incremental_strategy='append') }}
 with staged as (
     {%- for entity in entities() %}
     select
@@ -7,7 +8,11 @@ with staged as (
         _source_file,
         _batch_id
     from {{ ref('stg_' ~ entity) }}
-    where reject_reason is not null
+    where
+        reject_reason is not null
+        {%- if is_incremental() %}
+        and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }}
+        {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
@@ -20,6 +25,12 @@ malformed as (
         _source_file,
         _batch_id
     from {{ source('landing', 'malformed_lines') }}
+    {%- if is_incremental() %}
+    where
+        {%- for entity in entities() %}
+        {{ 'or ' if not loop.first }}(entity = '{{ entity }}' and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }})
+        {%- endfor %}
+    {%- endif %}
 )
 
 select * from staged

@@ -1,3 +1,4 @@
+{{ config(incremental_strategy='append') }}
 {%- set columns = {
     'products': ['price'],
     'loyalty_accounts': ['customer_id', 'points_earned', 'join_date'],
@@ -16,7 +17,12 @@ select
     cast(count(*) as {{ engine_type('bigint') }}) as row_count,
     _batch_id
 from {{ ref('stg_' ~ entity) }}
-where unreadable_{{ name }} is not null and reject_reason is null
+where
+    unreadable_{{ name }} is not null
+    and reject_reason is null
+    {%- if is_incremental() %}
+    and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }}
+    {%- endif %}
 group by unreadable_{{ name }}, _batch_id
 {{ 'union all' if not (last_entity and loop.last) }}
 {%- endfor %}

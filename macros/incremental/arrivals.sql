@@ -1,0 +1,56 @@
+{#-
+    What has arrived of an entity: `version`, its newest batch; `digest` of all its files; `digest_before`, of those up to the
+    batch that its staging model has taken in; `newest`, the delivery with its newest file: `_batch_id` and
+    `delivery_number`. Read once an invocation.
+-#}
+{% macro arrivals(entity) -%}
+    {%- if graph.c360_arrivals is not defined -%}
+        {%- set found = {} -%}
+        {%- for row in adapter.dispatch('arrived_files')() -%}
+            {%- do found.update({row.entity: {
+                'version': row.version,
+                'digest': row.digest,
+                'digest_before': row.digest_before,
+                'newest': {'_batch_id': row.newest_batch_id, 'delivery_number': row.newest_delivery},
+            }}) -%}
+        {%- endfor -%}
+        {%- do graph.update({'c360_arrivals': found}) -%}
+    {%- endif -%}
+    {{ return(graph.c360_arrivals.get(
+        entity, {'version': '', 'digest': '', 'digest_before': '', 'newest': {'_batch_id': '', 'delivery_number': 0}}
+    )) }}
+{%- endmacro %}
+
+
+{% macro duckdb__arrived_files() -%}
+    {%- set query -%}
+        with staged as (
+            select
+                substring(relation, 5) as entity,
+                json_extract_string(state, '$.version') as version
+            from staging.built
+            where starts_with(relation, 'stg_')
+        ),
+
+        files as (
+            select
+                landed_files.*,
+                concat_ws('/', _batch_id, _source_file, fingerprint) as told,
+                coalesce(_batch_id <= staged.version, false) as is_staged,
+                row(row_count > 0, as_of, _batch_id, file_number) as place
+            from bronze.landed_files
+            left join staged using (entity)
+        )
+
+        select
+            entity,
+            max(_batch_id) as version,
+            md5(string_agg(told, ' ' order by _batch_id, file_number)) as digest,
+            coalesce(md5(string_agg(told, ' ' order by _batch_id, file_number) filter (is_staged)), '') as digest_before,
+            arg_max(_batch_id, place) as newest_batch_id,
+            arg_max(delivery_number, place) as newest_delivery
+        from files
+        group by entity
+    {%- endset -%}
+    {{ return(run_query(query).rows) }}
+{%- endmacro %}

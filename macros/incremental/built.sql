@@ -1,0 +1,64 @@
+{#-
+    What a relation was built from, by its model's name; none for one that was not, or not so that more can be added to it:
+    - `code`: project_code() of its layer; `epoch`: the version that built it anew;
+    - `version`: the newest that it has something of: of a staging model a batch, of any other a silver version;
+    - `inputs`: epoch and version of each model that it was made from, as they were then;
+    - `parts`: of what stands in the lake, the versions whose folders it is read from; `rows`, how many it has;
+    - `deletions_since`: changes before this version are not told any more;
+    - `digest`: of a staging model, of all files that it has taken in.
+    It stands in the warehouse beside the relations, and changes with them. Read once an invocation.
+-#}
+{% macro built(name) -%}
+    {%- if graph.c360_built is not defined -%}{%- do read_built() -%}{%- endif -%}
+    {{ return(graph.c360_built.get(name)) }}
+{%- endmacro %}
+
+
+{% macro read_built() -%}
+    {%- set found = {} -%}
+    {%- for name, state in adapter.dispatch('built_states')() -%}{%- do found.update({name: fromjson(state)}) -%}{%- endfor -%}
+    {%- do graph.update({'c360_built': found}) -%}
+{%- endmacro %}
+
+
+{% macro duckdb__built_states() -%}
+    {{ return(run_query('select relation, state from staging.built').rows) }}
+{%- endmacro %}
+
+
+{% macro default__built_states() -%}{{ return([]) }}{%- endmacro %}
+
+
+{#- Writes down what a relation is built from now; belongs in the transaction that shows it. -#}
+{% macro note_built(name, state) -%}
+    {%- do adapter.dispatch('note_built')(name, tojson(state)) -%}
+    {%- do graph.c360_built.update({name: state}) -%}
+{%- endmacro %}
+
+
+{% macro duckdb__note_built(name, state) -%}
+    {%- do run_query('delete from staging.built where relation = ' ~ sql_text(name)) -%}
+    {%- do run_query('insert into staging.built values (' ~ sql_text(name) ~ ', ' ~ sql_text(state) ~ ')') -%}
+{%- endmacro %}
+
+
+{% macro default__note_built(name, state) -%}{%- endmacro %}
+
+
+{#- Makes the tables in which all this is kept, and has it read anew. Runs before each invocation. -#}
+{% macro prepare_increments() -%}
+    {%- if execute -%}
+        {%- for kept in ['c360_code', 'c360_built', 'c360_increments', 'c360_arrivals'] -%}{%- do graph.pop(kept, none) -%}{%- endfor -%}
+        {{ return(adapter.dispatch('prepare_increments')()) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro duckdb__prepare_increments() -%}
+    {%- do run_query('create schema if not exists staging') -%}
+    {%- do run_query('create table if not exists staging.built (relation varchar, state varchar)') -%}
+    {%- do run_query('create table if not exists staging.changes (relation varchar, changed_key varchar, change varchar, version varchar)') -%}
+{%- endmacro %}
+
+
+{% macro default__prepare_increments() -%}{%- endmacro %}

@@ -1,0 +1,30 @@
+{#-
+    What incremental models tell those that are made from them (staging.changes): a row of a `relation` and `version` with the
+    `changed_key` and what became of it: of a dimension a member that is `new`, `gone`, or `changed` in a column that others
+    follow; of any relation the `customer` whose rows came or went.
+-#}
+
+
+{#- Whether members of a dimension came or went after a version. -#}
+{% macro members_that_came_or_went(dimension, since) -%}
+    {{ return(run_query(
+        'select 1 from staging.changes where relation = ' ~ sql_text(dimension) ~ ' and version > ' ~ sql_text(since)
+        ~ " and change in ('new', 'gone') limit 1"
+    ).rows | length > 0) }}
+{%- endmacro %}
+
+
+{#- The select of the keys of members of a dimension that changed after a version: that came or went, or those of `changes`. -#}
+{% macro members_changed(dimension, column, since, changes=['new', 'gone']) -%}
+    {%- set kinds = [] -%}
+    {%- for change in changes -%}{%- do kinds.append(sql_text(change)) -%}{%- endfor -%}
+    select cast(changed_key as {{ key_type(dimension, column) }})
+    from staging.changes
+    where relation = {{ sql_text(dimension) }} and version > {{ sql_text(since) }} and change in ({{ kinds | join(', ') }})
+{%- endmacro %}
+
+
+{#- The engine's type of a column of a model. -#}
+{% macro key_type(name, column) -%}
+    {{ return(engine_type(graph.nodes['model.' ~ project_name ~ '.' ~ name].columns[column].data_type)) }}
+{%- endmacro %}

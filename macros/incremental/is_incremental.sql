@@ -1,0 +1,17 @@
+{#-
+    dbt's own question, also for what stands in the lake: whether the model adds to what is there. It does not where that
+    would not give what a full build gives; increment() says when.
+-#}
+{% macro is_incremental() -%}
+    {%- if model.config.materialized == 'external' -%}{{ return(increment() is not none) }}{%- endif -%}
+    {{ return(dbt.is_incremental()) }}
+{%- endmacro %}
+
+
+{#- dbt asks it of each incremental model. -#}
+{% macro should_full_refresh() -%}
+    {{ return(
+        dbt.should_full_refresh()
+        or (execute and model.config.materialized == 'incremental' and increment() is none)
+    ) }}
+{%- endmacro %}
