@@ -2,10 +2,10 @@
 
 In the order in which a run passes through them:
 
-- `cli` is the `c360` command, `prefect_server` the server that it starts when you have none.
-- `flow` is the Prefect flow, a task a step; `run` holds the steps themselves, without Prefect.
-- `home` knows where everything of an installation is and lets one run in at a time.
-- `dbt_run` builds a layer with dbt, `publish` makes the result visible at once, or not at all.
+- `cli` is the `c360` command, `asked` checks what a run is asked to do.
+- `run` goes through the steps of a run, in this process; `local_run` and `azure_run` list and hold
+  what each target does, `steps` says what a step is and what is told when one fails.
+- `flow` is the Prefect flow: it goes through the same steps, a task each.
 - `progress` tells what a run is doing, `summary` what came out.
 - `customer`, `status` and `demo` are behind the commands of those names.
 """

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from flows.asked import Asked
 from flows.progress import Progress
-from flows.run import Asked, Run, move_old_layout
-from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
+from flows.run import Run, move_old_layout
+from flows.steps import Step
+from flows.summary import EntityCounts, ask, pages_of, read_counts
 from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
@@ -183,6 +185,20 @@ class AzureRun(Run):
         self._resumed = False
 
     @property
+    def steps_of_target(self) -> list[Step]:
+        """Silver is published as soon as it is tested; the database takes it from there."""
+        return [
+            Step("build silver", self.build_silver),
+            Step("publish silver", self.publish_silver),
+            Step("load silver", self.load_silver),
+            Step("build gold and marts", self.build_marts),
+            Step("read answers", self.read_answers),
+            Step("write report", self.write_report),
+            Step("publish", self.publish),
+            Step("write documentation", self.write_docs),
+        ]
+
+    @property
     def dbts(self) -> list[DbtRun]:
         """dbt on Synapse, and on Azure SQL."""
         return [self.silver, self.gold]
@@ -270,10 +286,9 @@ class AzureRun(Run):
         assert self.published
         self._write_report(self.gold.query, self.published.version, marts=f"marts{NEXT}")
 
-    def publish(self) -> Summary:
+    def publish(self) -> None:
         """Put the new gold and marts in the place of the old ones."""
         assert self.published
-        assert self._summary
         with self.progress.step("Publish gold and marts") as step:
             self.lake.check_exclusive()
             self.database.version = self.published.version
@@ -283,7 +298,6 @@ class AzureRun(Run):
                 self._tidy(before=self.id)
             except C360Error as error:
                 logger.warning("old versions stay until the next run: %s", error)
-        return self._summary
 
     def write_docs(self) -> None:
         """Write the documentation site of what is published now."""

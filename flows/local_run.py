@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 import duckdb
 
-from flows.run import SILVER, Asked, Run, move_old_layout
-from flows.summary import Summary, read_results
+from flows.asked import Asked
+from flows.run import SILVER, Run, move_old_layout
+from flows.steps import Step
+from flows.summary import read_results
 from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
@@ -42,6 +44,18 @@ class LocalRun(Run):
         super().__init__(home, lake, asked)
         self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._copied: WarehouseState | None = None
+
+    @property
+    def steps_of_target(self) -> list[Step]:
+        """Everything is built and read before anything is published."""
+        return [
+            Step("build silver", self.build_silver),
+            Step("build gold and marts", self.build_marts),
+            Step("write documentation", self.write_docs),
+            Step("read answers", self.read_answers),
+            Step("write report", self.write_report),
+            Step("publish", self.publish),
+        ]
 
     @property
     def dbts(self) -> list[DbtRun]:
@@ -90,9 +104,8 @@ class LocalRun(Run):
                 lambda sql: connection.execute(sql).fetchall(), version=self.id, marts="marts"
             )
 
-    def publish(self) -> Summary:
+    def publish(self) -> None:
         """Make it all visible at once."""
-        assert self._summary
         assert self._copied
         with self.progress.step("Publish") as step:
             current = versions.published(self.lake)
@@ -111,4 +124,3 @@ class LocalRun(Run):
                 publishing.tidy(self.home, self.lake, before=self.id)
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
-        return self._summary
