@@ -19,7 +19,7 @@ from flows.asked import Asked
 from flows.progress import Progress
 from flows.run import Run, move_old_layout
 from flows.steps import Step
-from flows.summary import EntityCounts, ask, pages_of, read_counts
+from flows.summary import pages_of
 from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
@@ -28,9 +28,11 @@ from lake.manifest import committed_batches, read_manifests
 from lake.opening import open_lake
 from lake.store import Lake
 from lake.versions import Published
+from pages import docs_site
 from warehouse import publish as publishing
+from warehouse.answers import EntityCounts, ask, read_counts
 from warehouse.dbt_run import DbtRun
-from warehouse.home import Home
+from warehouse.home import Home, project_dir
 from warehouse.odbc import use_packaged_driver
 from warehouse.publish import published_entities
 
@@ -219,7 +221,7 @@ class AzureRun(Run):
 
         with self.progress.step("Connect") as step:
             _check_pool(self.silver)
-            azure_sql.connect(self.database).close()
+            azure_sql.connect(self.database.adapter.config.credentials).close()
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
             step.done = self._recover_lake() or "Found the lake in order"
@@ -276,8 +278,8 @@ class AzureRun(Run):
         assert self.published
         with self.progress.step("Read the answers") as step:
             self.gold.describe(self.gold.query)
-            results = ask(self.gold.query, marts=f"marts{NEXT}")
-            self._summary = self._summarize(self.published.version, results)
+            answers = ask(self.gold.query, marts=f"marts{NEXT}")
+            self._summary = self._summarize(self.published.version, answers)
             self._summary.places = self._places()
             step.done = "Read the answers"
 
@@ -303,7 +305,7 @@ class AzureRun(Run):
         """Write the documentation site of what is published now."""
         assert self.published
         with self.progress.step("Write the documentation") as step:
-            self.database.write_docs(self.home.staged_docs)
+            docs_site.write(self.database.document(), project_dir(), self.home.staged_docs)
             publishing.exchange_pages(self.home)
             shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"

@@ -394,7 +394,7 @@ def docs(
     place = Home.at(home)
     site = place.docs / "index.html"
     if not serve or not site.is_file():
-        from flows.status import rewrite_docs
+        from flows.rewrite import rewrite_docs
 
         rewrite_docs(place)
     if serve:
@@ -433,7 +433,7 @@ def report(
         served = app(place, personal_data=not no_pii)
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
-        from flows.status import rewrite_report
+        from flows.rewrite import rewrite_report
 
         rewrite_report(place, pii=not no_pii)
         typer.echo(f"The report is at {place.report / 'index.html'}")

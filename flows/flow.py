@@ -21,9 +21,10 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from pydantic import Field
 
+from flows.artifacts import answers_markdown, counts_table, node_table, page_links
 from flows.run import begun
 from flows.steps import RETRY_SECONDS, Step, failure_told, may_pass
-from flows.summary import Summary, answers_markdown, counts_table, node_table, page_links
+from flows.summary import Summary
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def leave_artifacts(summary: Summary) -> None:
     """Leave beside the flow run what came out: rows, answers, dbt's nodes, links to the pages."""
     try:
         create_table_artifact(
-            counts_table(summary.results),
+            counts_table(summary.answers),
             key="customer-360-rows",
             description=f"What became of the rows that arrived, version {summary.version}",
         )
@@ -88,7 +89,7 @@ def leave_artifacts(summary: Summary) -> None:
             description=f"What dbt built and tested for version {summary.version}",
         )
         create_markdown_artifact(
-            answers_markdown(summary.results),
+            answers_markdown(summary.answers),
             key="customer-360-answers",
             description=f"The headline answers of version {summary.version}",
         )

@@ -9,7 +9,6 @@ import duckdb
 from flows.asked import Asked
 from flows.run import SILVER, Run, move_old_layout
 from flows.steps import Step
-from flows.summary import read_results
 from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
@@ -17,10 +16,12 @@ from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import committed_batches
 from lake.versions import Published
+from pages import docs_site
 from warehouse import publish as publishing
+from warehouse.answers import read_answers
 from warehouse.connection import read_only
 from warehouse.dbt_run import DbtRun
-from warehouse.home import Home
+from warehouse.home import Home, project_dir
 from warehouse.publish import WarehouseState, published_entities
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class LocalRun(Run):
     def write_docs(self) -> None:
         """Write the documentation site, and close the warehouse under construction."""
         with self.progress.step("Write the documentation") as step:
-            self.dbt.write_docs(self.home.staged_docs)
+            docs_site.write(self.dbt.document(), project_dir(), self.home.staged_docs)
             self.dbt.close()
             step.done = "Wrote the documentation"
 
@@ -94,7 +95,7 @@ class LocalRun(Run):
         """Read the headline answers now, so that a failure keeps the build from being published."""
         with self.progress.step("Read the answers") as step:
             self.dbt.inspect(self.home.staged_warehouse)
-            self._summary = self._summarize(self.id, read_results(self.home.staged_warehouse))
+            self._summary = self._summarize(self.id, read_answers(self.home.staged_warehouse))
             step.done = "Read the answers"
 
     def write_report(self) -> None:

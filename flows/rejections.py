@@ -15,13 +15,13 @@ from typing import Any
 
 import yaml
 
-from flows.summary import read_counts
 from ingest.contract import CURRENCY, Entity
 from ingest.declarations import Declaration, Declarations
 from lake.errors import C360Error, visible
 from lake.manifest import FileRecord, Manifest, read_manifests
 from lake.store import Lake
 from lake.versions import Published
+from warehouse.answers import read_counts
 from warehouse.connection import Query
 
 FEWEST = 20  # fewer rows than these say little about how a file is written

@@ -13,7 +13,7 @@ from typing import Unpack
 from flows import progress, rejections, steps
 from flows.asked import Asked, Request, checked
 from flows.steps import Step
-from flows.summary import Results, Summary
+from flows.summary import Summary
 from ingest import api, batches, declared, landing, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
@@ -25,6 +25,7 @@ from lake.errors import C360Error, InputError, QuarantinedError
 from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
 from lake.store import Lake
 from pages.report import content, page
+from warehouse.answers import Answers
 from warehouse.connection import Query
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
@@ -272,14 +273,19 @@ class Run(ABC):
             )
 
     def _write_report(self, query: Query, version: str, marts: str) -> None:
+        assert self._summary
         with self.progress.step("Write the report") as step:
+            pii = self.asked.pii
+            customers = content.read_customers(query, marts, personal_data=pii)
             page.write(
                 self.home.staged_report,
-                content.read(query, version=version, marts=marts, personal_data=self.asked.pii),
+                content.compose(
+                    self._summary.answers, version=version, personal_data=pii, customers=customers
+                ),
             )
             step.done = "Wrote the report"
 
-    def _summarize(self, version: str, results: Results) -> Summary:
+    def _summarize(self, version: str, answers: Answers) -> Summary:
         arrived = {
             record.entity
             for manifest in read_manifests(self.lake)
@@ -289,7 +295,7 @@ class Run(ABC):
         return Summary(
             home=self.home,
             version=version,
-            results=results,
+            answers=answers,
             absent=[entity for entity in self.contract if entity not in arrived],
             warnings=self.warnings + [warning for dbt in self.dbts for warning in dbt.warnings],
             steps=self.progress.steps,

@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import cli
-from flows.summary import Results, Summary
+from flows.summary import Summary
 from ingest.batch import Batch, commit
 from ingest.contract import load_contract
 from ingest.landing import land_files
 from lake.errors import C360Error, QuarantinedError
 from lake.local import LocalLake
 from lake.manifest import committed_batches, retracted_batches
+from tests.support.marts import NO_ANSWERS
 from warehouse.home import Home, project_dir
 
 
@@ -27,7 +28,7 @@ def flow(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def customer_360(**arguments: Any) -> Summary:
         calls.append(arguments | {"token": os.environ.get("C360_API_TOKEN")})
-        return Summary(Home.at(arguments["home"]), "v", Results([], [], []), [], [], [])
+        return Summary(Home.at(arguments["home"]), "v", NO_ANSWERS, [], [], [])
 
     monkeypatch.setattr("flows.run.customer_360", customer_360)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)

@@ -12,8 +12,9 @@ from prefect.client.schemas.objects import FlowRunPolicy
 from flows import flow, steps
 from flows.asked import Request
 from flows.steps import RunFailed, Step, carry_out, may_pass
-from flows.summary import Results, Summary
+from flows.summary import Summary
 from lake.errors import ApiError, C360Error, ConflictError, LakeError, QuarantinedError
+from tests.support.marts import NO_ANSWERS
 from warehouse.home import Home
 
 
@@ -174,7 +175,7 @@ def test_artifacts_that_cannot_be_kept_do_not_fail_a_run(
 
     monkeypatch.setattr(flow, "create_table_artifact", refuse)
     with caplog.at_level(logging.WARNING):
-        flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", Results([], [], []), [], [], []))
+        flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", NO_ANSWERS, [], [], []))
     assert "could not be kept in Prefect: the server is away" in caplog.text
 
 
