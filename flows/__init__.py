@@ -6,8 +6,12 @@ In the order in which a run passes through them:
 - `run` goes through the steps of a run, in this process; `local_run` and `azure_run` list and hold
   what each target does, `steps` says what a step is and what is told when one fails.
 - `flow` is the Prefect flow: it goes through the same steps, a task each.
-- `progress` tells what a run is doing, `summary` what came out.
-- `customer`, `status` and `demo` are behind the commands of those names.
+- `rejections` keeps a build from being published when most of what arrived cannot be used.
+- `progress` tells what a run is doing; `headlines` makes small tables of the answers, which
+  `summary` prints at the end and `artifacts` keeps in Prefect; `terminal` keeps what is printed
+  from being taken for instructions.
+- `batches`, `customer`, `demo`, `powerbi`, `sources` and `status` are behind the commands of those
+  names, `rewrite` behind `c360 docs` and `c360 report`.
 """
 
 import os
