@@ -24,7 +24,7 @@ from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError, without_token
-from lake.manifest import committed_batches, read_manifests
+from lake.manifest import committed_batches, file_entries, remembered
 from lake.opening import open_lake
 from lake.store import Lake
 from lake.versions import Published
@@ -84,12 +84,13 @@ def opened(home: Home, asked: Asked) -> Iterator["AzureRun"]:
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
         move_old_layout(lake)
-        run = AzureRun(home, lake, asked)
-        try:
-            yield run
-        except Exception as error:
-            error.add_note(run.standing())
-            raise
+        with remembered(lake):
+            run = AzureRun(home, lake, asked)
+            try:
+                yield run
+            except Exception as error:
+                error.add_note(run.standing())
+                raise
 
 
 def load_published(home: Home, progress: Progress) -> None:
@@ -324,10 +325,9 @@ class AzureRun(Run):
     def _check_arrivals(self, seen: int) -> None:
         """Raise when the pool saw other rows than have landed: one that may not list sees none."""
         landed = sum(
-            record.rows + record.malformed_rows
-            for manifest in read_manifests(self.lake)
-            for record in manifest.files
-            if record.outcome == "landed"
+            entry.rows + entry.malformed_rows
+            for entry in file_entries(self.lake)
+            if entry.outcome == "landed"
         )
         if seen != landed:
             raise C360Error(

@@ -14,7 +14,7 @@ from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
 from lake.local import LocalLake
-from lake.manifest import committed_batches
+from lake.manifest import committed_batches, remembered
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
@@ -32,7 +32,8 @@ def opened(home: Home, asked: Asked) -> Iterator["LocalRun"]:
     """Begin a run on this machine."""
     lake = LocalLake(home.lake)
     move_old_layout(lake)
-    yield LocalRun(home, lake, asked)
+    with remembered(lake):
+        yield LocalRun(home, lake, asked)
 
 
 class LocalRun(Run):

@@ -22,7 +22,13 @@ from ingest.declarations import ApiSource
 from ingest.input_files import list_input
 from lake import paths, versions
 from lake.errors import C360Error, InputError, QuarantinedError
-from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
+from lake.manifest import (
+    committed_batches,
+    file_entries,
+    fold,
+    new_batch_id,
+    retracted_batches,
+)
 from lake.store import Lake
 from pages.report import content, page
 from warehouse.answers import Answers
@@ -189,6 +195,7 @@ class Run(ABC):
         if leftovers:
             logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
         batches.settle(self.lake)
+        fold(self.lake)
         return "Removed files of a run that was cut short" if leftovers else None
 
     def _check_nothing_lost(self) -> None:
@@ -286,12 +293,7 @@ class Run(ABC):
             step.done = "Wrote the report"
 
     def _summarize(self, version: str, answers: Answers) -> Summary:
-        arrived = {
-            record.entity
-            for manifest in read_manifests(self.lake)
-            for record in manifest.files
-            if record.outcome == "landed"
-        }
+        arrived = {each.entity for each in file_entries(self.lake) if each.outcome == "landed"}
         return Summary(
             home=self.home,
             version=version,

@@ -6,7 +6,7 @@ from flows.summary import places_of, print_counts, print_places
 from flows.terminal import plain
 from lake import versions
 from lake.local import LocalLake
-from lake.manifest import read_manifests
+from lake.manifest import file_entries
 from lake.store import Lake
 from warehouse.answers import EntityCounts, read_counts
 from warehouse.connection import open_warehouse
@@ -46,10 +46,5 @@ def _print_published(console: Console, lake: Lake, counts: list[EntityCounts]) -
             ("Batches  ", f"{len(batches)}{span}"),
         ):
             console.print(plain(what, "bold"), plain(said), highlight=False)
-    arrived = {
-        record.entity
-        for manifest in read_manifests(lake)
-        for record in manifest.files
-        if record.outcome == "landed"
-    }
+    arrived = {each.entity for each in file_entries(lake) if each.outcome == "landed"}
     print_counts(console, counts, [each.entity for each in counts if each.entity not in arrived])
