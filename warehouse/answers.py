@@ -206,7 +206,7 @@ QUESTIONS: dict[str, tuple[type[tuple[Any, ...]], str]] = {
         select segment, tier_level, count(*) as customers, sum(total_spend) as spend
         from {marts}.customer_segments
         group by segment, tier_level
-        order by segment, tier_level
+        order by segment, coalesce(tier_level, '')
         """,
     ),
     "best_customers": (
