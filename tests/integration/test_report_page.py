@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.report import content, page
 from tests.integration.conftest import C360, Arrival
-from warehouse.answers import read_answers
+from warehouse.answers import ask as ask_everything
 from warehouse.customers import PERSONAL_DATA
 
 PAGES = ("overview", "customers", "peak-times", "service", "trust", "customer")
@@ -110,7 +110,7 @@ def read(warehouse: Path, personal_data: bool = True, **kept: int) -> content.Co
             return connection.execute(sql).fetchall()
 
         return content.compose(
-            read_answers(warehouse),
+            ask_everything(query, "marts"),
             version="20261124T000000Z-abcdef",
             personal_data=personal_data,
             customers=content.read_customers(query, "marts", personal_data=personal_data, **kept),
