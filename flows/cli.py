@@ -398,7 +398,7 @@ def docs(
 
         rewrite_docs(place)
     if serve:
-        from pages.docs_site import PAGE, app
+        from pages.docs_server import PAGE, app
         from pages.serving import serve as serve_app
 
         served = app(place)
