@@ -25,7 +25,7 @@ from bench.measure import measure
 from bench.report import Comparison, Side, product_steps, tables
 from demo.generator import generate
 from demo.ledger import Ledger
-from flows.summary import Results, read_results
+from warehouse.answers import Answers, read_answers
 
 PROJECT = Path(__file__).resolve().parent.parent
 SEED = 360
@@ -167,9 +167,10 @@ def check_same(folder: Path, all_rows: bool) -> None:
         )
 
 
-def _answers(warehouse: Path) -> Results:
-    """Return the answers without the notes, which the two word differently."""
-    return replace(read_results(warehouse), notes=None)
+def _answers(warehouse: Path) -> Answers:
+    """Return the answers without the details of the notes, which the two word differently."""
+    answers = read_answers(warehouse)
+    return replace(answers, notes=[note._replace(detail=None) for note in answers.notes])
 
 
 def different_relations(product: Path, script: Path) -> list[str]:

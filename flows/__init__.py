@@ -2,12 +2,16 @@
 
 In the order in which a run passes through them:
 
-- `cli` is the `c360` command, `prefect_server` the server that it starts when you have none.
-- `flow` is the Prefect flow, a task a step; `run` holds the steps themselves, without Prefect.
-- `home` knows where everything of an installation is and lets one run in at a time.
-- `dbt_run` builds a layer with dbt, `publish` makes the result visible at once, or not at all.
-- `progress` tells what a run is doing, `summary` what came out.
-- `customer`, `status` and `demo` are behind the commands of those names.
+- `cli` is the `c360` command, `asked` checks what a run is asked to do.
+- `run` goes through the steps of a run, in this process; `local_run` and `azure_run` list and hold
+  what each target does, `steps` says what a step is and what is told when one fails.
+- `flow` is the Prefect flow: it goes through the same steps, a task each.
+- `rejections` keeps a build from being published when most of what arrived cannot be used.
+- `progress` tells what a run is doing; `headlines` makes small tables of the answers, which
+  `summary` prints at the end and `artifacts` keeps in Prefect; `terminal` keeps what is printed
+  from being taken for instructions.
+- `batches`, `customer`, `demo`, `powerbi`, `sources` and `status` are behind the commands of those
+  names, `rewrite` behind `c360 docs` and `c360 report`.
 """
 
 import os

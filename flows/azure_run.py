@@ -15,20 +15,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from flows.asked import Asked
 from flows.progress import Progress
-from flows.run import Asked, Run, move_old_layout
-from flows.summary import EntityCounts, Summary, ask, pages_of, read_counts
+from flows.run import Run, move_old_layout
+from flows.steps import Step
+from flows.summary import pages_of
 from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError, without_token
-from lake.manifest import committed_batches, read_manifests
+from lake.manifest import committed_batches, file_entries, remembered
 from lake.opening import open_lake
 from lake.store import Lake
 from lake.versions import Published
+from pages import docs_site
 from warehouse import publish as publishing
+from warehouse.answers import EntityCounts, ask, read_counts
 from warehouse.dbt_run import DbtRun
-from warehouse.home import Home
+from warehouse.home import Home, project_dir
 from warehouse.odbc import use_packaged_driver
 from warehouse.publish import published_entities
 
@@ -80,12 +84,13 @@ def opened(home: Home, asked: Asked) -> Iterator["AzureRun"]:
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
         move_old_layout(lake)
-        run = AzureRun(home, lake, asked)
-        try:
-            yield run
-        except Exception as error:
-            error.add_note(run.standing())
-            raise
+        with remembered(lake):
+            run = AzureRun(home, lake, asked)
+            try:
+                yield run
+            except Exception as error:
+                error.add_note(run.standing())
+                raise
 
 
 def load_published(home: Home, progress: Progress) -> None:
@@ -183,6 +188,20 @@ class AzureRun(Run):
         self._resumed = False
 
     @property
+    def steps_of_target(self) -> list[Step]:
+        """Silver is published as soon as it is tested; the database takes it from there."""
+        return [
+            Step("build silver", self.build_silver),
+            Step("publish silver", self.publish_silver),
+            Step("load silver", self.load_silver),
+            Step("build gold and marts", self.build_marts),
+            Step("read answers", self.read_answers),
+            Step("write report", self.write_report),
+            Step("publish", self.publish),
+            Step("write documentation", self.write_docs),
+        ]
+
+    @property
     def dbts(self) -> list[DbtRun]:
         """dbt on Synapse, and on Azure SQL."""
         return [self.silver, self.gold]
@@ -203,7 +222,7 @@ class AzureRun(Run):
 
         with self.progress.step("Connect") as step:
             _check_pool(self.silver)
-            azure_sql.connect(self.database).close()
+            azure_sql.connect(self.database.adapter.config.credentials).close()
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
             step.done = self._recover_lake() or "Found the lake in order"
@@ -260,8 +279,8 @@ class AzureRun(Run):
         assert self.published
         with self.progress.step("Read the answers") as step:
             self.gold.describe(self.gold.query)
-            results = ask(self.gold.query, marts=f"marts{NEXT}")
-            self._summary = self._summarize(self.published.version, results)
+            answers = ask(self.gold.query, marts=f"marts{NEXT}")
+            self._summary = self._summarize(self.published.version, answers)
             self._summary.places = self._places()
             step.done = "Read the answers"
 
@@ -270,10 +289,9 @@ class AzureRun(Run):
         assert self.published
         self._write_report(self.gold.query, self.published.version, marts=f"marts{NEXT}")
 
-    def publish(self) -> Summary:
+    def publish(self) -> None:
         """Put the new gold and marts in the place of the old ones."""
         assert self.published
-        assert self._summary
         with self.progress.step("Publish gold and marts") as step:
             self.lake.check_exclusive()
             self.database.version = self.published.version
@@ -283,13 +301,12 @@ class AzureRun(Run):
                 self._tidy(before=self.id)
             except C360Error as error:
                 logger.warning("old versions stay until the next run: %s", error)
-        return self._summary
 
     def write_docs(self) -> None:
         """Write the documentation site of what is published now."""
         assert self.published
         with self.progress.step("Write the documentation") as step:
-            self.database.write_docs(self.home.staged_docs)
+            docs_site.write(self.database.document(), project_dir(), self.home.staged_docs)
             publishing.exchange_pages(self.home)
             shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"
@@ -308,10 +325,9 @@ class AzureRun(Run):
     def _check_arrivals(self, seen: int) -> None:
         """Raise when the pool saw other rows than have landed: one that may not list sees none."""
         landed = sum(
-            record.rows + record.malformed_rows
-            for manifest in read_manifests(self.lake)
-            for record in manifest.files
-            if record.outcome == "landed"
+            entry.rows + entry.malformed_rows
+            for entry in file_entries(self.lake)
+            if entry.outcome == "landed"
         )
         if seen != landed:
             raise C360Error(

@@ -1,10 +1,9 @@
 """The `c360` command. What takes long to import is imported by the command that needs it."""
 
-import atexit
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +16,9 @@ from lake.errors import C360Error, InputError, QuarantinedError, told, visible
 from warehouse.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
+    from flows.asked import Request
     from flows.progress import Progress
 
 app = typer.Typer(
@@ -145,8 +147,16 @@ def run(
     """
     from flows.progress import Progress
 
-    progress = Progress(Console())
-    _run(target, home, no_pii, progress, input, api, sources, accept_rejected)
+    _run(
+        Progress(Console()),
+        input=_text(input),
+        api=api,
+        target=target.value,
+        home=home,
+        pii=not no_pii,
+        sources=_text(sources),
+        accept_rejected=accept_rejected,
+    )
 
 
 @app.command()
@@ -193,7 +203,14 @@ def demo(
         ) as (folder, api, sources),
     ):
         # The data's own sources, whatever others are declared in the environment.
-        _run(Target.LOCAL, home, no_pii, progress, folder, api, sources)
+        _run(
+            progress,
+            input=str(folder),
+            api=api,
+            home=home,
+            pii=not no_pii,
+            sources=str(sources),
+        )
 
 
 @app.command()
@@ -238,7 +255,13 @@ def retract(
     retracted = retract_batch(Home.at(home), target.value, batch).batch_id
     typer.echo(f"Retracted {retracted}")
     with _noted(f"Batch {retracted} is retracted all the same: the next run publishes without it"):
-        _run(target, home, no_pii, Progress(Console()), sources=sources)
+        _run(
+            Progress(Console()),
+            target=target.value,
+            home=home,
+            pii=not no_pii,
+            sources=_text(sources),
+        )
 
 
 quarantine = typer.Typer(help="Show and settle the files that could not be read.")
@@ -298,7 +321,13 @@ def quarantine_release(
         typer.echo(f"! {visible(warning)}")
     if released.records:
         with _noted("What was released has landed: the next run publishes it"):
-            _run(target, home, no_pii, Progress(Console()), sources=sources)
+            _run(
+                Progress(Console()),
+                target=target.value,
+                home=home,
+                pii=not no_pii,
+                sources=_text(sources),
+            )
     if released.refused:
         raise QuarantinedError(released.refused)
 
@@ -365,11 +394,11 @@ def docs(
     place = Home.at(home)
     site = place.docs / "index.html"
     if not serve or not site.is_file():
-        from flows.status import rewrite_docs
+        from flows.rewrite import rewrite_docs
 
         rewrite_docs(place)
     if serve:
-        from pages.docs_site import PAGE, app
+        from pages.docs_server import PAGE, app
         from pages.serving import serve as serve_app
 
         served = app(place)
@@ -404,7 +433,7 @@ def report(
         served = app(place, personal_data=not no_pii)
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
-        from flows.status import rewrite_report
+        from flows.rewrite import rewrite_report
 
         rewrite_report(place, pii=not no_pii)
         typer.echo(f"The report is at {place.report / 'index.html'}")
@@ -480,37 +509,30 @@ def powerbi_publish(
     print_published(console, items, workspace, dry_run)
 
 
-def _run(
-    target: Target,
-    home: str,
-    no_pii: bool,
-    progress: "Progress",
-    input_dir: Path | None = None,
-    api: str | None = None,
-    sources: Path | None = None,
-    accept_rejected: bool = False,
-) -> None:
-    from flows.prefect_server import prefect_api
+def _run(progress: "Progress", **request: "Unpack[Request]") -> None:
+    """Go through a run in this process, or in Prefect where its server is named."""
     from flows.progress import followed
-    from flows.run import checked
+    from flows.summary import print_summary
 
-    folder, declared = (str(path) if path else None for path in (input_dir, sources))
-    # Before anything is started for nothing.
-    checked(folder, api, target.value, home, not no_pii, declared, accept_rejected)
-    with _interruptible(), followed(progress), prefect_api(progress):
-        from flows.flow import customer_360
-        from flows.summary import print_summary
+    with _interruptible(), followed(progress):
+        if os.environ.get("PREFECT_API_URL"):
+            from flows.asked import checked
 
-        summary = customer_360(
-            input=folder,
-            api=api,
-            target=target.value,
-            home=home,
-            pii=not no_pii,
-            sources=declared,
-            accept_rejected=accept_rejected,
-        )
-        print_summary(progress.console or Console(), summary)
+            checked(**request)  # before Prefect keeps any of it
+            # The console shows the run's own lines; Prefect's go to the run's log.
+            os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+            from flows.flow import customer_360 as in_prefect
+
+            summary = in_prefect(**request)
+        else:
+            from flows.run import customer_360
+
+            summary = customer_360(**request)
+    print_summary(progress.console or Console(), summary)
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None
 
 
 @contextmanager
@@ -538,19 +560,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that lacks a character is no failure
-    status = 1
-
-    # Registered first, so called last. It leaves out taking the interpreter apart, where DuckDB's
-    # binding fills the console with "leaked" lines once dbt and Prefect were in one process.
-    @atexit.register
-    def end_process() -> None:
-        with suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
-
-    status = _call()
-    sys.exit(status)
+    sys.exit(_call())
 
 
 def _call() -> int:

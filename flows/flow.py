@@ -1,18 +1,16 @@
 """The Prefect flow: a task a step, so that a deployment shows, retries and times each of them.
 
-The steps themselves are in `run`. The tasks run one after the other in this process; what they pass
-on is the run, not data. A step that fails fails the flow, with one message that says it all.
+Each target lists its steps (`run`, `local_run`, `azure_run`). The tasks run one after the other in
+this process. A step that fails fails the flow, with one message that says it all.
 `prefect.yaml` deploys the flow, and sets how often a deployed run is tried again and that the log
 lines go to Prefect too; a run by hand is tried once.
 """
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
-from prefect import flow, get_client, task
+from prefect import Task, flow, get_client, task
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
@@ -23,52 +21,15 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from pydantic import Field
 
-from flows.azure_run import AzureRun
-from flows.run import Run, begun
-from flows.summary import Summary, answers_markdown, counts_table, node_table, page_links
-from ingest.declarations import ApiSource
-from lake.errors import C360Error, told
+from flows.artifacts import answers_markdown, counts_table, node_table, page_links
+from flows.run import begun
+from flows.steps import RETRY_SECONDS, Step, failure_told, may_pass
+from flows.summary import Summary
 
 logger = logging.getLogger(__name__)
 
 # The address at which the home's pages are served, for links that others can follow.
 SITE_VARIABLE = "C360_SITE_URL"
-
-
-class RunFailed(C360Error):
-    """A run failed. Its text is all that Prefect shows: what happened, what to do, which log."""
-
-
-def may_pass(error: BaseException) -> bool:
-    """Tell whether another attempt may help: something was away or busy, and nothing is wrong."""
-    return getattr(error, "passing", isinstance(error, ConnectionError | TimeoutError))
-
-
-def _is_worth_a_retry(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:
-    try:
-        state.result()
-    except Exception as error:
-        return may_pass(error)
-    return False
-
-
-@contextmanager
-def _failure_told() -> Iterator[None]:
-    """Make one message of what went wrong, and keep Prefect from trying again what cannot help."""
-    try:
-        yield
-    except Exception as error:
-        if may_pass(error):
-            error.add_note("Another attempt may help")
-        else:
-            if not isinstance(error, C360Error):
-                error.add_note(
-                    "This was not foreseen. What is published is whole. Look into the log, remove "
-                    "the cause and run again"
-                )
-            _try_no_more()
-        # Where an error that we know comes from helps nobody who reads the log in Prefect.
-        raise RunFailed(told(error)) from None if isinstance(error, C360Error) else error
 
 
 def _try_no_more() -> None:
@@ -88,83 +49,29 @@ def _try_no_more() -> None:
         logger.warning("the retries of this run could not be taken back: %s", error)
 
 
-@task(name="recover", cache_policy=NO_CACHE)
-def recover(run: Run) -> None:
-    """Put right what a killed run left."""
-    run.recover()
+def _as_task(step: Step) -> Task[[], None]:
+    """Return the Prefect task of a step; it is given nothing that Prefect would look into."""
+
+    @task(
+        name=step.name,
+        description=step.method.__doc__,
+        retries=int(step.retried),
+        retry_delay_seconds=RETRY_SECONDS,
+        retry_condition_fn=_is_worth_a_retry,
+        cache_policy=NO_CACHE,
+    )
+    def carry_out() -> None:
+        step()
+
+    return carry_out
 
 
-@task(name="land files", cache_policy=NO_CACHE)
-def land_files(run: Run) -> None:
-    """Land the input folder's files in the batch."""
-    run.land_files()
-
-
-@task(
-    name="pull API",
-    task_run_name="pull {source.name}",
-    retries=1,
-    retry_delay_seconds=5,
-    retry_condition_fn=_is_worth_a_retry,
-    cache_policy=NO_CACHE,
-)
-def pull_api(run: Run, source: ApiSource) -> None:
-    """Pull one endpoint's new records into the batch; one that is away gets another try."""
-    run.pull_api(source)
-
-
-@task(name="commit batch", cache_policy=NO_CACHE)
-def commit_batch(run: Run) -> None:
-    """Make the batch count; stop the run when something in it is in quarantine."""
-    run.commit_batch()
-
-
-@task(name="build silver", cache_policy=NO_CACHE)
-def build_silver(run: Run) -> None:
-    """Build silver from bronze, with its tests."""
-    run.build_silver()
-
-
-@task(name="publish silver", cache_policy=NO_CACHE)
-def publish_silver(run: AzureRun) -> None:
-    """Make the new version of silver the published one."""
-    run.publish_silver()
-
-
-@task(name="load silver", cache_policy=NO_CACHE)
-def load_silver(run: AzureRun) -> None:
-    """Copy the published silver into Azure SQL Database."""
-    run.load_silver()
-
-
-@task(name="build gold and marts", cache_policy=NO_CACHE)
-def build_marts(run: Run) -> None:
-    """Build gold, the marts and the snapshots from silver, with their tests."""
-    run.build_marts()
-
-
-@task(name="write documentation", cache_policy=NO_CACHE)
-def write_docs(run: Run) -> None:
-    """Write the documentation site."""
-    run.write_docs()
-
-
-@task(name="read answers", cache_policy=NO_CACHE)
-def read_answers(run: Run) -> None:
-    """Read the headline answers from what was built."""
-    run.read_answers()
-
-
-@task(name="write report", cache_policy=NO_CACHE)
-def write_report(run: Run) -> None:
-    """Write the page that people open."""
-    run.write_report()
-
-
-@task(name="publish", cache_policy=NO_CACHE)
-def publish(run: Run) -> Summary:
-    """Make it all visible at once."""
-    return run.publish()
+def _is_worth_a_retry(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool:
+    try:
+        state.result()
+    except Exception as error:
+        return may_pass(error)
+    return False
 
 
 @task(name="leave artifacts", cache_policy=NO_CACHE)
@@ -172,7 +79,7 @@ def leave_artifacts(summary: Summary) -> None:
     """Leave beside the flow run what came out: rows, answers, dbt's nodes, links to the pages."""
     try:
         create_table_artifact(
-            counts_table(summary.results),
+            counts_table(summary.answers),
             key="customer-360-rows",
             description=f"What became of the rows that arrived, version {summary.version}",
         )
@@ -182,7 +89,7 @@ def leave_artifacts(summary: Summary) -> None:
             description=f"What dbt built and tested for version {summary.version}",
         )
         create_markdown_artifact(
-            answers_markdown(summary.results),
+            answers_markdown(summary.answers),
             key="customer-360-answers",
             description=f"The headline answers of version {summary.version}",
         )
@@ -205,6 +112,7 @@ def customer_360(
     pii: bool | None = None,
     sources: str | None = None,
     accept_rejected: bool = False,
+    full: bool = False,
 ) -> Summary:
     """Take what arrived to published answers.
 
@@ -221,30 +129,21 @@ def customer_360(
         sources: File that declares how the sources are to be read. C360_SOURCES of the worker, or
             the project's ingest/sources.yml, when none is given.
         accept_rejected: Whether to publish although most rows of what arrived cannot be used.
+        full: Whether to build everything anew from the lake, whatever arrived.
     """
     with (
-        _failure_told(),
-        begun(input, api, target, home, pii, sources, accept_rejected) as run,
+        failure_told(_try_no_more),
+        begun(
+            input=input,
+            api=api,
+            target=target,
+            home=home,
+            pii=pii,
+            sources=sources,
+            accept_rejected=accept_rejected,
+            full=full,
+        ) as run,
     ):
-        recover(run)
-        land_files(run)
-        for source in run.api_sources:
-            pull_api(run, source)
-        commit_batch(run)
-        build_silver(run)
-        if isinstance(run, AzureRun):
-            publish_silver(run)
-            load_silver(run)
-            build_marts(run)
-            read_answers(run)
-            write_report(run)
-            summary = publish(run)
-            write_docs(run)
-        else:
-            build_marts(run)
-            write_docs(run)
-            read_answers(run)
-            write_report(run)
-            summary = publish(run)
+        summary = run.go(lambda step: _as_task(step)())
         leave_artifacts(summary)
     return summary

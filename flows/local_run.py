@@ -6,19 +6,22 @@ from contextlib import contextmanager
 
 import duckdb
 
-from flows.run import SILVER, Asked, Run, move_old_layout
-from flows.summary import Summary, read_results
+from flows.asked import Asked
+from flows.run import SILVER, Run, move_old_layout
+from flows.steps import Step
 from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
 from lake.local import LocalLake
-from lake.manifest import committed_batches
+from lake.manifest import committed_batches, remembered
 from lake.versions import Published
+from pages import docs_site
 from warehouse import publish as publishing
+from warehouse.answers import read_answers
 from warehouse.connection import read_only
 from warehouse.dbt_run import DbtRun
-from warehouse.home import Home
+from warehouse.home import Home, project_dir
 from warehouse.publish import WarehouseState, published_entities
 
 logger = logging.getLogger(__name__)
@@ -29,7 +32,8 @@ def opened(home: Home, asked: Asked) -> Iterator["LocalRun"]:
     """Begin a run on this machine."""
     lake = LocalLake(home.lake)
     move_old_layout(lake)
-    yield LocalRun(home, lake, asked)
+    with remembered(lake):
+        yield LocalRun(home, lake, asked)
 
 
 class LocalRun(Run):
@@ -42,6 +46,18 @@ class LocalRun(Run):
         super().__init__(home, lake, asked)
         self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._copied: WarehouseState | None = None
+
+    @property
+    def steps_of_target(self) -> list[Step]:
+        """Everything is built and read before anything is published."""
+        return [
+            Step("build silver", self.build_silver),
+            Step("build gold and marts", self.build_marts),
+            Step("write documentation", self.write_docs),
+            Step("read answers", self.read_answers),
+            Step("write report", self.write_report),
+            Step("publish", self.publish),
+        ]
 
     @property
     def dbts(self) -> list[DbtRun]:
@@ -72,7 +88,7 @@ class LocalRun(Run):
     def write_docs(self) -> None:
         """Write the documentation site, and close the warehouse under construction."""
         with self.progress.step("Write the documentation") as step:
-            self.dbt.write_docs(self.home.staged_docs)
+            docs_site.write(self.dbt.document(), project_dir(), self.home.staged_docs)
             self.dbt.close()
             step.done = "Wrote the documentation"
 
@@ -80,7 +96,7 @@ class LocalRun(Run):
         """Read the headline answers now, so that a failure keeps the build from being published."""
         with self.progress.step("Read the answers") as step:
             self.dbt.inspect(self.home.staged_warehouse)
-            self._summary = self._summarize(self.id, read_results(self.home.staged_warehouse))
+            self._summary = self._summarize(self.id, read_answers(self.home.staged_warehouse))
             step.done = "Read the answers"
 
     def write_report(self) -> None:
@@ -90,9 +106,8 @@ class LocalRun(Run):
                 lambda sql: connection.execute(sql).fetchall(), version=self.id, marts="marts"
             )
 
-    def publish(self) -> Summary:
+    def publish(self) -> None:
         """Make it all visible at once."""
-        assert self._summary
         assert self._copied
         with self.progress.step("Publish") as step:
             current = versions.published(self.lake)
@@ -111,4 +126,3 @@ class LocalRun(Run):
                 publishing.tidy(self.home, self.lake, before=self.id)
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
-        return self._summary

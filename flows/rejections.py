@@ -15,13 +15,13 @@ from typing import Any
 
 import yaml
 
-from flows.summary import read_counts
 from ingest.contract import CURRENCY, Entity
 from ingest.declarations import Declaration, Declarations
 from lake.errors import C360Error, visible
-from lake.manifest import FileRecord, Manifest, read_manifests
+from lake.manifest import file_entries
 from lake.store import Lake
 from lake.versions import Published
+from warehouse.answers import read_counts
 from warehouse.connection import Query
 
 FEWEST = 20  # fewer rows than these say little about how a file is written
@@ -103,23 +103,20 @@ def problem(
 
 def _arrived(lake: Lake, published: Published | None) -> dict[str, _Arrived]:
     arrived: dict[str, _Arrived] = defaultdict(_Arrived)
-    for manifest in read_manifests(lake):
-        for record in manifest.landed:
-            if _is_new(manifest, record, published):
-                new = arrived[record.entity]
-                new.rows += record.rows + record.malformed_rows
-                new.files.add((manifest.batch_id, record.name))
-                new.places.add(Declaration(api=record.api).place(record.entity))
+    batches = set(published.batches) if published else set()
+    for entry in file_entries(lake):
+        # Arrived, or read as it is declared now, since the last publish.
+        is_new = (
+            published is None
+            or entry.batch_id not in batches
+            or entry.declared_in > published.version
+        )
+        if is_new and entry.outcome == "landed":
+            new = arrived[entry.entity]
+            new.rows += entry.rows + entry.malformed_rows
+            new.files.add((entry.batch_id, entry.name))
+            new.places.add(Declaration(api=entry.api).place(entry.entity))
     return arrived
-
-
-def _is_new(manifest: Manifest, record: FileRecord, published: Published | None) -> bool:
-    """Tell whether a file arrived, or was read as it is declared now, since the last publish."""
-    return (
-        published is None
-        or manifest.batch_id not in published.batches
-        or record.read_as.get("declared_in", "") > published.version
-    )
 
 
 def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declarations) -> str:

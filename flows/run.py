@@ -1,34 +1,40 @@
-"""The steps that every run begins with, as methods of what it has so far.
+"""A run: the steps that every run begins with, and how it goes through all of them.
 
-`flow` makes tasks of them. What a run builds, and where, depends on its target: `local_run` and
-`azure_run` hold the rest.
+What a run builds, and where, depends on its target: `local_run` and `azure_run` hold these steps.
 """
 
 import logging
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
-from flows import progress, rejections
-from flows.summary import Results, Summary
+from flows import progress, rejections, steps
+from flows.asked import Asked, Request, checked
+from flows.steps import Step
+from flows.summary import Summary
 from ingest import api, batches, declared, landing, upgrade
-from ingest.api_endpoint import check_url
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
 from ingest.contract import load_contract
-from ingest.declarations import ApiSource, Declarations, load_declarations
+from ingest.declarations import ApiSource
 from ingest.input_files import list_input
 from lake import paths, versions
-from lake.errors import C360Error, InputError, QuarantinedError, without_token
-from lake.manifest import committed_batches, new_batch_id, read_manifests, retracted_batches
+from lake.errors import C360Error, InputError, QuarantinedError
+from lake.manifest import (
+    committed_batches,
+    file_entries,
+    fold,
+    new_batch_id,
+    retracted_batches,
+)
 from lake.store import Lake
 from pages.report import content, page
+from warehouse.answers import Answers
 from warehouse.connection import Query
 from warehouse.dbt_run import DbtRun
-from warehouse.home import DEFAULT_HOME, Home, personal_data_shown, project_dir
+from warehouse.home import Home, project_dir
 from warehouse.publish import silver_code
 
 logger = logging.getLogger(__name__)
@@ -36,22 +42,8 @@ logger = logging.getLogger(__name__)
 SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a run is asked to do; with `pii` the report shows personal data."""
-
-    input_dir: Path | None
-    api_url: str | None
-    pii: bool
-    declarations: Declarations
-    accept_rejected: bool
-
-
 class Run(ABC):
-    """One run on one home: takes what arrived from files to published answers.
-
-    Prefect looks into lists and dataclasses that tasks are given; it leaves a plain object alone.
-    """
+    """One run on one home: takes what arrived from files to published answers."""
 
     target = ""
 
@@ -80,6 +72,32 @@ class Run(ABC):
         return list(self.declarations.apis) if self.api_url else []
 
     @property
+    def steps(self) -> list[Step]:
+        """All that the run does, in this order."""
+        return [
+            Step("recover", self.recover),
+            Step("land files", self.land_files),
+            *(
+                Step(f"pull {source.name}", self.pull_api, (source,), retried=True)
+                for source in self.api_sources
+            ),
+            Step("commit batch", self.commit_batch),
+            *self.steps_of_target,
+        ]
+
+    @property
+    @abstractmethod
+    def steps_of_target(self) -> list[Step]:
+        """What the target does of a batch that counts, until its answers are published."""
+
+    def go(self, carry_out: Callable[[Step], None]) -> Summary:
+        """Go through the steps, each of which `carry_out` is given to do."""
+        for step in self.steps:
+            carry_out(step)
+        assert self._summary
+        return self._summary
+
+    @property
     @abstractmethod
     def dbts(self) -> list[DbtRun]:
         """dbt on each target that this run builds on, in their order."""
@@ -105,7 +123,7 @@ class Run(ABC):
         """Write the report that people open, beside the published one."""
 
     @abstractmethod
-    def publish(self) -> Summary:
+    def publish(self) -> None:
         """Make what was built visible at once."""
 
     @abstractmethod
@@ -177,6 +195,7 @@ class Run(ABC):
         if leftovers:
             logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
         batches.settle(self.lake)
+        fold(self.lake)
         return "Removed files of a run that was cut short" if leftovers else None
 
     def _check_nothing_lost(self) -> None:
@@ -261,24 +280,24 @@ class Run(ABC):
             )
 
     def _write_report(self, query: Query, version: str, marts: str) -> None:
+        assert self._summary
         with self.progress.step("Write the report") as step:
+            pii = self.asked.pii
+            customers = content.read_customers(query, marts, personal_data=pii)
             page.write(
                 self.home.staged_report,
-                content.read(query, version=version, marts=marts, personal_data=self.asked.pii),
+                content.compose(
+                    self._summary.answers, version=version, personal_data=pii, customers=customers
+                ),
             )
             step.done = "Wrote the report"
 
-    def _summarize(self, version: str, results: Results) -> Summary:
-        arrived = {
-            record.entity
-            for manifest in read_manifests(self.lake)
-            for record in manifest.files
-            if record.outcome == "landed"
-        }
+    def _summarize(self, version: str, answers: Answers) -> Summary:
+        arrived = {each.entity for each in file_entries(self.lake) if each.outcome == "landed"}
         return Summary(
             home=self.home,
             version=version,
-            results=results,
+            answers=answers,
             absent=[entity for entity in self.contract if entity not in arrived],
             warnings=self.warnings + [warning for dbt in self.dbts for warning in dbt.warnings],
             steps=self.progress.steps,
@@ -286,66 +305,12 @@ class Run(ABC):
         )
 
 
-def checked(
-    input_dir: str | None,
-    api_url: str | None,
-    target: str,
-    home: str | None,
-    pii: bool | None,
-    sources: str | None,
-    accept_rejected: bool,
-) -> tuple[Home, Asked]:
-    """Return the home to run in and what to do there; raise when what is asked for cannot be."""
-    if pii is None:
-        pii = personal_data_shown()
-    if target == "azure":
-        from flows.azure_run import check_settings
-
-        check_settings()
-    elif target != "local":
-        raise C360Error(f"There is no target {target}; it is local or azure.")
-    if input_dir and not Path(input_dir).is_dir():
-        if Path(input_dir).exists():
-            raise InputError(f"The input folder {input_dir} is a file; give its folder.")
-        raise InputError(
-            f"The input folder {input_dir} isn't there. Make {Path(input_dir).absolute()}, or give "
-            "another one."
-        )
-    if api_url:
-        check_url(api_url)
-    declarations = load_declarations(
-        Path(sources) if sources else None, load_contract(project_dir())
-    )
-    place = Home.at(home or os.environ.get("C360_HOME") or DEFAULT_HOME)
-    location = os.environ.get("C360_LAKE", "")
-    if target == "local" and "://" in location:
-        raise C360Error(
-            f"C360_LAKE is {without_token(location)}, but a run on target local keeps its lake in "
-            f"{place.lake}. Run on the other one with --target azure, or unset C360_LAKE."
-        )
-    place.prepare()
-    folder = Path(input_dir).resolve() if input_dir else None
-    return place, Asked(folder, api_url, pii, declarations, accept_rejected)
-
-
 @contextmanager
-def begun(
-    input_dir: str | None,
-    api_url: str | None,
-    target: str,
-    home: str | None,
-    pii: bool | None,
-    sources: str | None = None,
-    accept_rejected: bool = False,
-) -> Iterator[Run]:
-    """Check what was asked for, take the home for one run, and give the run its log file.
-
-    With `pii` the report shows personal data; C360_NO_PII decides when it is None. `sources` is the
-    sources file, for which C360_SOURCES or the project's own stands in.
-    """
-    place, asked = checked(input_dir, api_url, target, home, pii, sources, accept_rejected)
-    with place.lock(), _opener(target)(place, asked) as run:
-        log_file = place.new_log_file(run.id)
+def begun(**request: Unpack[Request]) -> Iterator[Run]:
+    """Check what is asked for, take the home for one run, and give the run its log file."""
+    target, home, asked = checked(**request)
+    with home.lock(), _opener(target)(home, asked) as run:
+        log_file = home.new_log_file(run.id)
         with progress.logged_to(log_file):
             try:
                 yield run
@@ -356,6 +321,12 @@ def begun(
             finally:
                 for dbt in run.dbts:
                     dbt.close()
+
+
+def customer_360(**request: Unpack[Request]) -> Summary:
+    """Take what arrived to published answers, in this process; `flow` has the same in Prefect."""
+    with steps.failure_told(), begun(**request) as run:
+        return run.go(steps.carry_out)
 
 
 def move_old_layout(lake: Lake) -> None:

@@ -1,19 +1,15 @@
-"""What is published, and its pages anew: behind `c360 status`, `docs` and `report`."""
-
-import shutil
+"""What is published, and where: behind `c360 status`."""
 
 from rich.console import Console
 
-from flows.summary import EntityCounts, places_of, print_counts, print_places, read_counts
+from flows.summary import places_of, print_counts, print_places
 from flows.terminal import plain
 from lake import versions
 from lake.local import LocalLake
-from lake.manifest import read_manifests
+from lake.manifest import file_entries
 from lake.store import Lake
-from pages.report import content, page
-from warehouse import publish as publishing
+from warehouse.answers import EntityCounts, read_counts
 from warehouse.connection import open_warehouse
-from warehouse.dbt_run import DbtRun
 from warehouse.home import Home
 
 
@@ -50,44 +46,5 @@ def _print_published(console: Console, lake: Lake, counts: list[EntityCounts]) -
             ("Batches  ", f"{len(batches)}{span}"),
         ):
             console.print(plain(what, "bold"), plain(said), highlight=False)
-    arrived = {
-        record.entity
-        for manifest in read_manifests(lake)
-        for record in manifest.files
-        if record.outcome == "landed"
-    }
+    arrived = {each.entity for each in file_entries(lake) if each.outcome == "landed"}
     print_counts(console, counts, [each.entity for each in counts if each.entity not in arrived])
-
-
-def rewrite_docs(home: Home) -> None:
-    """Write the documentation site anew, from a copy so that nobody is in the way."""
-    open_warehouse(home).close()
-    home.prepare()
-    with home.lock():
-        publishing.recover(home, LocalLake(home.lake))
-        publishing.stage_warehouse(home)
-        dbt = DbtRun(home, home.staged_warehouse)
-        try:
-            dbt.write_docs(home.staged_docs)
-        finally:
-            dbt.close()
-        publishing.exchange_pages(home)
-        shutil.rmtree(home.staging, ignore_errors=True)
-
-
-def rewrite_report(home: Home, pii: bool) -> None:
-    """Write the report anew; with `pii` it shows personal data."""
-    home.prepare()
-    with home.lock():
-        publishing.recover(home, LocalLake(home.lake))
-        current = versions.published(LocalLake(home.lake))
-        with open_warehouse(home) as connection:
-            answers = content.read(
-                lambda sql: connection.execute(sql).fetchall(),
-                version=current.version if current else "",
-                marts="marts",
-                personal_data=pii,
-            )
-        page.write(home.staged_report, answers)
-        publishing.exchange_pages(home)
-        shutil.rmtree(home.staging, ignore_errors=True)

@@ -49,7 +49,7 @@ def land_api(
     if source.entity not in batch.contract:
         raise InputError(f"API source {source.name}: there is no entity {source.entity}.")
     step_name = f"{API}{source.name}"
-    batch.undo(step_name)
+    batch.begin(step_name)
     step = Step()
     state: dict[str, Any] = {}
     if source.incremental:
@@ -203,7 +203,7 @@ class _Pull:
         batch, name = self._batch, record.name
         assert record.path
         refused = replace(record, outcome="quarantined", reason=reason)
-        if batch.refused_before(record.entity, record.sha256):
+        if batch.is_refused(record.entity, record.sha256):
             step.still_quarantined.append(replace(refused, path=None))
         else:
             step.records.append(quarantine(batch, record.path, refused, name))

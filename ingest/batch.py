@@ -1,11 +1,12 @@
 """A batch of bronze: filled by steps, and in existence from its commit on.
 
 Whatever happens before that leaves only files that no manifest lists, which `remove_uncommitted`
-deletes.
+deletes. Where they can stand says a note that is written before the first of them, and deleted when
+the batch counts: so nobody has to look through all that ever arrived.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +18,14 @@ from lake import paths
 from lake.clock import now, utc_now
 from lake.errors import ConflictError, InputError, QuarantinedError
 from lake.manifest import (
+    FileEntry,
     FileRecord,
     Manifest,
     committed_batches,
+    file_entries,
     from_json,
     new_batch_id,
     read_manifest,
-    read_manifests,
     retracted_batches,
     to_json,
 )
@@ -84,13 +86,13 @@ class Known:
     same bytes. One that goes back to earlier bytes is new.
     """
 
-    def __init__(self, manifests: list[Manifest]) -> None:
+    def __init__(self, entries: Iterable[FileEntry]) -> None:
         self._newest: dict[tuple[str, str], tuple[str, str]] = {}
-        for manifest in manifests:
-            for record in manifest.landed:
-                self.add(record, manifest.batch_id)
+        for entry in entries:
+            if entry.outcome == "landed":
+                self.add(entry, entry.batch_id)
 
-    def add(self, record: FileRecord, batch_id: str) -> None:
+    def add(self, record: FileRecord | FileEntry, batch_id: str) -> None:
         """Take a landing for the newest one."""
         for key in self._keys(record):
             self._newest[key] = record.sha256, batch_id
@@ -104,7 +106,7 @@ class Known:
         return None
 
     @staticmethod
-    def _keys(record: FileRecord) -> tuple[tuple[str, str], tuple[str, str]]:
+    def _keys(record: FileRecord | FileEntry) -> tuple[tuple[str, str], tuple[str, str]]:
         # The files of one API pull have one source, and names of their own.
         name = record.name if record.api else record.source
         return (record.entity, f"/{name}"), (record.entity, "")
@@ -131,21 +133,28 @@ class Batch:
         )
         self.arrived_at = now()
         self.steps: dict[str, Step] = {}
-        self._manifests = list(read_manifests(lake))
-        self._landed_at: dict[tuple[str, str], datetime] = {}
-        self._refused: dict[tuple[str, str], FileRecord] = {}
-        for manifest in self._manifests:
-            for record in manifest.files:
-                if record.outcome == "landed":
-                    self._landed_at[record.entity, record.source] = manifest.created
-                elif record.outcome == "quarantined":
-                    self._refused[record.entity, record.sha256] = record
+        self._is_noted = False
+        self._entries = file_entries(lake)
+        self._landed: dict[tuple[str, str], FileEntry] = {}
+        self._refused: set[tuple[str, str]] = set()
+        for entry in self._entries:
+            if entry.outcome == "landed":
+                self._landed[entry.entity, entry.source] = entry
+            elif entry.outcome == "quarantined":
+                self._refused.add((entry.entity, entry.sha256))
 
-    def undo(self, step: str) -> None:
-        """Take out of the batch what a step brought when it ran before."""
+    def begin(self, step: str) -> None:
+        """Begin a step, which then may write files; take out what it brought when it ran before."""
+        if not self._is_noted:
+            note_folders(self.lake, self.batch_id, paths.folders(self.batch_id, self.contract))
+            self._is_noted = True
         for record in self.steps.pop(step, Step()).records:
             if record.path:
                 self.remove(record.entity, record.name)
+
+    def end(self) -> None:
+        """Say that no file is written any more."""
+        self.lake.delete(paths.begun(self.batch_id))
 
     def remove(self, entity: str, name: str) -> None:
         """Take out of the batch whatever was written for one of its files."""
@@ -154,24 +163,24 @@ class Batch:
 
     def known(self) -> Known:
         """Return what is known from the batches that count."""
-        return Known(self._manifests)
+        return Known(self._entries)
 
     def landed_as_a_whole(self, records: list[FileRecord]) -> str | None:
         """Return the batch whose files of one source are these, if it is the source's newest."""
-        for manifest in reversed(self._manifests):
-            before = [r.sha256 for r in manifest.landed if r.source == records[0].source]
-            if before:
-                is_same = before == [record.sha256 for record in records]
-                return manifest.batch_id if is_same else None
-        return None
+        source = records[0].source
+        landed = [e for e in self._entries if e.outcome == "landed" and e.source == source]
+        newest = [e.sha256 for e in landed if e.batch_id == landed[-1].batch_id]
+        is_same = newest == [record.sha256 for record in records]
+        return landed[-1].batch_id if landed and is_same else None
 
     def landed_at(self, record: FileRecord) -> datetime | None:
         """Return when a file of the same name landed last, before this batch."""
-        return self._landed_at.get((record.entity, record.source))
+        last = self._landed.get((record.entity, record.source))
+        return last.created if last else None
 
-    def refused_before(self, entity: str, sha256: str) -> FileRecord | None:
-        """Return the record of these bytes in quarantine, if they are there."""
-        return self._refused.get((entity, sha256))
+    def is_refused(self, entity: str, sha256: str) -> bool:
+        """Tell whether these bytes are in quarantine."""
+        return (entity, sha256) in self._refused
 
 
 def commit(batch: Batch) -> LandingResult:
@@ -195,6 +204,7 @@ def commit(batch: Batch) -> LandingResult:
             batch.lake.write_bytes(paths.state(name), to_json(state), expected=versions[name])
         except ConflictError as error:
             raise _moved(name, f"batch {batch.batch_id} counts without its cursor") from error
+    batch.end()
     result = LandingResult(
         batch_id=batch.batch_id if records else None,
         records=records,
@@ -214,14 +224,28 @@ def remove_uncommitted(lake: Lake) -> list[str]:
     Not to be called while another run lands files in the same lake: a home's lock keeps that from
     happening on one machine, `Lake.exclusive` between machines.
     """
-    lake.remove_temporaries(paths.BRONZE)
     committed = committed_batches(lake)
     kept = {*committed, *retracted_batches(lake)}
+    notes = list(lake.list(paths.BEGUN))
+    if lake.exists(paths.INDEX):
+        folders = {each for note in notes for each in from_json(lake.read_bytes(note))["folders"]}
+        of_kept = [folder for folder in folders if _batch_of(folder) in kept]
+        for folder in (paths.MANIFESTS, paths.STATE, *of_kept):
+            lake.remove_temporaries(folder)
+        lake.remove_temporaries(paths.BRONZE, recursive=False)
+    else:
+        # No run has folded manifests here yet: an earlier version may have left files, and no note.
+        lake.remove_temporaries(paths.BRONZE)
+        folders = {folder for folder, _ in paths.batch_folders(lake.list(paths.BRONZE))}
     removed = set()
-    for folder, batch_id in list(paths.batch_folders(lake.list(paths.BRONZE))):
-        if batch_id not in kept:
-            lake.delete_tree(folder)
-            removed.add(batch_id)
+    for folder in sorted(folders):
+        if _batch_of(folder) in kept:
+            continue
+        if next(iter(lake.list(folder)), None):
+            removed.add(_batch_of(folder))
+        lake.delete_tree(folder)
+    for note in notes:
+        lake.delete(note)
     if committed:
         # The run may have been killed between its manifest and its cursors.
         last = read_manifest(lake, committed[-1])
@@ -230,6 +254,18 @@ def remove_uncommitted(lake: Lake) -> list[str]:
             if (current or {}).get("batch_id", "") < last.batch_id:
                 lake.write_bytes(paths.state(name), to_json(state), expected=version)
     return sorted(removed)
+
+
+def note_folders(lake: Lake, name: str, folders: Sequence[str]) -> None:
+    """Note in which folders of batches files are written from now on, for when that is cut short.
+
+    To be deleted when they are all written: `paths.begun` says where it is.
+    """
+    lake.write_bytes(paths.begun(name), to_json({"folders": folders}))
+
+
+def _batch_of(folder: str) -> str:
+    return folder.rpartition("/")[2]
 
 
 def read_versioned_state(lake: Lake, source: str) -> tuple[dict[str, Any] | None, str | None]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from ingest import declared, reading
 from ingest.arrival import holds_since
-from ingest.batch import Batch, Step, commit
+from ingest.batch import Batch, Step, commit, note_folders
 from ingest.contract import Entity
 from ingest.declarations import Declaration, Declarations
 from lake import paths
@@ -27,19 +27,24 @@ from lake.clock import utc_now
 from lake.errors import InputError, UnreadableError
 from lake.manifest import (
     API,
+    FileEntry,
     FileRecord,
     Manifest,
     committed_batches,
+    file_entries,
     from_json,
+    half_retracted_batches,
     read_manifest,
     read_manifests,
     read_retracted,
+    remove_manifest,
     retracted_batches,
     to_json,
 )
 from lake.store import Lake
 
 _NOTE = paths.quarantine_reason("", "").rpartition("/")[2]
+_REREAD = "reread"  # what stands for a batch in the note of what is read again
 _TOLD = 3  # files, or batches, of those that are refused
 _NEAREST = 3  # ids that are offered for one that isn't there
 
@@ -99,6 +104,8 @@ def retract(lake: Lake, batch: str) -> Manifest:
     InputError when there is no such batch.
     """
     manifest = read_manifest(lake, _find(lake, batch))
+    # One that was folded stands for itself again: it is half taken back as long as it does.
+    manifest.write(lake)
     manifest.retracted_at = utc_now()
     manifest.write(lake)
     _complete_retraction(lake, manifest)
@@ -139,7 +146,7 @@ def _complete_retraction(lake: Lake, manifest: Manifest) -> None:
                 lake.write_bytes(paths.state(source), to_json(states[-1]))
             else:
                 lake.delete(paths.state(source))
-    lake.delete(paths.manifest(manifest.batch_id))
+    remove_manifest(lake, manifest.batch_id)
 
 
 @dataclass(frozen=True)
@@ -218,7 +225,7 @@ def release(
     refused: dict[str, str] = {}
     names: set[str] = set()
     chosen = _chosen(lake, ids)
-    manifests = list(read_manifests(lake)) if chosen else []
+    batch.begin("released")
     for held in chosen:
         record = held.record
         name = held.id.replace("/", "-") if held.name in names else held.name
@@ -238,7 +245,7 @@ def release(
                 declaration,
                 again,
                 batch.batch_id,
-                _since(record, held.manifest, manifests),
+                _since(record, held.manifest, file_entries(lake)),
             )
         except UnreadableError as error:
             lake.delete(path)
@@ -250,6 +257,7 @@ def release(
     if step.records:
         commit(batch)
         settle(lake)
+    batch.end()
     return Released(step.records, step.warnings, refused)
 
 
@@ -309,11 +317,15 @@ def reread(
     """
     done = Reread()
     refused: list[tuple[str, FileRecord, UnreadableError]] = []
-    for manifest in read_manifests(lake):
+    outdated = _outdated(lake, contract, declarations)
+    folders = [
+        folder for each in outdated for folder in paths.folders(each.batch_id, [each.entity])
+    ]
+    note_folders(lake, _REREAD, list(dict.fromkeys(folders)))
+    for batch_id in dict.fromkeys(entry.batch_id for entry in outdated):
+        manifest = read_manifest(lake, batch_id)
         records = manifest.files
         by = [_outdated_by(record, contract, declarations) for record in records]
-        if not any(by):
-            continue
         # A run that is cut short may leave the rows of one reading beside the malformed lines of
         # another: whatever is declared by then, the next one reads them again.
         manifest.files = [
@@ -348,6 +360,7 @@ def reread(
                     done.declared.add(record.entity)
         finally:
             manifest.write(lake)
+    lake.delete(paths.begun(_REREAD))
     if refused:
         raise InputError(_refused_now(refused, declarations))
     return done
@@ -378,23 +391,26 @@ def _refused_now(
 
 def has_outdated(lake: Lake, contract: Mapping[str, Entity], declarations: Declarations) -> bool:
     """Tell whether there is anything for `reread` to do."""
-    return any(
-        _outdated_by(record, contract, declarations)
-        for manifest in read_manifests(lake)
-        for record in manifest.files
-    )
+    return bool(_outdated(lake, contract, declarations))
+
+
+def _outdated(
+    lake: Lake, contract: Mapping[str, Entity], declarations: Declarations
+) -> list[FileEntry]:
+    """Return the files that are to be read again, oldest first."""
+    return [each for each in file_entries(lake) if _outdated_by(each, contract, declarations)]
 
 
 def _outdated_by(
-    record: FileRecord, contract: Mapping[str, Entity], declarations: Declarations
+    record: FileRecord | FileEntry, contract: Mapping[str, Entity], declarations: Declarations
 ) -> Declaration | None:
     """Return the declaration that a landed file is to be read again by, None when it is not."""
     if record.outcome != "landed" or record.entity not in contract:
         return None
     declaration = _declaration(declarations, record)
     if declaration is None:  # it stays as it was read, if it ever was: an earlier version read none
-        return None if record.read_as.get("reader") else Declaration(api=record.api)
-    read_as = record.read_as.get("reader"), record.read_as.get("declaration")
+        return None if record.reader else Declaration(api=record.api)
+    read_as = record.reader, record.declaration
     return None if read_as == (reading.READER, declaration.fingerprint) else declaration
 
 
@@ -406,38 +422,38 @@ def reading_code(declarations: Declarations) -> str:
     return hashlib.sha256(repr((reading.READER, said)).encode()).hexdigest()
 
 
-def _declaration(declarations: Declarations, record: FileRecord) -> Declaration | None:
+def _declaration(declarations: Declarations, record: FileRecord | FileEntry) -> Declaration | None:
     """Return how a record's source is declared now; None for an API that no longer is."""
     if record.api is None:
         return declarations.for_entity(record.entity)
     return next((api.declaration for api in declarations.apis if api.name == record.api), None)
 
 
-def _since(record: FileRecord, manifest: Manifest, before: Iterable[Manifest]) -> datetime:
+def _since(record: FileRecord, manifest: Manifest, before: Iterable[FileEntry]) -> datetime:
     """Return since when the rows of a file hold, as it was, or would have been, when it arrived."""
     if "as_of" in record.read_as:
         return datetime.fromisoformat(record.read_as["as_of"])
     landed = [
         each
         for each in before
-        if each.batch_id < manifest.batch_id
-        and any((of.entity, of.source) == (record.entity, record.source) for of in each.landed)
+        if each.outcome == "landed"
+        and each.batch_id < manifest.batch_id
+        and (each.entity, each.source) == (record.entity, record.source)
     ]
     return holds_since(record, manifest.created, landed[-1].created if landed else None)
 
 
 def settle(lake: Lake) -> None:
     """Finish what was begun: batches half taken back, files that left quarantine."""
-    retracted = set(retracted_batches(lake))
-    if retracted & set(committed_batches(lake)):
-        for manifest in list(read_retracted(lake)):
-            if lake.exists(paths.manifest(manifest.batch_id)):
-                _complete_retraction(lake, manifest)
+    for batch_id in half_retracted_batches(lake):
+        _complete_retraction(lake, read_manifest(lake, batch_id))
     # Those that were released, or sent again after what they are read by was mended.
     held = _set_aside(lake)
-    landed: dict[tuple[str, str], str] = {}
-    for manifest in read_manifests(lake) if held else ():
-        landed |= {(each.entity, each.sha256): manifest.batch_id for each in manifest.landed}
+    landed = {
+        (each.entity, each.sha256): each.batch_id
+        for each in (file_entries(lake) if held else ())
+        if each.outcome == "landed"
+    }
     for each in held:
         record, batch_id = each.record, each.manifest.batch_id
         if record.outcome == "quarantined":

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +59,7 @@ class Declaration:
         """Return where in the sources file it stands, for messages that say what to declare."""
         return f"for the API {self.api}" if self.api else f"under files.{entity}"
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of what decides the rows, or refuses the file: changed, it is read again."""
         said = {

@@ -63,7 +63,7 @@ def land(
 
 def land_files(batch: Batch, input_dir: Path, on_progress: Progress | None = None) -> Step:
     """Land the files of a folder, and of the folders in it, in a batch."""
-    batch.undo("files")
+    batch.begin("files")
     step = Step()
     counter = _Counter(on_progress)
     files = []
@@ -270,7 +270,7 @@ def _settle(received: Sequence[_Received], batch: Batch, step: Step) -> None:
             step.records.append(record)
             continue
         refused[record.entity, record.sha256] = record
-        if batch.refused_before(record.entity, record.sha256):
+        if batch.is_refused(record.entity, record.sha256):
             each.file.discard()
             step.still_quarantined.append(replace(record, path=None))
         else:

@@ -26,6 +26,8 @@ _OLD_FOLDERS = (_MANIFESTS, _ORIGINALS, _MALFORMED, _QUARANTINE, _STATE)
 
 def is_needed(lake: Lake) -> bool:
     """Tell whether anything in the lake stands where the first version put it."""
+    if lake.exists(paths.INDEX):  # which no run makes before everything has moved
+        return False
     return lake.exists(_PUBLISHED) or any(
         next(lake.list(folder), None) is not None for folder in _OLD_FOLDERS
     )

@@ -208,10 +208,10 @@ class AdlsLake:
         folder = self._files.get_directory_client(self._name(prefix) or "/")
         self._delete(prefix, folder.delete_directory)
 
-    def remove_temporaries(self, prefix: str) -> None:
-        """Delete what writers that were killed left behind under a folder."""
+    def remove_temporaries(self, prefix: str, recursive: bool = True) -> None:
+        """Delete what writers that were killed left behind in a folder, and under it."""
         with self._failure("delete", prefix):
-            entries = list(self._entries(prefix, recursive=True))
+            entries = list(self._entries(prefix, recursive))
         folders = {path for path, is_folder in entries if is_folder}
         for path, is_folder in entries:
             if is_folder:
@@ -220,7 +220,7 @@ class AdlsLake:
                 self.delete(path)
             else:
                 folders.difference_update(p.as_posix() for p in checked(path).parents)
-        for folder in sorted(folders, reverse=True):
+        for folder in sorted(folders, reverse=True) if recursive else ():
             self._prune(folder)
 
     def uri(self, path: str) -> str:

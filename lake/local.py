@@ -129,11 +129,13 @@ class LocalLake:
             shutil.rmtree(folder)
         self._prune(folder.parent)
 
-    def remove_temporaries(self, prefix: str) -> None:
-        """Delete what writers that were killed left behind under a folder."""
+    def remove_temporaries(self, prefix: str, recursive: bool = True) -> None:
+        """Delete what writers that were killed left behind in a folder, and under it."""
         with self._failure("delete", prefix):
+            folder = self._local(prefix)
+            found = folder.rglob("*") if recursive else folder.glob("*")
             # The deepest first: some were killed when they had made no more than their folder.
-            for path in sorted(self._local(prefix).rglob("*"), reverse=True):
+            for path in sorted(found, reverse=True):
                 if path.name.startswith(TEMPORARY):
                     path.unlink(missing_ok=True)
                 elif path.is_dir():

@@ -5,11 +5,13 @@ All paths are relative to the lake's root, with `/` on every system.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 BRONZE = "bronze"
 MANIFESTS = f"{BRONZE}/manifests"
 RETRACTED = f"{MANIFESTS}/retracted"
+BEGUN = f"{MANIFESTS}/begun"
+INDEX = f"{MANIFESTS}/index.jsonl"
 ROWS = f"{BRONZE}/rows"
 QUARANTINE = f"{BRONZE}/quarantine"
 MALFORMED = f"{BRONZE}/malformed"
@@ -31,6 +33,11 @@ def manifest(batch_id: str) -> str:
 def retracted_manifest(batch_id: str) -> str:
     """Return the path of the manifest of a batch that was taken back."""
     return f"{RETRACTED}/{batch_id}.json"
+
+
+def begun(batch_id: str) -> str:
+    """Return the path of the note that a batch has begun: it names the folders of its files."""
+    return f"{BEGUN}/{batch_id}.json"
 
 
 def landed(entity: str, batch_id: str, name: str) -> str:
@@ -66,6 +73,15 @@ def state(source: str) -> str:
 def silver_version(entity: str, version: str) -> str:
     """Return the folder of one version of a silver entity."""
     return f"{SILVER}/{entity}/{version}"
+
+
+def folders(batch_id: str, entities: Iterable[str]) -> list[str]:
+    """Return the folders that the files of a batch can stand in, if they are of these entities."""
+    return [f"{QUARANTINE}/{batch_id}"] + [
+        f"{parent}/{entity}/{batch_id}"
+        for entity in entities
+        for parent in (BRONZE, ROWS, MALFORMED)
+    ]
 
 
 _BATCH_FOLDER = re.compile(

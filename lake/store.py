@@ -54,8 +54,8 @@ class Lake(Protocol):
     def delete_tree(self, prefix: str) -> None:
         """Delete a folder with all that is in it; no complaint when it isn't there."""
 
-    def remove_temporaries(self, prefix: str) -> None:
-        """Delete what writers that were killed left behind under a folder."""
+    def remove_temporaries(self, prefix: str, recursive: bool = True) -> None:
+        """Delete what writers that were killed left behind in a folder, and under it."""
 
     def uri(self, path: str) -> str:
         """Return the name under which an engine opens the path."""

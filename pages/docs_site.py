@@ -9,14 +9,7 @@ import json
 import re
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from warehouse.home import Home
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
-PAGE = "/docs/index.html"
+from typing import Any
 
 GLOSSARY = Path("models/glossary.md")
 
@@ -29,22 +22,6 @@ _PAGE_CORRECTIONS = {
 }
 
 Node = dict[str, Any]
-
-
-def app(home: Home) -> "ASGIApp":
-    """Return what serves the published site at `PAGE`, with the report that it links to."""
-    from starlette.applications import Starlette
-    from starlette.middleware import Middleware
-    from starlette.routing import Mount
-    from starlette.staticfiles import StaticFiles
-
-    from pages.serving import KeptPrivate
-
-    pages = [folder for folder in (home.docs, home.report) if folder.is_dir()]
-    return Starlette(
-        routes=[Mount(f"/{folder.name}", StaticFiles(directory=folder)) for folder in pages],
-        middleware=[Middleware(KeptPrivate)],
-    )
 
 
 def write(artifacts: Path, project: Path, folder: Path) -> None:

@@ -5,12 +5,9 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from lake.errors import C360Error
-
-if TYPE_CHECKING:
-    from warehouse.dbt_run import DbtRun
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +71,13 @@ _REASONS = (
 )
 
 
-def connect(dbt: "DbtRun") -> Any:
-    """Connect to the database of the profile's target azure_sql; each statement commits itself."""
+def connect(credentials: Any) -> Any:
+    """Connect to a database with dbt's credentials for it; each statement commits itself."""
     if importlib.util.find_spec("mssql_python") is None:
         raise C360Error(
             "Azure SQL Database needs packages that are not installed (mssql_python). Run `make "
             "setup` in the project's folder."
         )
-    credentials = dbt.adapter.config.credentials
     if not credentials.host:
         raise C360Error(
             "C360_SQL_SERVER is not set, so there is no database to go to. Set it to the server's "

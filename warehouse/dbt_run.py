@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from lake.errors import C360Error
-from pages import docs_site
 from warehouse import data_warnings
 from warehouse.azure_sql import passes
 from warehouse.connection import Query, read_only
@@ -142,12 +141,12 @@ class DbtRun:
             raise C360Error("dbt did not finish and did not say why; its log says more.")
         return built
 
-    def write_docs(self, folder: Path) -> None:
-        """Write the documentation site, one self-contained page, in `folder`."""
+    def document(self) -> Path:
+        """Have dbt document the project; return the folder of its manifest and its catalog."""
         # After a build the compiled SQL is there already.
         compiled = ["--no-compile"] if self.nodes else []
         self._invoke(["docs", "generate", *compiled])
-        docs_site.write(self._target_path, self._project, folder)
+        return self._target_path
 
     def close(self) -> None:
         """Close the warehouse, which dbt keeps open; after that the file is whole."""

@@ -46,7 +46,7 @@ def load(
     With `again`, a version that is there is loaded anew, into tables as the YAML now has them.
     """
     tables = dict(sorted(published.entities.items(), key=_place_of()))
-    with closing(azure_sql.connect(dbt)) as connection:
+    with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
         if not again and _loaded_version(connection, tables) == published.version:
             logger.info("version %s is loaded already", published.version)
             return 0
@@ -118,7 +118,10 @@ def _copy(
             failures.append(error)  # the bulk copy would tell it as one of its own
             raise
 
-    with closing(azure_sql.connect(dbt)) as connection, connection.cursor() as cursor:
+    with (
+        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute(f"truncate table {target}")
         cursor.execute(f"select top (0) * from {target}")
         columns = [column[0] for column in cursor.description]

@@ -13,6 +13,7 @@ from lake.local import LocalLake
 from pages.report import content, page
 from pages.report.customers import Customers
 from pages.serving import KeptPrivate
+from warehouse.answers import ask
 from warehouse.home import Home
 
 PAGE = "/report/index.html"
@@ -45,15 +46,17 @@ def app(home: Home, *, personal_data: bool) -> FastAPI:
     @served.get(PAGE)
     def report() -> HTMLResponse:
         published = versions.published(LocalLake(home.lake))
-        with customers.warehouse() as connection:
-            answers = content.read(
-                lambda sql: connection.execute(sql).fetchall(),
-                version=published.version if published else "",
-                marts="marts",
-                personal_data=personal_data,
-                kept=0,
+        with customers.warehouse() as (connection, _):
+            answers = ask(lambda sql: connection.execute(sql).fetchall(), marts="marts")
+        return HTMLResponse(
+            page.render(
+                content.compose(
+                    answers,
+                    version=published.version if published else "",
+                    personal_data=personal_data,
+                )
             )
-        return HTMLResponse(page.render(answers))
+        )
 
     @served.get("/report/api/customers")
     def find(

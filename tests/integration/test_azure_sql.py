@@ -93,7 +93,8 @@ def told(action, *arguments):
         raise SystemExit("no error")
 
 def execute(sql):
-    with closing(azure_sql.connect(dbt)) as connection, connection.cursor() as cursor:
+    credentials = dbt.adapter.config.credentials
+    with closing(azure_sql.connect(credentials)) as connection, connection.cursor() as cursor:
         cursor.execute(sql)
 """
 
@@ -258,7 +259,7 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         keep("loaded")
         assert load(lake, published, dbt) == 0
         build(dbt)
-        dbt.write_docs(state / "docs")
+        dbt.document()
         keep("built")
 
         # The old table has its backup's name by now, and the new one not yet its own.

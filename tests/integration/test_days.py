@@ -20,16 +20,15 @@ from tests.support.generated import RATES, SHOPS, Shop, write_days
 from tests.support.layers import RELATIONS, Layers, differences
 from tests.support.reference import Batch
 from tests.support.reference_options import options_of
-from tests.support.steps import STEPS_OF, Driver
+from tests.support.steps import Driver
 from warehouse.home import Home, project_dir
 
 PROJECT = (
     *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
     *("analyses", "tests/dbt"),
 )
-LANDING = ("recover", "land_files", "commit_batch")
-# The report has no relations.
-PUBLISHING = tuple(step for step in STEPS_OF["local"] if step != "write_report")
+LANDING = ("--steps", "recover,land_files,commit_batch")
+PUBLISHING = ("--without", "write_report")  # which has no relations
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,9 @@ def kept(
 
     def arrive(home: Path, folders: Sequence[Path]) -> Home:
         for folder in folders:  # what the days before the last one made of it is of no use
-            steps = ",".join(PUBLISHING if folder == folders[-1] else LANDING)
-            arguments = ("--input", folder, "--home", home, "--steps", steps, "--accept-rejected")
-            outcome = driver.run(*arguments, environment=environment)
+            steps = PUBLISHING if folder == folders[-1] else LANDING
+            arguments = ("--input", folder, "--home", home, "--accept-rejected")
+            outcome = driver.run(*arguments, *steps, environment=environment)
             assert outcome.returncode == 0, outcome.errors
         return Home.at(home)
 

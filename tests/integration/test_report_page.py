@@ -16,6 +16,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.report import content, page
 from tests.integration.conftest import C360, Arrival
+from warehouse.answers import ask as ask_everything
+from warehouse.customers import PERSONAL_DATA
 
 PAGES = ("overview", "customers", "peak-times", "service", "trust", "customer")
 DESK, PHONE = (1200, 900), (375, 667)
@@ -100,11 +102,19 @@ def write(folder: Path, answers: content.Content) -> str:
     return (folder / "index.html").as_uri()
 
 
-def read(warehouse: Path, **options: Any) -> content.Content:
+def read(warehouse: Path, personal_data: bool = True, **kept: int) -> content.Content:
     """Read the answers of a warehouse as a run does."""
-    settings = {"version": "20261124T000000Z-abcdef", "marts": "marts", "personal_data": True}
     with duckdb.connect(warehouse, read_only=True) as connection:
-        return content.read(lambda sql: connection.execute(sql).fetchall(), **(settings | options))
+
+        def query(sql: str) -> list[tuple[Any, ...]]:
+            return connection.execute(sql).fetchall()
+
+        return content.compose(
+            ask_everything(query, "marts"),
+            version="20261124T000000Z-abcdef",
+            personal_data=personal_data,
+            customers=content.read_customers(query, "marts", personal_data=personal_data, **kept),
+        )
 
 
 def rows_of(table: Locator) -> list[list[str]]:
@@ -630,7 +640,7 @@ def test_without_personal_data_there_is_none_in_the_page(
     (best,) = ask("select * from marts.customer_360 order by total_spend desc limit 1")
     tab.get_by_role("searchbox", name="Customer id").fill(str(best["customer_id"]))
     tab.locator("#matches a").first.click()
-    profile = {name: value for name, value in best.items() if name not in content.PERSONAL_DATA}
+    profile = {name: value for name, value in best.items() if name not in PERSONAL_DATA}
     events = ask(TIMELINE, best["customer_id"])
     check_card(tab.locator("#card"), profile, events[: content.EVENTS_KEPT])
 

@@ -174,6 +174,7 @@ def leftovers(home: Path) -> list[str]:
         for version in (home / "lake" / layer).glob("*/*"):
             if version.name not in needed:
                 found.append(version)
+    found += (home / "lake/bronze/manifests").glob("begun/*")
     named = set()
     for batch in batches(home):
         manifest = json.loads((home / f"lake/bronze/manifests/{batch}.json").read_bytes())

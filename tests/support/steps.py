@@ -1,14 +1,14 @@
-"""Runs the steps of a run without Prefect, in a process that kills itself where it is told to.
+"""Goes through the steps of a run, in a process that kills itself where it is told to.
 
     python -m tests.support.steps --input DIR --home DIR [--api URL]
-                                  [--target local|azure] [--steps STEP,STEP]
+                                  [--target local|azure] [--steps STEP,STEP] [--without STEP]
                                   [--kill-at STEP:N] [--count FILE] [--resume VERSION]
-                                  [--accept-rejected]
+                                  [--accept-rejected] [--full]
 
-Every change of a file or folder in the home that Python makes is an event; DuckDB's own writes are
-not seen. `--kill-at` ends the process with SIGKILL just before event N of a step, `--count` writes
-each step's events to a file. `--resume` stands where a run stood that had built a version and was
-killed before it published it: what is left is to publish.
+A step has the name of its method. Every change of a file or folder in the home that Python makes is
+an event; DuckDB's own writes are not seen. `--kill-at` ends the process with SIGKILL just before
+event N of a step, `--count` writes each step's events to a file. `--resume` stands where a run
+stood that had built a version and was killed before it published it: what is left is to publish.
 
 `Driver` is what tests use: it imports everything once and forks for each run, of the steps or of
 dbt's own command.
@@ -36,16 +36,6 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 
 PRELOADED = ("flows.run", "dbt.cli.main", "dbt.adapters.duckdb")
-
-# In the order of flows.flow.customer_360.
-_LANDING = ("recover", "land_files", "pull_api", "commit_batch", "build_silver")
-STEPS_OF = {
-    "local": (*_LANDING, "build_marts", "write_docs", "read_answers", "write_report", "publish"),
-    "azure": (
-        *(*_LANDING, "publish_silver", "load_silver", "build_marts", "read_answers"),
-        *("write_report", "publish", "write_docs"),
-    ),
-}
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = frozenset(
@@ -108,12 +98,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--input")
     parser.add_argument("--home", required=True)
     parser.add_argument("--api")
-    parser.add_argument("--target", choices=STEPS_OF, default="local")
+    parser.add_argument("--target", choices=("local", "azure"), default="local")
     parser.add_argument("--kill-at", type=_point, metavar="STEP:N")
     parser.add_argument("--count", type=Path, metavar="FILE")
     parser.add_argument("--steps")
+    parser.add_argument("--without")
     parser.add_argument("--resume", metavar="VERSION")
     parser.add_argument("--accept-rejected", action="store_true")
+    parser.add_argument("--full", action="store_true")
     options = parser.parse_args(arguments)
 
     from flows.run import begun
@@ -122,23 +114,22 @@ def main(arguments: Sequence[str]) -> int:
     events = Events(Path(options.home).resolve(), options.kill_at)
     try:
         with begun(
-            options.input,
-            options.api,
-            options.target,
-            options.home,
+            input=options.input,
+            api=options.api,
+            target=options.target,
+            home=options.home,
             pii=True,
             accept_rejected=options.accept_rejected,
+            full=options.full,
         ) as run:
-            steps = options.steps.split(",") if options.steps else STEPS_OF[options.target]
             if options.resume:
                 _resume(run, options.resume)
-            for step in ["publish"] if options.resume else steps:
-                events.enter(step)
-                if step == "pull_api":
-                    for source in run.api_sources:
-                        run.pull_api(source)
-                else:
-                    getattr(run, step)()
+            wanted = "publish" if options.resume else options.steps
+            for step in run.steps:
+                name = step.method.__name__
+                if name in (wanted or name).split(",") and name != options.without:
+                    events.enter(name)
+                    step()
             events.enter("end")
     except C360Error as error:
         print(f"c360: {error}", file=sys.stderr)

@@ -11,10 +11,8 @@ from warehouse import azure_sql
 HOST = "shop.database.windows.net"
 
 
-def _dbt(host: str = HOST) -> Any:
-    """What `connect` needs of a DbtRun: the adapter with the profile's credentials."""
-    credentials = SimpleNamespace(host=host, database="customer360", login_timeout=0)
-    return SimpleNamespace(adapter=SimpleNamespace(config=SimpleNamespace(credentials=credentials)))
+def _credentials(host: str = HOST) -> Any:
+    return SimpleNamespace(host=host, database="customer360", login_timeout=0)
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +73,7 @@ def test_a_refused_connection_is_one_line_that_says_what_to_do(
 ) -> None:
     left = _failing(monkeypatch, error, "a second attempt that nobody should make")
     with pytest.raises(C360Error) as caught:
-        azure_sql.connect(_dbt())
+        azure_sql.connect(_credentials())
     message = str(caught.value)
     assert message.startswith(HOST)
     assert told in message
@@ -87,7 +85,7 @@ def test_a_refused_connection_is_one_line_that_says_what_to_do(
 
 def test_without_a_server_the_message_names_the_variable() -> None:
     with pytest.raises(C360Error, match="C360_SQL_SERVER is not set"):
-        azure_sql.connect(_dbt(host=""))
+        azure_sql.connect(_credentials(host=""))
 
 
 def test_without_the_extra_the_message_says_what_to_install(
@@ -95,7 +93,7 @@ def test_without_the_extra_the_message_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(C360Error, match="make setup"):
-        azure_sql.connect(_dbt())
+        azure_sql.connect(_credentials())
 
 
 @pytest.mark.parametrize(
@@ -115,7 +113,7 @@ def test_without_the_extra_the_message_says_what_to_install(
 )
 def test_what_passes_is_tried_again(monkeypatch: pytest.MonkeyPatch, error: str) -> None:
     left = _failing(monkeypatch, error, error)
-    assert azure_sql.connect(_dbt()) == "a connection"
+    assert azure_sql.connect(_credentials()) == "a connection"
     assert left == []
 
 
@@ -123,5 +121,5 @@ def test_what_does_not_pass_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     busy = "The service is currently busy. Retry the request after 10 seconds."
     _failing(monkeypatch, *[busy] * 9)
     with pytest.raises(C360Error, match="currently busy") as caught:
-        azure_sql.connect(_dbt())
+        azure_sql.connect(_credentials())
     assert caught.value.passing

@@ -1,7 +1,6 @@
 """What a run on Azure needs before it starts, and what it refuses to publish."""
 
 import sys
-from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from flows import azure_run
 from flows.azure_run import AzureRun, check_settings
-from flows.summary import ask
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
@@ -123,20 +121,3 @@ def test_the_code_that_makes_silver_is_known_by_its_content(tmp_path: Path) -> N
     assert silver_code(tmp_path) == before
     (tmp_path / "models" / "silver" / "a.sql").write_text("select 3")
     assert silver_code(tmp_path) != before
-
-
-def test_answers_are_asked_of_the_schema_that_is_meant_and_written_for_people() -> None:
-    asked: list[str] = []
-
-    def query(sql: str) -> list[tuple[Any, ...]]:
-        asked.append(sql)
-        if "peak_transaction_times" in sql:
-            return [("online", "Monday", 7, 12, Decimal("2.605000"))]
-        return []
-
-    results = ask(query, marts="marts_next")
-    assert all("marts." not in sql for sql in asked)
-    assert sum("marts_next." in sql for sql in asked) == len(results.answers) + 1  # and the notes
-    assert [row for answer in results.answers for row in answer.rows] == [
-        ("online", "Monday", "07:00", 12, "2.60 %")
-    ]

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from flows.customer import print_customer
 from lake.errors import InputError
+from tests.support.marts import make_customers, make_marts
 from warehouse.home import Home
 
 PEOPLE = [
@@ -25,16 +26,25 @@ def home(tmp_path: Path) -> Home:
     with duckdb.connect(home.warehouse) as connection:
         connection.execute("create schema marts")
         connection.execute(
-            "create table marts.customer_360 (customer_id varchar(64), customer_name text, "
+            "create table people (customer_id varchar(64), customer_name text, "
             "email text, refunds bigint, refunded_amount decimal(18, 2))"
         )
-        connection.executemany("insert into marts.customer_360 values (?, ?, ?, ?, ?)", PEOPLE)
+        connection.executemany("insert into people values (?, ?, ?, ?, ?)", PEOPLE)
+        make_customers(connection, "people")
         connection.execute(
             "create table marts.customer_timeline as select 'CG-12520' as customer_id, "
             "timestamp '2026-01-02 03:04:05' as occurred_at, 'online order' as touchpoint, "
             "'Completed' as event, 'Pen and 1 more' as detail, 70.00 as amount, "
             "'CA-2016-152156' as reference_id"
         )
+    return home
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Home:
+    home = Home.at(tmp_path / "shop")
+    home.prepare()
+    make_marts(home.warehouse)
     return home
 
 
@@ -54,6 +64,7 @@ def told(home: Home, wanted: str) -> str:
         ("7", "Cy  customer 7"),
         ("BO@example.org", "Bo  customer 007"),
         ("ann@example.org", "Di  customer ann@example.org"),
+        ("cg-12520", "Ann  customer CG-12520"),
     ],
 )
 def test_an_id_may_be_a_text(home: Home, wanted: str, found: str) -> None:
@@ -67,6 +78,30 @@ def test_refunds_and_orders_of_several_lines_are_shown(home: Home) -> None:
     assert "2026-01-02 03:04 online order Completed Pen and 1 more 70.00 CA-2016-152156" in lines
 
 
-def test_an_id_is_taken_as_it_came(home: Home) -> None:
-    with pytest.raises(InputError, match="No customer has the id or e-mail address cg-12520"):
-        told(home, "cg-12520")
+def test_of_ids_that_differ_in_case_the_one_that_is_written_the_same_is_meant(home: Home) -> None:
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute(
+            "insert into people values ('A-1', 'Ed', null, 0, 0), ('a-1', 'Fi', '', 0, 0)"
+        )
+    assert "Ed  customer A-1" in told(home, "A-1")
+    assert "Fi  customer a-1" in told(home, "a-1")
+
+
+def test_the_latest_events_come_first_and_not_everybody_has_any(shop: Home) -> None:
+    events = told(shop, "10000")
+    assert events.index("2026-01-03 03:04") < events.index("2026-01-02 03:04")
+    assert "Ann  customer 10000" in told(shop, "ann@EXAMPLE.org")
+    assert "Bo [b]" in told(shop, "20000")
+    assert "No order, visit, service contact or loyalty change" in told(shop, "20000")
+
+
+def test_customers_that_cannot_be_told(shop: Home) -> None:
+    with pytest.raises(InputError, match="No customer"):
+        told(shop, "99999999999999999999")
+    for part in ("1000", "ann", "example.org", ""):
+        with pytest.raises(InputError, match=f"No customer has the id or e-mail address {part}"):
+            told(shop, part)
+    with pytest.raises(InputError, match=r"2 customers have that id or e-mail.*20000, 30000"):
+        told(shop, "two@example.org")
+    with pytest.raises(InputError, match="Nothing is published"):
+        told(Home.at(shop.root / "elsewhere"), "1")

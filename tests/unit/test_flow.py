@@ -1,6 +1,7 @@
 """What the flow adds to the steps: one message of a failure, retries that can help, artifacts."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +9,27 @@ from typing import Any
 import pytest
 from prefect.client.schemas.objects import FlowRunPolicy
 
-from flows import flow
-from flows.summary import Results, Summary
+from flows import flow, steps
+from flows.asked import Request
+from flows.steps import RunFailed, Step, carry_out, may_pass
+from flows.summary import Summary
 from lake.errors import ApiError, C360Error, ConflictError, LakeError, QuarantinedError
+from tests.support.marts import NO_ANSWERS
 from warehouse.home import Home
+
+
+def fails(*errors: Exception) -> Step:
+    """Return a step that fails with one error after the other, then no more."""
+    left = list(errors)
+
+    def pull(_source: str) -> None:
+        if left:
+            raise left.pop(0)
+
+    return Step("pull orders", pull, ("orders",), retried=True)
+
+
+AWAY = ApiError("It was away.", passing=True)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +38,7 @@ from warehouse.home import Home
         (C360Error("A setting is wrong."), False),
         (QuarantinedError({"a.csv": "empty"}), False),
         (ApiError("It refused the token."), False),
-        (ApiError("It was away.", passing=True), True),
+        (AWAY, True),
         (LakeError("The connection broke off.", passing=True), True),
         (ConflictError("Another run was faster."), True),
         (ConnectionResetError("reset"), True),
@@ -29,14 +47,37 @@ from warehouse.home import Home
         (ValueError("odd"), False),
     ],
 )
-def test_only_what_may_pass_is_tried_again(error: Exception, passing: bool) -> None:
+def test_only_what_may_pass_is_tried_again(
+    error: Exception, passing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def result() -> None:
         raise error
 
-    assert flow.may_pass(error) == passing
-    pull = flow.pull_api.retry_condition_fn
-    assert pull
-    assert pull(flow.pull_api, None, SimpleNamespace(result=result)) == passing  # type: ignore[arg-type]
+    assert may_pass(error) == passing
+    pull = flow._as_task(fails())
+    assert (pull.retries, pull.retry_delay_seconds) == (1, steps.RETRY_SECONDS)
+    again = pull.retry_condition_fn
+    assert again
+    assert again(pull, None, SimpleNamespace(result=result)) == passing  # type: ignore[arg-type]
+    waited: list[float] = []
+    monkeypatch.setattr(steps.time, "sleep", waited.append)
+    if passing:
+        carry_out(fails(error))
+        assert waited == [steps.RETRY_SECONDS]
+    else:
+        with pytest.raises(type(error)):
+            carry_out(fails(error))
+        assert waited == []
+
+
+def test_a_step_is_tried_again_once_if_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps.time, "sleep", lambda _: None)
+    with pytest.raises(TimeoutError):
+        carry_out(fails(AWAY, TimeoutError("too long")))
+    once = replace(fails(AWAY), retried=False)
+    assert flow._as_task(once).retries == 0
+    with pytest.raises(ApiError):
+        carry_out(once)
 
 
 class Client:
@@ -70,11 +111,11 @@ def failed(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
     """Run the flow, which fails with this error; return its message."""
     error.add_note("The log is x.log")
 
-    def begun(*_: object) -> None:
+    def begun(**_: object) -> None:
         raise error
 
     monkeypatch.setattr(flow, "begun", begun)
-    with pytest.raises(flow.RunFailed) as failure:
+    with pytest.raises(RunFailed) as failure:
         flow.customer_360.fn(home="nowhere")
     assert failure.value.__cause__ is (None if isinstance(error, C360Error) else error)
     return str(failure.value)
@@ -134,21 +175,25 @@ def test_artifacts_that_cannot_be_kept_do_not_fail_a_run(
 
     monkeypatch.setattr(flow, "create_table_artifact", refuse)
     with caplog.at_level(logging.WARNING):
-        flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", Results([], [], []), [], [], []))
+        flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", NO_ANSWERS, [], [], []))
     assert "could not be kept in Prefect: the server is away" in caplog.text
 
 
 def test_a_run_is_asked_for_what_the_flow_was_asked_for(
     monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
-    asked: list[tuple[Any, ...]] = []
+    asked: list[dict[str, Any]] = []
 
-    def begun(*arguments: Any) -> None:
-        asked.append(arguments)
+    def begun(**request: Any) -> None:
+        asked.append(request)
         raise C360Error("That is all.")
 
     monkeypatch.setattr(flow, "begun", begun)
-    given = {"input": "in", "api": "url", "target": "azure", "home": "home", "pii": False}
-    with pytest.raises(flow.RunFailed):
-        flow.customer_360.fn(**given, sources="sources.yml", accept_rejected=True)
-    assert asked == [(*given.values(), "sources.yml", True)]
+    given: Request = {
+        **{"input": "in", "api": "url", "target": "azure", "home": "home", "pii": False},
+        **{"sources": "sources.yml", "accept_rejected": True, "full": True},
+    }
+    assert given.keys() == Request.__annotations__.keys()
+    with pytest.raises(RunFailed):
+        flow.customer_360.fn(**given)
+    assert asked == [given]

@@ -16,6 +16,8 @@ def test_the_layout():
     assert paths.state("orders") == "bronze/state/orders.json"
     assert paths.silver_version("customers", "V") == "silver/customers/V"
     assert paths.PUBLISHED == "silver/published.json"
+    assert paths.INDEX == "bronze/manifests/index.jsonl"
+    assert paths.begun("B") == "bronze/manifests/begun/B.json"
 
 
 def test_batch_folders_are_found_wherever_a_batch_has_files():
@@ -37,6 +39,15 @@ def test_batch_folders_are_found_wherever_a_batch_has_files():
     ]
 
 
+def test_the_folders_of_a_batch_are_all_that_its_files_can_stand_in():
+    files = [
+        *(f("a", "B", "x") for f in (paths.landed, paths.rows, paths.malformed)),
+        *(paths.quarantined("B", "x"), paths.quarantine_reason("B", "x")),
+    ]
+    found = {folder for folder, _ in paths.batch_folders(iter(files))}
+    assert found == set(paths.folders("B", ["a"]))
+
+
 def test_no_name_begins_as_those_that_engines_do_not_look_at():
     """A serverless pool returns no file whose name begins with `_` or `.`."""
     for path in (
@@ -44,6 +55,7 @@ def test_no_name_begins_as_those_that_engines_do_not_look_at():
         *(paths.manifest("B"), paths.retracted_manifest("B"), paths.malformed("a", "B", "a.csv")),
         *(paths.quarantine_reason("B", paths.safe_name(".a")), paths.state("a")),
         *(paths.silver_version("a", "V"), paths.PUBLISHED, paths.LOCK),
+        *(paths.INDEX, paths.begun("B")),
     ):
         assert not [part for part in path.split("/") if part.startswith(("_", "."))]
 

@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from pages.report import page
-from pages.report.content import CUSTOMER_COLUMNS, PERSONAL_DATA, QUESTIONS, Content, plain, table
+from pages.report.content import Content, compose, plain, table
+from tests.support.marts import NO_ANSWERS
+from warehouse.customers import CUSTOMER_COLUMNS, PERSONAL_DATA
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -99,7 +101,7 @@ NASTY = "</script><script>alert(1)</script>"
 
 
 def content(customers: object = None) -> Content:
-    tables = {name: table(columns, []) for name, (columns, _) in QUESTIONS.items()}
+    tables = compose(NO_ANSWERS, version="", personal_data=True).tables
     tables["segments"] = table(["segment", "customers", "spend"], [(NASTY, 1, Decimal("2.00"))])
     return Content("20261124T000000Z-abcdef", True, tables, customers)  # type: ignore[arg-type]
 

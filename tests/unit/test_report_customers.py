@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from lake.errors import C360Error, InputError
-from pages.report.content import CUSTOMER_COLUMNS
 from pages.report.customers import Customers
+from tests.support.marts import make_customers
 from warehouse.home import Home
 
 Person = tuple[int | str, str, str, int]
@@ -38,19 +38,16 @@ def warehouse(path: Path, people: Sequence[Person], key: str = "bigint", buyer: 
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect(path) as connection:
         connection.execute("create schema marts")
-        others = ", ".join(
-            f"null as {name}"
-            for name in CUSTOMER_COLUMNS
-            if name not in ("customer_id", "customer_name", "email", "total_spend", "total_orders")
-        )
         connection.execute(
             f"create table people (customer_id {key}, customer_name text, email text, "
-            "total_spend decimal(18, 2))"
+            "total_spend decimal(18, 2), total_orders bigint default 1)"
         )
-        connection.executemany("insert into people values (?, ?, ?, ?)", people)
-        connection.execute(
-            f"create view marts.customer_360 as select *, 1 as total_orders, {others} from people"
+        connection.executemany(
+            "insert into people (customer_id, customer_name, email, total_spend) "
+            "values (?, ?, ?, ?)",
+            people,
         )
+        make_customers(connection, "people")
         connection.execute(
             "create table marts.customer_timeline as select customer_id, timestamp '2026-01-01' "
             "+ to_days(cast(n as int)) as occurred_at, 'online order' as touchpoint, "

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.asked import Asked, checked
 from flows.local_run import LocalRun
-from flows.run import Asked, checked
 from ingest.batches import retract
 from ingest.contract import load_contract
 from ingest.declarations import load_declarations
@@ -36,7 +36,7 @@ def begin(tmp_path: Path) -> Begin:
         for name, text in sent.items():
             (folder / f"{name}.csv").write_text(text)
         declarations = load_declarations(sources, load_contract(project_dir()))
-        asked = Asked(folder if sent else None, None, True, declarations, False)
+        asked = Asked(folder if sent else None, None, True, declarations)
         return LocalRun(home, LocalLake(home.lake), asked)
 
     return begin
@@ -109,9 +109,10 @@ def test_what_is_declared_is_what_a_run_reads_by(tmp_path: Path) -> None:
         "files: {online_transactions: {rows: lines, keys: text, unknown_keys: [0], currency: EUR,"
         " dates: dmy}}"
     )
-    home, asked = checked(
-        None, None, "local", str(tmp_path / "home"), None, str(sources), accept_rejected=True
+    target, home, asked = checked(
+        home=str(tmp_path / "home"), sources=str(sources), accept_rejected=True
     )
+    assert target == "local"
     assert home.root == tmp_path / "home"
     assert asked.declarations.for_entity("online_transactions").dates == "dmy"
     assert asked.accept_rejected

@@ -1,0 +1,71 @@
+"""A step of a run, who tries it again, and what is told of a run that failed.
+
+Nothing of it needs Prefect: `run` carries the steps out in this process, `flow` as Prefect's tasks,
+and both retry and tell the same.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lake.errors import C360Error, told
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
+
+
+class RunFailed(C360Error):
+    """A run failed. Its text is all that is shown: what happened, what to do, which log."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run; one that is `retried` gets another try after a failure that may pass."""
+
+    name: str
+    method: Callable[..., None]
+    arguments: tuple[object, ...] = ()
+    retried: bool = False
+
+    def __call__(self) -> None:
+        """Do it once."""
+        self.method(*self.arguments)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether another attempt may help: something was away or busy, and nothing is wrong."""
+    return getattr(error, "passing", isinstance(error, ConnectionError | TimeoutError))
+
+
+def carry_out(step: Step) -> None:
+    """Do a step in this process."""
+    try:
+        step()
+    except Exception as error:
+        if not (step.retried and may_pass(error)):
+            raise
+        logger.warning("%s: %s Another try in %d s.", step.name, told(error), RETRY_SECONDS)
+        time.sleep(RETRY_SECONDS)
+        step()
+
+
+@contextmanager
+def failure_told(give_up: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Make one message of what went wrong; `give_up` is called when another run cannot help."""
+    try:
+        yield
+    except Exception as error:
+        if may_pass(error):
+            error.add_note("Another attempt may help")
+        else:
+            if not isinstance(error, C360Error):
+                error.add_note(
+                    "This was not foreseen. What is published is whole. Look into the log, remove "
+                    "the cause and run again"
+                )
+            give_up()
+        # Where an error that we know comes from helps nobody who reads the log.
+        raise RunFailed(told(error)) from None if isinstance(error, C360Error) else error
