@@ -251,6 +251,7 @@ class AzureRun(Run):
                 batches=committed_batches(self.lake),
                 entities=published_entities(self.silver.nodes, self.id),
                 previous=self.published.version if self.published else None,
+                kept=self.published.folders if self.published else [],
                 code=self.code,
                 text_keys=text_keys(self.declarations),
             )
@@ -352,13 +353,13 @@ class AzureRun(Run):
         from warehouse.load import count_rows
 
         return all(
-            count_rows(self.lake, entity.path) == entity.rows
+            count_rows(self.lake, entity.parts) == entity.rows
             for entity in published.entities.values()
         )
 
     def _tidy(self, before: str) -> None:
         tables = self.silver.query("select location from sys.external_tables")
-        shown = {version for (path,) in tables for version in re.findall(r"/([^/]+)/?$", path)}
+        shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)
 
 

@@ -22,7 +22,7 @@ from warehouse.answers import read_answers
 from warehouse.connection import read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
-from warehouse.publish import WarehouseState, published_entities
+from warehouse.publish import WarehouseState, entities_of
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,9 @@ class LocalRun(Run):
                 version=self.id,
                 published_at=utc_now(),
                 batches=committed_batches(self.lake),
-                entities=published_entities(self.dbt.nodes, self.id),
+                entities=entities_of(self.home.staged_warehouse),
                 previous=current.version if current else None,
+                kept=current.folders if current else [],
                 code=self.code,
                 text_keys=text_keys(self.declarations),
             )

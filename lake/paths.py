@@ -71,8 +71,13 @@ def state(source: str) -> str:
 
 
 def silver_version(entity: str, version: str) -> str:
-    """Return the folder of one version of a silver entity."""
+    """Return the folder of what one version added to a relation of silver."""
     return f"{SILVER}/{entity}/{version}"
+
+
+def superseded(entity: str, version: str) -> str:
+    """Return the folder of what one version says about rows of silver that do not count."""
+    return f"{SILVER}/superseded/{entity}/{version}"
 
 
 def folders(batch_id: str, entities: Iterable[str]) -> list[str]:

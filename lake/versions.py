@@ -8,16 +8,33 @@ from lake import paths
 from lake.errors import C360Error
 from lake.store import Lake
 
-# Where a build writes versions: silver, and what silver is made from.
+# Where builds write versions: today's folder, and that of what silver was made from before.
 LAYERS = (paths.SILVER, "staging")
 
 
 @dataclass(frozen=True)
 class PublishedEntity:
-    """One entity of a published version."""
+    """One relation of a published version, with its number of rows.
 
-    path: str
+    Its rows are those of all `parts` whose key none of the later folders of `superseded` names in a
+    row without fate. A part is a folder; the oldest comes first.
+    """
+
+    parts: list[str]
     rows: int
+    superseded: list[str] = field(default_factory=list)
+
+    @property
+    def folders(self) -> list[str]:
+        """Return all folders that the relation is read from."""
+        return self.parts + self.superseded
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> "PublishedEntity":
+        """Read what is published of one; an earlier version of the product had one folder each."""
+        if "path" in data:
+            return cls([data["path"]], data["rows"])
+        return cls(**data)
 
 
 @dataclass(frozen=True)
@@ -28,11 +45,16 @@ class Published:
     published_at: str
     batches: list[str]
     entities: dict[str, PublishedEntity]
-    previous: str | None = (
-        None  # kept for readers who still have the warehouse before this one open
-    )
+    previous: str | None = None
+    kept: list[str] = field(default_factory=list)
+    """Folders of the version before, for readers who still have its warehouse open."""
     code: str | None = None  # of what the version was built with, see `silver_code`
     text_keys: list[str] = field(default_factory=list)  # the entities whose keys are text in it
+
+    @property
+    def folders(self) -> list[str]:
+        """Return all folders that its relations are read from."""
+        return [folder for entity in self.entities.values() for folder in entity.folders]
 
     def to_json(self) -> bytes:
         """Return the file's content."""
@@ -44,7 +66,7 @@ class Published:
         try:
             data: dict[str, Any] = json.loads(content)
             data["entities"] = {
-                name: PublishedEntity(**entity) for name, entity in data["entities"].items()
+                name: PublishedEntity.of(entity) for name, entity in data["entities"].items()
             }
             return cls(**data)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -67,29 +89,40 @@ def published_with_tag(lake: Lake) -> tuple[Published | None, str | None]:
 
 
 def check_files(lake: Lake, new: Published) -> None:
-    """Raise when a relation of a version has no files."""
+    """Raise when a folder that a version added has no files."""
     for name, entity in new.entities.items():
-        if next(iter(lake.list(entity.path, recursive=True)), None) is None:
-            raise C360Error(
-                f"silver {name} has no files in {entity.path}, so nothing was published. Run again."
-            )
+        for folder in entity.folders:
+            if folder.endswith(f"/{new.version}") and not _has_files(lake, folder):
+                raise C360Error(
+                    f"silver {name} has no files in {folder}, so nothing was published. Run again."
+                )
+
+
+def _has_files(lake: Lake, folder: str) -> bool:
+    return next(iter(lake.list(folder, recursive=True)), None) is not None
 
 
 def remove_versions(lake: Lake, shown: set[str], before: str) -> list[str]:
-    """Remove the versions up to `before` that nobody needs; return them.
+    """Remove the folders of versions up to `before` that nobody needs; return the versions.
 
-    Needed are the published one, the one before it, and any that are `shown` to readers: a `dbt
-    build` by hand makes versions of its own, and one that is under way is newer than `before`.
+    Needed are those of the published version, those of the one before it, and any that are `shown`
+    to readers: a `dbt build` by hand makes versions of its own, and one that is under way is newer
+    than `before`.
     """
     needed = set(shown)
     if current := published(lake):
-        needed |= {current.version, current.previous or current.version}
-    folders = set()
+        needed |= {*current.folders, *current.kept}
+    unneeded = set()
     for layer in LAYERS:
         for file in lake.list(layer, recursive=True):
-            parts = file.split("/")
-            if len(parts) > 3 and parts[2] <= before and parts[2] not in needed:
-                folders.add("/".join(parts[:3]))
-    for folder in sorted(folders):
+            folder, _, _ = file.rpartition("/")
+            if folder.count("/") > 1 and version_of(folder) <= before and folder not in needed:
+                unneeded.add(folder)
+    for folder in sorted(unneeded):
         lake.delete_tree(folder)
-    return sorted({folder.split("/")[2] for folder in folders})
+    return sorted({version_of(folder) for folder in unneeded})
+
+
+def version_of(folder: str) -> str:
+    """Return the version that made a folder."""
+    return folder.rpartition("/")[2]

@@ -1,5 +1,6 @@
 """Opens a DuckDB warehouse to read, with the memory that a run may take."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -45,3 +46,13 @@ def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
             f"{home.warehouse} cannot be opened: {str(error).splitlines()[0]} "
             "If another program has it open for writing, close it there."
         ) from error
+
+
+def built_states(warehouse: Path) -> dict[str, dict[str, Any]]:
+    """Return what each relation was built from, as the macro `built` tells; none before a build."""
+    with read_only(warehouse) as connection:
+        try:
+            rows = connection.execute("select relation, state from staging.built").fetchall()
+        except duckdb.CatalogException:  # built by an earlier version of the product
+            return {}
+    return {relation: json.loads(state) for relation, state in rows}

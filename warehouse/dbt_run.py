@@ -18,7 +18,7 @@ from typing import Any
 from lake.errors import C360Error
 from warehouse import data_warnings
 from warehouse.azure_sql import passes
-from warehouse.connection import Query, read_only
+from warehouse.connection import Query, built_states, read_only
 from warehouse.data_warnings import DataTest
 from warehouse.home import Home, project_dir
 
@@ -167,6 +167,9 @@ class DbtRun:
                 "the path of the target local from the environment variable C360_WAREHOUSE, as "
                 "profiles.example.yml does."
             )
+        states = built_states(warehouse)
+        for node in self.nodes:
+            node.rows = states.get(node.name.partition(".")[2], {}).get("rows")
         with read_only(warehouse) as connection:
             self.describe(lambda sql: connection.execute(sql).fetchall())
 
@@ -174,7 +177,7 @@ class DbtRun:
         """Complete `nodes` and `warnings` by asking the warehouse that the nodes are in."""
         self.warnings = []
         for node in self.nodes:
-            if node.relation:
+            if node.relation and node.rows is None:
                 ((node.rows,),) = query(f"select count(*) from {node.relation}")
             if node.status == "warn":
                 warning = _warning(node, query)

@@ -71,10 +71,10 @@ def load(
     return sum(table.rows for table in tables.values())
 
 
-def count_rows(lake: Lake, path: str) -> int:
-    """Return the rows of a version's folder, as its files say; 0 when there are none."""
+def count_rows(lake: Lake, folders: list[str]) -> int:
+    """Return the rows of a version's folders, as its files say; 0 when there are none."""
     rows = 0
-    for file in _files(lake, path):
+    for file in _files(lake, folders):
         with _opened(lake, file) as parquet:
             rows += parquet.metadata.num_rows
     return rows
@@ -87,10 +87,10 @@ def _place_of() -> Callable[[tuple[str, PublishedEntity]], tuple[bool, int]]:
 
 
 def _check_rows(lake: Lake, version: str, name: str, table: PublishedEntity) -> None:
-    found = count_rows(lake, table.path)
+    found = count_rows(lake, table.parts)
     if found != table.rows:
         raise C360Error(
-            f"silver {name} of version {version} has {found:,} rows in {lake.uri(table.path)}, but "
+            f"silver {name} of version {version} has {found:,} rows in {lake.uri(table.parts[0])}, but "
             f"was published with {table.rows:,}: its files were deleted or changed, and nothing "
             "was loaded. Build a new version: c360 run --target azure."
         )
@@ -125,7 +125,7 @@ def _copy(
         cursor.execute(f"truncate table {target}")
         cursor.execute(f"select top (0) * from {target}")
         columns = [column[0] for column in cursor.description]
-        for file in _files(lake, table.path):
+        for file in _files(lake, table.parts):
             with _opened(lake, file) as parquet:
                 schema = _schema(name, file, parquet, columns)
                 reader = pa.RecordBatchReader.from_batches(schema, batches(parquet, schema))
@@ -169,8 +169,13 @@ def _schema(name: str, file: str, parquet: "pq.ParquetFile", columns: list[str])
     )
 
 
-def _files(lake: Lake, path: str) -> list[str]:
-    return [file for file in lake.list(path, recursive=True) if file.endswith(".parquet")]
+def _files(lake: Lake, folders: list[str]) -> list[str]:
+    return [
+        file
+        for folder in folders
+        for file in lake.list(folder, recursive=True)
+        if file.endswith(".parquet")
+    ]
 
 
 @contextmanager

@@ -29,7 +29,15 @@ import duckdb
 from lake import paths
 from lake.errors import C360Error
 from lake.store import Lake
-from lake.versions import LAYERS, Published, PublishedEntity, check_files, remove_versions
+from lake.versions import (
+    LAYERS,
+    Published,
+    PublishedEntity,
+    check_files,
+    published,
+    remove_versions,
+)
+from warehouse.connection import built_states
 from warehouse.dbt_run import NodeResult
 from warehouse.home import Home, follow_folder, keep_modes
 
@@ -58,13 +66,29 @@ class WarehouseState:
 
 
 def published_entities(nodes: Iterable[NodeResult], version: str) -> dict[str, PublishedEntity]:
-    """Return the relations of a silver version among what was built and counted."""
+    """Return the relations of a silver version that was built whole, among what was counted."""
     silver = f"{paths.SILVER}."
     return {
-        name: PublishedEntity(paths.silver_version(name, version), node.rows)
+        name: PublishedEntity([paths.silver_version(name, version)], node.rows)
         for node in nodes
         if node.kind == "model" and node.name.startswith(silver) and node.rows is not None
         for name in [node.name.removeprefix(silver)]
+    }
+
+
+def entities_of(warehouse: Path) -> dict[str, PublishedEntity]:
+    """Return the relations of silver that a warehouse reads, with the parts they are read from."""
+    return {
+        name: PublishedEntity(
+            [paths.silver_version(name, version) for version in state["parts"]],
+            state["rows"],
+            # What the oldest part replaces is in no part any more.
+            [paths.superseded(name, version) for version in state["parts"]]
+            if "replaced" in state
+            else [],
+        )
+        for name, state in built_states(warehouse).items()
+        if "parts" in state and not name.startswith("stg_")
     }
 
 
@@ -112,8 +136,10 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
             f"{home.staged_warehouse} is still open, so nothing was published. Run again.",
             passing=True,
         )
-    for entity in new.entities.values():
-        follow_folder(Path(lake.uri(entity.path)))
+    current = published(lake)
+    added = sorted(set(new.folders).difference(current.folders if current else ()))
+    for folder in added:
+        follow_folder(Path(lake.uri(folder)))
     _make_durable(
         [
             home.staged_warehouse,
@@ -122,8 +148,8 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
         ]
         + [
             Path(lake.uri(file))
-            for entity in new.entities.values()
-            for file in lake.list(entity.path, recursive=True)
+            for folder in added
+            for file in lake.list(folder, recursive=True)
         ]
     )
     # Asked last of all: what is written to the disk before can take minutes.
@@ -159,7 +185,7 @@ def recover(home: Home, lake: Lake) -> str | None:
 
 def tidy(home: Home, lake: Lake, before: str) -> list[str]:
     """Remove the versions up to `before` that nobody needs, the warehouse's readers included."""
-    return remove_versions(lake, _versions_shown(home.warehouse), before)
+    return remove_versions(lake, _folders_shown(home.warehouse), before)
 
 
 def exchange_pages(home: Home) -> None:
@@ -211,15 +237,17 @@ def _settle(warehouse: Path) -> None:
     )
 
 
-def _versions_shown(warehouse: Path) -> set[str]:
+def _folders_shown(warehouse: Path) -> set[str]:
+    """Return the folders of versions that the views of a warehouse read."""
     if not warehouse.exists():
         return set()
     with duckdb.connect(warehouse, read_only=True) as connection:
         views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
+    layers = "|".join(LAYERS)
     return {
-        version
+        folder
         for (sql,) in views
-        for version in re.findall(rf"/(?:{'|'.join(LAYERS)})/[^/']+/([^/']+)/[^/']+'", sql)
+        for folder in re.findall(rf"/((?:{layers})(?:/[^/']+){{2,3}})/[^/']+'", sql)
     }
 
 
