@@ -170,24 +170,28 @@
 {%- endmacro %}
 
 
-{#- Makes the views over the parts of an entity: all rows whose key no later version changed. -#}
+{#-
+    Makes the views over the parts of an entity: all rows whose key no later version changed. Most rows are in the oldest part,
+    where every change is a later one and no versions have to be compared.
+-#}
 {% macro duckdb_show_keys(relation, versions) -%}
     {%- set by = deduplication(model.name) -%}
-    {%- set void -%}
-        {%- if versions | length > 1 %}
-        where not exists (
-            select 1 from {{ duckdb_parts(versions[1:], superseded=true) }} as changed
-            where changed.fate is null and {{ same_key(by.key, 'changed', 'there') }} and changed._version > there._version
-        )
-        {%- endif -%}
-    {%- endset -%}
-    {%- do run_query(
-        'create or replace view ' ~ counted_rows(model.name) ~ ' as select * from ' ~ duckdb_parts(versions) ~ ' as there' ~ void
-    ) -%}
-    {%- do run_query(
-        'create or replace view ' ~ superseded_rows_of(model.name) ~ ' as select * from '
-        ~ duckdb_parts(versions, superseded=true) ~ ' as there' ~ void
-    ) -%}
+    {%- for shown, superseded in [(counted_rows(model.name), false), (superseded_rows_of(model.name), true)] -%}
+        {%- set query -%}
+            {%- for parts, changes in [(versions[:1], versions[1:]), (versions[1:], versions[2:])] if parts -%}
+            {{ ' union all ' if not loop.first }}select * from {{ duckdb_parts(parts, superseded) }} as there
+            {%- if changes %}
+            where not exists (
+                select 1 from {{ duckdb_parts(changes, superseded=true) }} as changed
+                where
+                    changed.fate is null and {{ same_key(by.key, 'changed', 'there') }}
+                    {{ 'and changed._version > there._version' if not loop.first }}
+            )
+            {%- endif -%}
+            {%- endfor -%}
+        {%- endset -%}
+        {%- do run_query('create or replace view ' ~ shown ~ ' as ' ~ query) -%}
+    {%- endfor -%}
     {%- do run_query(
         'create or replace view ' ~ relation ~ ' as select ' ~ quoted_list(model.columns) ~ ' from ' ~ counted_rows(model.name)
     ) -%}
