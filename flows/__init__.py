@@ -3,8 +3,9 @@
 In the order in which a run passes through them:
 
 - `cli` is the `c360` command, `asked` checks what a run is asked to do.
-- `run` goes through the steps of a run, in this process; `local_run` and `azure_run` list and hold
-  what each target does, `steps` says what a step is and what is told when one fails.
+- `run` is a run in this process. `base_run` holds the steps that every run begins with, `local_run`
+  and `azure_run` list and hold what each target does; `steps` says what a step is and what is told
+  when one fails, `azure_settings` what Azure needs.
 - `flow` is the Prefect flow: it goes through the same steps, a task each.
 - `rejections` keeps a build from being published when most of what arrived cannot be used.
 - `progress` tells what a run is doing; `headlines` makes small tables of the answers, which

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from flows.azure_settings import check_settings
 from ingest.api_endpoint import check_url
 from ingest.contract import load_contract
 from ingest.declarations import Declarations, load_declarations
@@ -44,8 +45,6 @@ def checked(**request: Unpack[Request]) -> tuple[str, Home, Asked]:
         pii = personal_data_shown()
     target = request.get("target", "local")
     if target == "azure":
-        from flows.azure_run import check_settings
-
         check_settings()
     elif target != "local":
         raise C360Error(f"There is no target {target}; it is local or azure.")

@@ -13,17 +13,17 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 from flows.asked import Asked
+from flows.azure_settings import LAKE_VARIABLE, check_settings
+from flows.base_run import Run, move_old_layout
 from flows.progress import Progress
-from flows.run import Run, move_old_layout
 from flows.steps import Step
 from flows.summary import pages_of
 from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
-from lake.errors import C360Error, InputError, without_token
+from lake.errors import C360Error, InputError
 from lake.manifest import committed_batches, file_entries, remembered
 from lake.opening import open_lake
 from lake.store import Lake
@@ -38,12 +38,9 @@ from warehouse.publish import published_entities
 
 logger = logging.getLogger(__name__)
 
-LAKE_VARIABLE = "C360_LAKE"
 ACCESS_VARIABLE = "C360_SILVER_ACCESS"
 
 NEXT = "_next"  # after the names of schemas that are under construction
-
-_PACKAGES = ("azure.storage.filedatalake", "mssql_python", "pyarrow", "pyodbc")
 
 # Which silver version gold was made from; `publish_gold` writes it.
 _GOLD_VERSION = """
@@ -51,30 +48,6 @@ select cast(value as nvarchar(100))
 from sys.extended_properties
 where class = 3 and name = 'c360_version' and major_id = schema_id('gold')
 """
-
-
-def check_settings() -> None:
-    """Raise when something that a run on Azure needs is not here."""
-    location = os.environ.get(LAKE_VARIABLE, "")
-    if not location.startswith("abfss://"):
-        raise C360Error(
-            f"Target azure needs the lake in {LAKE_VARIABLE}, as "
-            "abfss://<filesystem>@<account>.dfs.core.windows.net; it is "
-            f"{without_token(location) or 'not set'}. docs/azure.md lists all settings."
-        )
-    missing = [name for name in _PACKAGES if not _installed(name)]
-    if missing:
-        raise C360Error(
-            f"Target azure needs packages that are not installed ({', '.join(missing)}). Run "
-            "`make setup` in the project's folder."
-        )
-    try:
-        import pyodbc  # noqa: F401
-    except ImportError as error:
-        raise C360Error(
-            f"Synapse is reached through unixODBC, which is not installed ({error}). On Debian and "
-            "Ubuntu: apt-get install unixodbc."
-        ) from error
 
 
 @contextmanager
@@ -361,10 +334,3 @@ class AzureRun(Run):
         tables = self.silver.query("select location from sys.external_tables")
         shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)
-
-
-def _installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package above it
-        return False

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows.run import move_old_layout
+from flows.azure_settings import LAKE_VARIABLE, check_settings
+from flows.base_run import move_old_layout
 from flows.terminal import plain
 from ingest import batches, upgrade
 from ingest.batch import Batch
@@ -109,8 +110,6 @@ def _held(home: Home, target: str) -> Iterator[Lake]:
 def _lake(home: Home, target: str) -> Lake:
     if target == "local":
         return LocalLake(home.lake)
-    from flows.azure_run import LAKE_VARIABLE, check_settings
-
     check_settings()
     return open_lake(os.environ[LAKE_VARIABLE])
 

@@ -24,8 +24,8 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
         if not found:
             raise InputError(f"No customer has the id or e-mail address {wanted}.")
         facts = dict(zip(CUSTOMER_COLUMNS, found[0], strict=True))
-        customer_id = str(facts.pop("customer_id"))
-        if count > 1 and customer_id != wanted.strip():
+        customer_id = facts.pop("customer_id")
+        if count > 1 and str(customer_id) != wanted.strip():
             ids = ", ".join(str(row[0]) for row in found)
             raise InputError(
                 f"{count} customers have that id or e-mail address; ask for one by id: {ids}."

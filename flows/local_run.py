@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import duckdb
 
 from flows.asked import Asked
-from flows.run import SILVER, Run, move_old_layout
+from flows.base_run import SILVER, Run, move_old_layout
 from flows.steps import Step
 from ingest.declared import text_keys
 from lake import versions

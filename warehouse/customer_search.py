@@ -18,19 +18,25 @@ _PLAIN["ı"] = "i"
 
 
 class CustomerSearch:
-    """The customers of one open warehouse.
+    """The customers of one open warehouse, which is only read.
 
-    Everybody's row of customer_360 is computed once and kept in memory, with the letters that a
-    customer is looked up by: of the id, and with `personal_data` of name and e-mail address.
+    They are looked up by the letters of the id, and with `personal_data` of name and e-mail
+    address. For many questions, with `keep`, everybody's row is computed once and kept in memory.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, personal_data: bool = True) -> None:
-        """Compute the rows; the warehouse itself is only read."""
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        personal_data: bool = True,
+        keep: bool = False,
+    ) -> None:
+        """Look at the customers of a connection's warehouse."""
         self._connection = connection
         name = "customer_name || ' ' || email" if personal_data else "''"
         connection.execute(
             f"""
-            create temp table customers as
+            create temp {"table" if keep else "view"} customers as
             select
                 {", ".join(CUSTOMER_COLUMNS)},
                 {_folded(name)} as looked_up_by,
@@ -79,25 +85,28 @@ class CustomerSearch:
             [customer_id],
         ).fetchone()
 
-    def count_events(self, customer_id: str) -> int:
-        """Return how many events a customer has."""
-        (count,) = self._events("count(*)", customer_id)[0]
-        return count
+    def count_events(self, key: int | str) -> int:
+        """Return how many events a customer has, by the customer_id as it is in the warehouse."""
+        (count,) = self._connection.execute(
+            "select count(*) from marts.customer_timeline where customer_id = ?", [key]
+        ).fetchall()[0]
+        return int(count)
 
-    def events(self, customer_id: str, limit: int, offset: int = 0) -> list[tuple[Any, ...]]:
-        """Return EVENT_COLUMNS of a customer's events from the one at `offset` on, newest first."""
-        return self._events(
-            ", ".join(EVENT_COLUMNS),
-            customer_id,
-            f"order by {NEWEST_EVENT_FIRST} limit {limit} offset {offset}",
-        )
+    def events(self, key: int | str, limit: int, offset: int = 0) -> list[tuple[Any, ...]]:
+        """Return EVENT_COLUMNS of a customer's events from the one at `offset` on, newest first.
 
-    def _events(self, what: str, customer_id: str, rest: str = "") -> list[tuple[Any, ...]]:
-        # The key as it is, a number or a text: cast to text, each row of the facts would be.
-        key = self.get(customer_id, ["customer_id"])
+        The key is the customer_id as it is in the warehouse: were that cast to a text, each row of
+        the facts would be.
+        """
         return self._connection.execute(
-            f"select {what} from marts.customer_timeline where customer_id = ? {rest}",
-            [key[0] if key else None],
+            f"""
+            select {", ".join(EVENT_COLUMNS)}
+            from marts.customer_timeline
+            where customer_id = ?
+            order by {NEWEST_EVENT_FIRST}
+            limit {limit} offset {offset}
+            """,
+            [key],
         ).fetchall()
 
     def _words(self, wanted: str) -> list[str]:

@@ -38,7 +38,8 @@ class Customers:
             if self._opened is None or state != self._state:
                 self.close()
                 connection = open_warehouse(self._home)
-                self._opened = connection, CustomerSearch(connection, self._personal_data)
+                search = CustomerSearch(connection, personal_data=self._personal_data, keep=True)
+                self._opened = connection, search
                 self._state = state
             yield self._opened
 
@@ -61,8 +62,8 @@ class Customers:
             profile = search.get(customer_id, self._columns)
             if profile is None:
                 return None
-            events = search.events(customer_id, EVENTS_KEPT)
-            count = search.count_events(customer_id)
+            events = search.events(profile[0], EVENTS_KEPT)
+            count = search.count_events(profile[0])
         return {
             **table(self._columns, [profile]),
             "events": {"count": count, "rows": _for_json(events)},
@@ -71,7 +72,8 @@ class Customers:
     def events(self, customer_id: str, offset: int) -> list[list[Any]]:
         """Return a customer's events from the one at `offset` on, newest first."""
         with self.warehouse() as (_, search):
-            return _for_json(search.events(customer_id, EVENTS_KEPT, offset))
+            known = search.get(customer_id, ["customer_id"])
+            return _for_json(search.events(known[0], EVENTS_KEPT, offset)) if known else []
 
 
 def _for_json(rows: list[tuple[Any, ...]]) -> list[list[Any]]:

@@ -52,13 +52,14 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from warehouse import azure_sql
-from warehouse.dbt_run import DbtRun
-from warehouse.home import Home
-from warehouse.load import count_rows, load
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
+from pages import docs_site
+from warehouse import azure_sql
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home, project_dir
+from warehouse.load import count_rows, load
 
 gc.disable()  # looking for garbage among all that dbt keeps is a sixth of the time
 azure_sql.WAITS_SECONDS = (0.0,) * 3
@@ -259,7 +260,7 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         keep("loaded")
         assert load(lake, published, dbt) == 0
         build(dbt)
-        dbt.document()
+        docs_site.write(dbt.document(), project_dir(), state / "docs")
         keep("built")
 
         # The old table has its backup's name by now, and the new one not yet its own.

@@ -6,15 +6,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from lake import paths
+from lake import manifest, paths
 from lake.local import LocalLake
-from lake.manifest import FileRecord
+from lake.manifest import FileRecord, fold, read_manifest
 from tests.support.landed import NOON, batch, landed_file, retract
 from tests.support.render import PROJECT
 from tests.support.steps import Driver, Outcome
@@ -142,6 +143,78 @@ def test_a_batch_that_was_taken_back_is_not_seen(home: Home) -> None:
     done = home.make_bronze()
     assert done.returncode == 0, done.output
     assert home.query("from bronze.agents") == []
+
+
+LANDED = "from bronze.landed_files order by _batch_id, file_number"
+
+
+def test_folded_manifests_make_the_same_bronze(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of some hundred batches, and one that was written after folding."""
+    pulled = [
+        FileRecord("stores", f"api:{name}", f"bronze/stores/B/{name}-{page}.jsonl", "jsonl", "", 0)
+        for name in ("a", "b")
+        for page in (1, 2)
+    ]
+    for number in range(300):
+        batch(home.lake, f"20250101T{number:06}Z-dddddd", *pulled)
+    retract(home.lake, home.batches[1])
+    assert home.make_bronze().returncode == 0
+    expected = home.query(LANDED)
+    assert len(expected) == 300 * 4 + 3
+    monkeypatch.setattr(manifest, "_FEW", 1)
+    for _ in range(2):
+        fold(home.lake)
+        assert home.make_bronze().returncode == 0
+        assert home.query(LANDED) == expected
+    assert list(home.lake.list(paths.MANIFESTS)) == [paths.INDEX]
+    assert home.query("from bronze.agents") == [
+        ("1", "Ann", None, None, 1, NOON, "Agents.csv", FIRST),
+        ("2", "", "Sales", None, 2, NOON, "Agents.csv", FIRST),
+    ]
+    again = read_manifest(home.lake, FIRST)
+    read_as = {"reader": 3, "declaration": "d", "as_of": "2024-01-05T12:00:00"}
+    again.files[0] = replace(again.files[0], sha256="ab", read_as=read_as)
+    again.write(home.lake)
+    retract(home.lake, read_manifest(home.lake, "20250101T000000Z-dddddd"))
+    assert home.make_bronze().returncode == 0
+    assert len(home.query(LANDED)) == len(expected) - 4
+    found = home.query(f"select as_of, fingerprint {LANDED} limit 2")
+    assert found == [(NOON, "3-d-ab"), (None, "--")]
+
+
+def test_views_are_made_again_only_when_they_would_be_others(home: Home) -> None:
+    assert home.make_bronze().returncode == 0
+    ((mark,),) = home.query("select comment from duckdb_views() where view_name = 'agents'")
+    with duckdb.connect(str(home.folder / "warehouse.duckdb")) as connection:
+        connection.execute("create or replace view bronze.agents as select 'kept' as found")
+        connection.execute(f"comment on view bronze.agents is '{mark}'")
+    new = "20240108T120000Z-cccccc"
+    columns = {"ProductID": ["1"], "Name": ["a"], "Category": ["b"], "Price": ["1"]}
+    batch(home.lake, new, landed_file(home.lake, new, "products", "Products.csv", columns))
+    assert home.make_bronze().returncode == 0
+    assert home.query("from bronze.agents") == [("kept",)]
+    assert len(home.query("from bronze.products")) == 1
+    with duckdb.connect(str(home.folder / "warehouse.duckdb")) as connection:
+        connection.execute("comment on view bronze.agents is null")
+    assert home.make_bronze().returncode == 0
+    assert len(home.query("from bronze.agents")) == 3
+
+
+def test_the_bronze_that_an_earlier_version_made_is_replaced(home: Home) -> None:
+    manifests = home.folder / "lake" / paths.MANIFESTS / "*.json"
+    with duckdb.connect(str(home.folder / "warehouse.duckdb")) as connection:
+        connection.execute("drop table bronze.landed_files")
+        connection.execute(
+            f"create view bronze.landed_files as select batch_id from read_json('{manifests}')"
+        )
+    home.lake.delete(paths.manifest(FIRST))
+    home.lake.move(paths.manifest(SECOND), "kept.json")
+    done = home.make_bronze()
+    assert done.returncode != 0
+    assert "what was built before was made of some" in done.output
+    home.lake.move("kept.json", paths.manifest(SECOND))
+    assert home.make_bronze().returncode == 0
+    assert home.query("select _source_file from bronze.landed_files") == [("Agents_2.csv",)]
 
 
 def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(home: Home) -> None:

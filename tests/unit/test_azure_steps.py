@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows import azure_run
-from flows.azure_run import AzureRun, check_settings
+from flows import azure_settings
+from flows.azure_run import AzureRun
+from flows.azure_settings import check_settings
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
@@ -36,14 +37,14 @@ def test_the_lake_has_to_be_named(location: str | None, monkeypatch: pytest.Monk
 
 def test_packages_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("C360_LAKE", LAKE)
-    monkeypatch.setattr(azure_run, "find_spec", lambda name: None if "azure" in name else name)
+    monkeypatch.setattr(azure_settings, "find_spec", lambda name: None if "azure" in name else name)
     with pytest.raises(C360Error, match=r"\(azure.storage.filedatalake\).*make setup"):
         check_settings()
 
 
 def test_a_missing_unixodbc_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("C360_LAKE", LAKE)
-    monkeypatch.setattr(azure_run, "find_spec", lambda name: name)  # there, but of no use
+    monkeypatch.setattr(azure_settings, "find_spec", lambda name: name)  # there, but of no use
     monkeypatch.setitem(sys.modules, "pyodbc", None)
     with pytest.raises(C360Error, match=r"unixODBC, which is not installed.*unixodbc"):
         check_settings()

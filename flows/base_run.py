@@ -1,0 +1,325 @@
+"""What every run is: the steps that it begins with, and how it goes through all of them.
+
+What a run builds, and where, depends on its target: `local_run` and `azure_run` hold these steps.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from flows import progress, rejections
+from flows.asked import Asked
+from flows.steps import Step
+from flows.summary import Summary
+from ingest import api, batches, declared, landing, upgrade
+from ingest.batch import Batch, commit, remove_uncommitted
+from ingest.batches import reading_code
+from ingest.contract import load_contract
+from ingest.declarations import ApiSource
+from ingest.input_files import list_input
+from lake import paths, versions
+from lake.errors import C360Error, InputError, QuarantinedError
+from lake.manifest import (
+    committed_batches,
+    file_entries,
+    fold,
+    new_batch_id,
+    retracted_batches,
+)
+from lake.store import Lake
+from pages.report import content, page
+from warehouse.answers import Answers
+from warehouse.connection import Query
+from warehouse.dbt_run import DbtRun
+from warehouse.home import Home, project_dir
+from warehouse.publish import silver_code
+
+logger = logging.getLogger(__name__)
+
+SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
+
+
+class Run(ABC):
+    """One run on one home: takes what arrived from files to published answers."""
+
+    target = ""
+
+    def __init__(self, home: Home, lake: Lake, asked: Asked) -> None:
+        """Begin a run; its id is that of the batch it lands and of the silver version it builds."""
+        self.home = home
+        self.lake = lake
+        self.asked = asked
+        self.input_dir = asked.input_dir
+        self.api_url = asked.api_url
+        self.contract = load_contract(project_dir())
+        self.declarations = asked.declarations
+        # Of all that decides what silver is: the project, then how bronze is read.
+        self.code = f"{silver_code(project_dir())}-{reading_code(asked.declarations)}"
+        self.progress = progress.current()
+        self.warnings: list[str] = []
+        current = versions.published(lake)
+        before = [*committed_batches(lake), *retracted_batches(lake)]
+        self.id = new_batch_id([*before, *([current.version] if current else [])])
+        self._batch: Batch | None = None
+        self._summary: Summary | None = None
+
+    @property
+    def api_sources(self) -> list[ApiSource]:
+        """The API's endpoints to pull; none without an API."""
+        return list(self.declarations.apis) if self.api_url else []
+
+    @property
+    def steps(self) -> list[Step]:
+        """All that the run does, in this order."""
+        return [
+            Step("recover", self.recover),
+            Step("land files", self.land_files),
+            *(
+                Step(f"pull {source.name}", self.pull_api, (source,), retried=True)
+                for source in self.api_sources
+            ),
+            Step("commit batch", self.commit_batch),
+            *self.steps_of_target,
+        ]
+
+    @property
+    @abstractmethod
+    def steps_of_target(self) -> list[Step]:
+        """What the target does of a batch that counts, until its answers are published."""
+
+    def go(self, carry_out: Callable[[Step], None]) -> Summary:
+        """Go through the steps, each of which `carry_out` is given to do."""
+        for step in self.steps:
+            carry_out(step)
+        assert self._summary
+        return self._summary
+
+    @property
+    @abstractmethod
+    def dbts(self) -> list[DbtRun]:
+        """dbt on each target that this run builds on, in their order."""
+
+    @abstractmethod
+    def recover(self) -> None:
+        """Put right what a killed run left."""
+
+    @abstractmethod
+    def build_silver(self) -> None:
+        """Build silver from bronze, with its tests."""
+
+    @abstractmethod
+    def build_marts(self) -> None:
+        """Build gold, the marts and the snapshots from silver, with their tests."""
+
+    @abstractmethod
+    def read_answers(self) -> None:
+        """Read the headline answers from what was built."""
+
+    @abstractmethod
+    def write_report(self) -> None:
+        """Write the report that people open, beside the published one."""
+
+    @abstractmethod
+    def publish(self) -> None:
+        """Make what was built visible at once."""
+
+    @abstractmethod
+    def write_docs(self) -> None:
+        """Write the documentation site."""
+
+    def land_files(self) -> None:
+        """Land the input folder's files in the batch."""
+        if self.input_dir is None:
+            return
+        with self.progress.step("Land files") as step:
+            total = sum(_size(path) for path, _ in list_input(self.input_dir))
+            landed = landing.land_files(
+                self._open_batch(),
+                self.input_dir,
+                lambda done: step.detail(f"{_megabytes(done)} of {_megabytes(total)} MB"),
+            )
+            records = [record for record in landed.records if record.outcome == "landed"]
+            known = f", {len(landed.duplicates)} known already" if landed.duplicates else ""
+            step.done = (
+                f"Landed {_count(len(records), 'file')}"
+                f" ({_megabytes(sum(record.bytes for record in records))} MB){known}"
+            )
+
+    def pull_api(self, source: ApiSource) -> None:
+        """Pull one endpoint's new records into the batch."""
+        assert self.api_url
+        with self.progress.step(f"Pull {source.name}") as step:
+            pulled = api.land_api(
+                self._open_batch(),
+                source,
+                self.api_url,
+                on_progress=lambda done: step.detail(_count(done, "record")),
+            )
+            rows = sum(record.rows for record in pulled.records)
+            step.done = f"Pulled {_count(rows, 'record')} of {source.name}"
+
+    def commit_batch(self) -> None:
+        """Make the batch count; stop the run when something in it is in quarantine."""
+        result = commit(self._open_batch())
+        self.warnings += result.warnings
+        try:
+            result.raise_for_quarantine()
+        except QuarantinedError as error:
+            error.add_note(
+                "Or declare how it is to be read, and let `c360 quarantine release --all` read it"
+            )
+            raise
+        if not committed_batches(self.lake) and not retracted_batches(self.lake):
+            if self.input_dir is None:
+                raise InputError(
+                    "There is nothing to build from. Give a folder of files with --input, an API "
+                    "with --api, or both."
+                )
+            names = ", ".join(f"{entity.file_prefix}.csv" for entity in self.contract.values())
+            raise InputError(f"{self.input_dir} has none of the files that are known: {names}.")
+        if self.home.demo.exists() and self.input_dir != self.home.demo_input:
+            self.warnings.append(f"{self.home.root} also holds the data of `c360 demo`.")
+
+    def _open_batch(self) -> Batch:
+        if self._batch is None:
+            self._batch = Batch(self.lake, self.contract, self.declarations, self.id)
+        return self._batch
+
+    def _recover_lake(self) -> str | None:
+        """Put right what a killed run left in the lake; return what was done, for the log."""
+        self._check_nothing_lost()
+        leftovers = remove_uncommitted(self.lake)
+        if leftovers:
+            logger.info("removed uncommitted batches: %s", ", ".join(leftovers))
+        batches.settle(self.lake)
+        fold(self.lake)
+        return "Removed files of a run that was cut short" if leftovers else None
+
+    def _check_nothing_lost(self) -> None:
+        """Raise when batches that are published are no longer in the lake, nor taken back.
+
+        Asked first of all: the files of a batch without a manifest are those of a killed run.
+        """
+        current = versions.published(self.lake)
+        known = {*committed_batches(self.lake), *retracted_batches(self.lake)}
+        lost = [batch for batch in (current.batches if current else ()) if batch not in known]
+        if lost:
+            raise C360Error(
+                f"The lake {self.lake.uri('')} has lost what is published: no manifest of "
+                f"{lost[0]}{f' and {len(lost) - 1:,} more batches' if len(lost) > 1 else ''} is in "
+                f"it any more, so nothing was changed. Restore its folder {paths.MANIFESTS} from a "
+                "backup; to begin anew, use another home or lake."
+            )
+
+    def _read_again(self) -> None:
+        """Bring the rows in bronze up to date with how their sources are declared now."""
+        if not batches.has_outdated(self.lake, self.contract, self.declarations):
+            return
+        with self.progress.step("Read again what is declared otherwise now") as step:
+            done = batches.reread(
+                self.lake, self.contract, self.declarations, self.id, on_file=step.detail
+            )
+            self.warnings += done.warnings
+            why = (
+                f"the declaration of {', '.join(sorted(done.declared))} changed"
+                if done.declared
+                else "they were read by an earlier version"
+            )
+            step.done = f"Read again {_count(done.files, 'file')}: {why}"
+
+    def _build_silver(self, dbt: DbtRun) -> None:
+        """Build silver as it is declared now; raise when most of what arrived cannot be used."""
+        changed = declared.write(self.lake, self.declarations)
+        if changed:
+            self._warn(
+                f"{self.declarations.path} declares otherwise than what the run before followed, "
+                f"which changes the numbers: {'; '.join(changed)}."
+            )
+        current = versions.published(self.lake)
+        if current and (current.code or "").partition("-")[0] != self.code.partition("-")[0]:
+            self._warn(
+                "What is published was built by an earlier version of the project; everything is "
+                "built anew from the lake."
+            )
+        elif current and current.batches == committed_batches(self.lake):
+            self._warn("Nothing new arrived; everything was built again from the lake.")
+        self._build(dbt, "silver", "--select", SILVER)
+        problem = rejections.problem(
+            dbt.query,
+            self.lake,
+            self.contract,
+            self.declarations,
+            current,
+            rejections.most_rejected_share(project_dir()),
+        )
+        if not problem:
+            return
+        if not self.asked.accept_rejected:
+            raise InputError(
+                f"Nothing was published. {problem} To publish without these rows, run again with "
+                "--accept-rejected."
+            )
+        self._warn(f"Published without most of what arrived, as asked. {problem}")
+
+    def _warn(self, text: str) -> None:
+        logger.warning("%s", text)
+        self.warnings.append(text)
+
+    def _build(self, dbt: DbtRun, what: str, *selection: str) -> None:
+        with self.progress.step(f"Build {what}") as step:
+            nodes = dbt.build(
+                *selection,
+                on_node=lambda name, number, count: step.detail(f"{number} of {count}, {name}"),
+            )
+            tests = sum(node.kind == "test" for node in nodes)
+            step.done = (
+                f"Built {what} ({_count(len(nodes) - tests, 'relation')}, {_count(tests, 'test')})"
+            )
+
+    def _write_report(self, query: Query, version: str, marts: str) -> None:
+        assert self._summary
+        with self.progress.step("Write the report") as step:
+            pii = self.asked.pii
+            customers = content.read_customers(query, marts, personal_data=pii)
+            page.write(
+                self.home.staged_report,
+                content.compose(
+                    self._summary.answers, version=version, personal_data=pii, customers=customers
+                ),
+            )
+            step.done = "Wrote the report"
+
+    def _summarize(self, version: str, answers: Answers) -> Summary:
+        arrived = {each.entity for each in file_entries(self.lake) if each.outcome == "landed"}
+        return Summary(
+            home=self.home,
+            version=version,
+            answers=answers,
+            absent=[entity for entity in self.contract if entity not in arrived],
+            warnings=self.warnings + [warning for dbt in self.dbts for warning in dbt.warnings],
+            steps=self.progress.steps,
+            nodes=[node for dbt in self.dbts for node in dbt.nodes],
+        )
+
+
+def move_old_layout(lake: Lake) -> None:
+    """Move a lake of the first version to today's layout; the caller holds the lake."""
+    if upgrade.is_needed(lake):
+        with progress.current().step("Move the lake to its new layout") as step:
+            step.done = upgrade.upgrade(lake) or ""
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # landing says what is wrong with it
+        return 0
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
