@@ -54,3 +54,7 @@
     {%- endset -%}
     {{ return(run_query(query).rows) }}
 {%- endmacro %}
+
+
+{#- Asked where increments are taken (takes_increments). -#}
+{% macro default__arrived_files() -%}{{ return(none) }}{%- endmacro %}

@@ -4,12 +4,8 @@
     the models made from it is written down (staging.changes).
 -#}
 {% macro get_incremental_by_key_sql(arguments) -%}
-    {{ return(adapter.dispatch('get_incremental_by_key_sql')(arguments.target_relation, arguments.temp_relation, arguments.dest_columns)) }}
-{%- endmacro %}
-
-
-{% macro duckdb__get_incremental_by_key_sql(target, given, columns) -%}
-    {%- set names = quoted_list(columns | map(attribute='name')) -%}
+    {%- set target, given = arguments.target_relation, arguments.temp_relation -%}
+    {%- set names = quoted_list(arguments.dest_columns | map(attribute='name')) -%}
     {%- set entity = entity_of_model() -%}
     {%- set key = staging_contract(entity).key -%}
     {%- set dimensions = dimensions_of(model) -%}

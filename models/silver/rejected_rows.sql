@@ -1,4 +1,8 @@
 {{ config(incremental_strategy='append') }}
+{%- set since = {} -%}
+{%- for entity in entities() if is_incremental() -%}
+    {%- do since.update({entity: increment().since['stg_' ~ entity]}) -%}
+{%- endfor -%}
 with staged as (
     {%- for entity in entities() %}
     select
@@ -11,7 +15,7 @@ with staged as (
     where
         reject_reason is not null
         {%- if is_incremental() %}
-        and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }}
+        and _batch_id > {{ sql_text(since[entity]) }}
         {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -24,13 +28,7 @@ malformed as (
         raw_row,
         _source_file,
         _batch_id
-    from {{ source('landing', 'malformed_lines') }}
-    {%- if is_incremental() %}
-    where
-        {%- for entity in entities() %}
-        {{ 'or ' if not loop.first }}(entity = '{{ entity }}' and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }})
-        {%- endfor %}
-    {%- endif %}
+    from {{ arrived_malformed_lines(source('landing', 'malformed_lines'), since) }}
 )
 
 select * from staged
