@@ -422,7 +422,7 @@ function trust(tables) {
 
 const PLAIN = { ł: "l", ø: "o", đ: "d", ð: "d", þ: "th", ß: "ss", æ: "ae", œ: "oe", ı: "i" };
 
-/* The letters that a name is looked up by: no case, no accents. report/customers.py does the same. */
+/* The letters that a name is looked up by: no case, no accents; as warehouse/customer_search.py. */
 function fold(value) {
   return value.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/[łøđðþßæœı]/g, (letter) => PLAIN[letter]);
 }
