@@ -57,9 +57,9 @@
 {%- endmacro %}
 
 
-{#- The condition that a row of `facts` has the key of one of `changed`. -#}
-{% macro same_stored_key(key, dimensions) -%}
+{#- The condition that a row of a fact has the key of one of `changed`. -#}
+{% macro same_stored_key(key, dimensions, fact='facts') -%}
     {%- for column in key -%}
-        {{ ' and ' if not loop.first }}changed.{{ column }} = facts.{{ stored_column(column, dimensions) }}
+        {{ ' and ' if not loop.first }}changed.{{ column }} = {{ fact }}.{{ stored_column(column, dimensions) }}
     {%- endfor -%}
 {%- endmacro %}

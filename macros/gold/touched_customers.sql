@@ -1,10 +1,9 @@
 {#-
-    The select of the customers whose totals may have changed since the model was built: those whose rows came or went in a
+    The select of the customers whose totals may have changed after the versions of the models that totals are made from: those whose rows came or went in a
     fact, and those who bought what is sold in another category now, or in a store that is elsewhere.
 -#}
-{% macro touched_customers() -%}
+{% macro touched_customers(since) -%}
     {%- set type = engine_type('key(customers)') -%}
-    {%- set since = increment().since -%}
     {%- for relation, version in since.items() -%}
     select cast(changed_key as {{ type }}) as customer_id
     from staging.changes
@@ -12,10 +11,10 @@
     union
     {% endfor -%}
     select customer_id
-    from {{ ref('fct_online_transactions') }}
+    from {{ relation_of('fct_online_transactions') }}
     where product_id in ({{ members_changed('dim_products', 'product_id', since.dim_products, ['changed']) }})
     union
     select customer_id
-    from {{ ref('fct_in_store_transactions') }}
+    from {{ relation_of('fct_in_store_transactions') }}
     where store_id in ({{ members_changed('dim_stores', 'store_id', since.dim_stores, ['changed']) }})
 {%- endmacro %}

@@ -5,7 +5,7 @@
     - `inputs`: epoch and version of each model that it was made from, as they were then;
     - `parts`: of what stands in the lake, the versions whose folders it is read from; `rows`, how many it has;
     - `deletions_since`: changes before this version are not told any more;
-    - `digest`: of a staging model, of all files that it has taken in.
+    - `since`: what the last build took in is after these versions, its own or those of its inputs; none when it was built anew.
     It stands in the warehouse beside the relations, and changes with them. Read once an invocation.
 -#}
 {% macro built(name) -%}

@@ -6,7 +6,7 @@
 {% macro get_incremental_by_key_sql(arguments) -%}
     {%- set target, given = arguments.target_relation, arguments.temp_relation -%}
     {%- set names = quoted_list(arguments.dest_columns | map(attribute='name')) -%}
-    {%- set entity = entity_of_model() -%}
+    {%- set entity = entity_of(model) -%}
     {%- set key = staging_contract(entity).key -%}
     {%- set dimensions = dimensions_of(model) -%}
     {%- set primary_key = (model.constraints | selectattr('type', 'equalto', 'primary_key') | first).columns -%}
@@ -58,8 +58,8 @@
 
 
 {#- The entity of silver that a dimension or fact is made from. -#}
-{% macro entity_of_model() -%}
-    {%- for entity in entities() if 'model.' ~ project_name ~ '.' ~ entity in model.depends_on.nodes -%}
+{% macro entity_of(node) -%}
+    {%- for entity in entities() if 'model.' ~ project_name ~ '.' ~ entity in node.depends_on.nodes -%}
         {{ return(entity) }}
     {%- endfor -%}
 {%- endmacro %}
@@ -97,6 +97,7 @@
         'version': version,
         'inputs': inputs_now(),
         'deletions_since': '',
+        'since': increment.since if increment else none,
     }) -%}
     {%- set known = [version] -%}
     {%- for other in graph.c360_built.values() if model.name in other.inputs -%}

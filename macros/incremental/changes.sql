@@ -24,6 +24,12 @@
 {%- endmacro %}
 
 
+{#- The relation of a model that the one being built, or tested, depends on, if need be by way of others. -#}
+{% macro relation_of(name) -%}
+    {{ return(graph.nodes['model.' ~ project_name ~ '.' ~ name].relation_name) }}
+{%- endmacro %}
+
+
 {#- The engine's type of a column of a model. -#}
 {% macro key_type(name, column) -%}
     {{ return(engine_type(graph.nodes['model.' ~ project_name ~ '.' ~ name].columns[column].data_type)) }}

@@ -24,7 +24,7 @@
 
     {%- if increment and increment.unchanged and existing_relation -%}
         {%- call noop_statement('main', 'NOTHING NEW') -%}{%- endcall -%}
-        {%- do note_built(model.name, dict(state, inputs=inputs_now(taken=true))) -%}
+        {%- do note_built(model.name, dict(state, inputs=inputs_now(taken=true), since={'version': state.version})) -%}
     {%- else -%}
         {#- Whoever is asked for a folder begins the transaction in which the new state is noted and shown. -#}
         {%- call statement('make_folder') -%}
@@ -37,6 +37,7 @@
             epoch=state.epoch if before else version,
             version=arrivals(model.name[4:]).version if model.name.startswith('stg_') else version,
             inputs=inputs_now(taken=true),
+            since={'version': before.version} if before else none,
         ) -%}
         {%- if not before -%}{%- do new.update({'parts': [], 'rows': 0, 'deletions_since': ''}) -%}{%- endif -%}
         {%- if strategy == 'by_key' -%}

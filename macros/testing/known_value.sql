@@ -5,13 +5,17 @@
 -#}
 {% test known_value(model, column, seed, of=none, amount=none) %}
 {{ config(severity='warn') }}
+with listed as (
+    select * from {{ model }}
+)
+
 select
     listed.{{ column }},
     count({{ 'distinct listed.' ~ of if of else '*' }}) as occurrences
     {%- if amount %},
     sum(listed.{{ amount }}) as amount
     {%- endif %}
-from {{ model }} as listed
+from listed
 where
     listed.{{ column }} <> 'Unknown'
     and listed.{{ column }} not in (select known.{{ column }} from {{ seed }} as known)

@@ -15,7 +15,7 @@
 with
 {%- if is_incremental() %}
 touched as (
-    {{ touched_customers() }}
+    {{ touched_customers(increment().since) }}
 ),
 {%- endif %}
 
