@@ -1,46 +1,65 @@
 {#-
-    Synapse: views that name the files of rows, read from the data source c360_lake, and external tables `bronze_raw.<entity>`
-    over the CSV files as they were received, for people.
+    Synapse: views over the data source c360_lake, and external tables `bronze_raw.<entity>` over the CSV files as they were
+    received, for people. `bronze.landed_files` names the manifests that stand for themselves, which are few, and the index;
+    the others are over all files of rows below a folder, of which they show those that it has. What they read is the same
+    from run to run; a comment with its hash tells that a view is as it should be.
 -#}
 {% macro synapse__create_bronze_relations() %}
     {% do synapse_check_lake(target.database) %}
     {% do synapse_check_set_up(target.database) %}
     {% do read_declared() %}
-    {% set landed = run_query(synapse_if_found(
-        synapse_landed_files_sql(['bronze/manifests/*.json']) ~ '\norder by landed_file.path'
-    )).rows %}
+    {% set standing = synapse_manifest_names('bronze/manifests/*.json') %}
+    {% set retracted = synapse_manifest_names('bronze/manifests/retracted/*.json') %}
+    {% set has_index = run_query(synapse_if_found(
+        'select count(*) from ' ~ synapse_text_rows(['bronze/manifests/index*.jsonl'], '0x0a') ~ ' as document'
+    )).rows | length > 0 %}
+    {% set landed_files = synapse_landed_files_sql(standing, retracted, has_index) %}
+    {% set landed = {} %}
+    {% for row in run_query(synapse_landed_entities_sql(standing, retracted, has_index)).rows if row.landed_files %}
+        {% do landed.update({row.entity: row}) %}
+    {% endfor %}
     {% if not landed %}
         {#- Error 13807 says no more; before the check, for whom it stops. -#}
         {% do log('No manifest is to be seen in the lake: it is empty, or the pool may not list it.', info=true) %}
-        {% do synapse_check_bronze_is_there() %}
+        {% do synapse_check_bronze_is_there(retracted, has_index) %}
     {% endif %}
+    {% set views = {
+        'landed_files': landed_files,
+        'malformed_lines': synapse_malformed_lines_sql(landed.values() | sum(attribute='malformed_rows') > 0),
+    } %}
     {% for source in graph.sources.values() if source.source_name == 'bronze' %}
-        {% set files = landed | selectattr('entity', 'equalto', source.name) | list %}
-        {% do run_query('create or alter view bronze.' ~ source.name ~ ' as\n' ~ synapse_bronze_sql(source, files)) %}
+        {% do views.update({source.name: synapse_bronze_sql(source, landed.get(source.name))}) %}
     {% endfor %}
-    {% do synapse_create_raw_tables(landed) %}
-    {% set manifests = [] %}
-    {% for batch_id in landed | map(attribute='_batch_id') | unique %}
-        {% do manifests.append('bronze/manifests/' ~ batch_id ~ '.json') %}
+    {% set made = {} %}
+    {% for view, definition in run_query(synapse_bronze_views_sql()).rows %}
+        {% do made.update({view: definition}) %}
     {% endfor %}
-    {% do run_query('create or alter view bronze.landed_files as\n' ~ (
-        synapse_landed_files_sql(manifests) if landed else synapse_empty_relation({
-            'entity': 'nvarchar(100)',
-            'format': 'nvarchar(100)',
-            'path': 'nvarchar(2000)',
-            'header': 'nvarchar(max)',
-            'row_count': 'bigint',
-            'malformed_row_count': 'bigint',
-            'longest_value': 'bigint',
-            'as_of': 'datetime2(6)',
-            'file_number': 'bigint',
-            'delivery_number': 'bigint',
-            '_source_file': 'nvarchar(2000)',
-            '_batch_id': 'nvarchar(510)',
-        })
-    )) %}
-    {% set malformed = landed | selectattr('malformed_row_count') | list %}
-    {% do run_query('create or alter view bronze.malformed_lines as\n' ~ synapse_malformed_lines_sql(malformed)) %}
+    {% for view, sql in views.items() if local_md5(sql) not in made.get(view, '') %}
+        {% do run_query('create or alter view bronze.' ~ view ~ ' as\n-- ' ~ local_md5(sql) ~ '\n' ~ sql) %}
+    {% endfor %}
+    {% do synapse_create_raw_tables(landed.values() | selectattr('csv_files') | map(attribute='entity') | list) %}
+{% endmacro %}
+
+
+{% macro synapse_bronze_views_sql() -%}
+    select
+        made.name as view_name,
+        modules.definition
+    from sys.views as made
+    inner join sys.sql_modules as modules on made.object_id = modules.object_id
+    where made.schema_id = schema_id(N'bronze')
+{%- endmacro %}
+
+
+{#- The batches whose manifests stand in a folder of the lake under names of their own. -#}
+{% macro synapse_manifest_names(pattern) %}
+    {% set found = run_query(synapse_if_found(
+        'select document.file_name\nfrom (select ' ~ synapse_file_columns('raw') ~ ' from '
+        ~ synapse_text_rows([pattern], '0x0b') ~ ' as raw) as document'
+    )).rows %}
+    {% set batches = [] %}
+    {% for row in found %}{% do batches.append(row[0][:-('.json' | length)]) %}{% endfor %}
+    {{ return(batches | sort) }}
 {% endmacro %}
 
 
@@ -61,8 +80,29 @@ end catch;
 {% endmacro %}
 
 
-{#- One row per landed file: what the manifests say of it. A pattern sees no folder below, where retracted ones are. -#}
-{% macro synapse_landed_files_sql(manifests) %}
+{#-
+    One row per landed file: what the manifests say of it, those that stand for themselves and, of batches that none does, the
+    index.
+-#}
+{% macro synapse_landed_files_sql(standing, retracted, has_index) %}
+    {% set counting = standing | reject('in', retracted) | list %}
+    {% if not counting and not has_index %}
+        {{ return(synapse_empty_relation({
+            'entity': 'nvarchar(100)',
+            'format': 'nvarchar(100)',
+            'path': 'nvarchar(2000)',
+            'header': 'nvarchar(max)',
+            'row_count': 'bigint',
+            'malformed_row_count': 'bigint',
+            'longest_value': 'bigint',
+            'as_of': 'datetime2(6)',
+            'file_number': 'bigint',
+            'delivery_number': 'bigint',
+            'fingerprint': 'nvarchar(510)',
+            '_source_file': 'nvarchar(2000)',
+            '_batch_id': 'nvarchar(510)',
+        })) }}
+    {% endif %}
 select
     landed_file.entity,
     landed_file.format,
@@ -78,17 +118,81 @@ select
             batch.batch_id,
             case when landed_file.source like N'api:%' then landed_file.source else landed_file.path end
     ) as delivery_number,
+    cast(
+        concat(landed_file.reader, N'-', landed_file.declaration, N'-', landed_file.sha256)
+        as {{ engine_type('varchar(255)') }}
+    ) as fingerprint,
     {{ synapse_last_part('landed_file.path') }} as _source_file,
     batch.batch_id as _batch_id
-from {{ synapse_text_rows(manifests, '0x0b') }} as document
-cross apply openjson(document.line) with (
+{{ synapse_manifests_sql(counting, [], standing + retracted, has_index) }}
+    and batch.retracted_at is null
+{%- endmacro %}
+
+
+{#-
+    By entity: how many files have landed and how many of them are CSV, how many lines were set aside, and the length in bytes
+    of the longest value, for which those count too that were taken back, since their files of rows are read all the same.
+    What an older version landed does not say how long its values are.
+-#}
+{% macro synapse_landed_entities_sql(standing, retracted, has_index) %}
+    {% if not standing and not retracted and not has_index %}
+        {{ return(synapse_empty_relation({
+            'entity': 'nvarchar(100)', 'landed_files': 'bigint', 'csv_files': 'bigint', 'malformed_rows': 'bigint',
+            'longest_value': 'bigint',
+        })) }}
+    {% endif %}
+select
+    landed_file.entity,
+    sum(case when batch.retracted_at is null then 1 else 0 end) as landed_files,
+    sum(case when batch.retracted_at is null and landed_file.format = N'csv' then 1 else 0 end) as csv_files,
+    sum(case when batch.retracted_at is null then landed_file.malformed_row_count else 0 end) as malformed_rows,
+    max(coalesce(landed_file.longest_value, 1000000)) as longest_value
+{{ synapse_manifests_sql(standing | reject('in', retracted) | list, retracted, standing + retracted, has_index) }}
+group by landed_file.entity
+{%- endmacro %}
+
+
+{#-
+    FROM and WHERE of every landed file (`landed_file`) of manifests (`batch`), and its `place` in its batch: of those that
+    stand for themselves and of the index, without the batches of it that are `overlaid`.
+-#}
+{% macro synapse_manifests_sql(standing, retracted, overlaid, has_index) -%}
+    {%- set files = [] -%}
+    {%- for batch_id in standing -%}{%- do files.append('bronze/manifests/' ~ batch_id ~ '.json') -%}{%- endfor -%}
+    {%- for batch_id in retracted -%}
+        {%- do files.append('bronze/manifests/retracted/' ~ batch_id ~ '.json') -%}
+    {%- endfor -%}
+    {%- set names = [] -%}
+    {%- for batch_id in overlaid | unique -%}{%- do names.append('N' ~ sql_text(batch_id)) -%}{%- endfor -%}
+from (
+    {%- if files %}
+    select
+        document.line,
+        0 as is_folded
+    from {{ synapse_text_rows(files, '0x0b') }} as document
+    {%- endif %}
+    {%- if files and has_index %}
+    union all
+    {%- endif %}
+    {%- if has_index %}
+    select
+        document.line,
+        1 as is_folded
+    from {{ synapse_text_rows(['bronze/manifests/index.jsonl'], '0x0a') }} as document
+    {%- endif %}
+) as documents
+cross apply openjson(documents.line) with (
     batch_id {{ engine_type('varchar(255)') }} '$.batch_id',
+    retracted_at {{ engine_type('varchar(50)') }} '$.retracted_at',
     files nvarchar(max) '$.files' as json
 ) as batch
 cross apply openjson(batch.files) as place
 cross apply openjson(place.value) with (
     source nvarchar(2000) '$.source',
     as_of {{ engine_type('varchar(50)') }} '$.read_as.as_of',
+    reader {{ engine_type('varchar(50)') }} '$.read_as.reader',
+    declaration {{ engine_type('varchar(50)') }} '$.read_as.declaration',
+    sha256 {{ engine_type('varchar(100)') }} '$.sha256',
     entity {{ engine_type('varchar(50)') }} '$.entity',
     format {{ engine_type('varchar(50)') }} '$.format',
     path nvarchar(2000) '$.path',
@@ -98,17 +202,21 @@ cross apply openjson(place.value) with (
     longest_value bigint '$.longest_value',
     outcome {{ engine_type('varchar(50)') }} '$.outcome'
 ) as landed_file
-where landed_file.outcome = N'landed'
+where
+    landed_file.outcome = N'landed'
+    {%- if has_index and names %}
+    and (documents.is_folded = 0 or batch.batch_id not in ({{ names | join(', ') }}))
+    {%- endif %}
 {%- endmacro %}
 
 
 {#-
-    The rows of one entity's landed files. Files whose values are about as long are read by one OPENROWSET: the pool plans
-    memory by the declared length. A column that a file lacks, because the contract got it later, is null.
+    The rows of one entity's landed files. The pool plans memory by the declared length, which is that of the longest value of
+    all files. A column that a file lacks, because the contract got it later, is null.
 -#}
-{% macro synapse_bronze_sql(source, files) %}
+{% macro synapse_bronze_sql(source, landed) %}
     {% set names = source.columns.values() | map(attribute='name') | list %}
-    {% if not files %}
+    {% if not landed %}
         {% set columns = {} %}
         {% for name in names %}{% do columns.update({name: 'nvarchar(4000)'}) %}{% endfor %}
         {% do columns.update({
@@ -116,23 +224,20 @@ where landed_file.outcome = N'landed'
         }) %}
         {{ return(synapse_empty_relation(columns)) }}
     {% endif %}
-    {% set paths_by_type = {} %}
-    {% for file in files %}
-        {% do paths_by_type.setdefault(synapse_text_type(file.longest_value), []).append(bronze_rows_path(file)) %}
+    {% set columns = [] %}
+    {% for name in names %}
+        {% do columns.append(quoted(name) ~ ' ' ~ synapse_utf8(synapse_text_type(landed.longest_value))) %}
     {% endfor %}
-    {% for type, paths in paths_by_type.items() %}
-        {%- set columns = [] -%}
-        {%- for name in names -%}{%- do columns.append(quoted(name) ~ ' ' ~ synapse_utf8(type)) -%}{%- endfor %}
 select
     {%- for name in names %}
-    {{ quoted(name) }},
+    landed.{{ quoted(name) }},
     {%- endfor %}
-    _row_number,
-    cast(_as_of as datetime2(6)) as _as_of,
-    _source_file,
-    _batch_id
+    landed._row_number,
+    cast(landed._as_of as datetime2(6)) as _as_of,
+    landed._source_file,
+    landed._batch_id
 from openrowset(
-    bulk {{ synapse_bulk(paths) }},
+    bulk 'bronze/rows/{{ source.name }}/*/*.parquet',
     data_source = 'c360_lake',
     format = 'PARQUET'
 ) with (
@@ -142,9 +247,12 @@ from openrowset(
     _source_file {{ synapse_utf8('varchar(255)') }},
     _batch_id {{ synapse_utf8('varchar(255)') }}
 ) as landed
-        {{- '\nunion all' if not loop.last }}
-    {% endfor %}
-{% endmacro %}
+inner join bronze.landed_files as landed_file
+    on
+        landed_file.entity = N'{{ source.name }}'
+        and landed._source_file = landed_file._source_file
+        and landed._batch_id = landed_file._batch_id
+{%- endmacro %}
 
 
 {#-
@@ -153,12 +261,11 @@ from openrowset(
     between; a file of another layout shows its values under the wrong names, or fails the query. One is made when files of
     an entity have landed and it is missing or has other columns than the contract now; it holds no data.
 -#}
-{% macro synapse_create_raw_tables(landed) %}
+{% macro synapse_create_raw_tables(received) %}
     {% set found = {} %}
     {% for table, column in run_query(synapse_raw_columns_sql()).rows %}
         {% do found.setdefault(table, []).append(column) %}
     {% endfor %}
-    {% set received = landed | selectattr('format', 'equalto', 'csv') | map(attribute='entity') | list %}
     {% for source in graph.sources.values() if source.source_name == 'bronze' and source.name in received %}
         {% set columns = source.columns.values() | map(attribute='name') | list %}
         {% set table = 'bronze_raw.' ~ quoted(source.name) %}
@@ -195,25 +302,35 @@ create external table {{ table }} (
 
 
 {#- The lines that were set aside, one JSON object a line. -#}
-{% macro synapse_malformed_lines_sql(files) %}
-    {%- if not files -%}
+{% macro synapse_malformed_lines_sql(has_lines) %}
+    {%- if not has_lines -%}
         {{ return(synapse_empty_relation({
             'entity': 'nvarchar(100)', 'raw_row': 'nvarchar(max)', '_source_file': 'nvarchar(510)', '_batch_id': 'nvarchar(510)'
         })) }}
     {%- endif -%}
-    {%- set paths = [] -%}
-    {%- for file in files -%}{%- do paths.append(bronze_malformed_path(file)) -%}{%- endfor -%}
 select
-    {{ synapse_last_part(synapse_folder(synapse_folder('landed.file_path'))) }} as entity,
-    landed.line as raw_row,
-    left(landed.file_name, len(landed.file_name) - len(N'.jsonl')) as _source_file,
-    {{ synapse_last_part(synapse_folder('landed.file_path')) }} as _batch_id
+    lines.entity,
+    lines.raw_row,
+    lines._source_file,
+    lines._batch_id
 from (
     select
-        raw.line,
-        {{ synapse_file_columns('raw') }}
-    from {{ synapse_text_rows(paths, '0x0a') }} as raw
-) as landed
+        {{ synapse_last_part(synapse_folder(synapse_folder('landed.file_path'))) }} as entity,
+        landed.line as raw_row,
+        left(landed.file_name, len(landed.file_name) - len(N'.jsonl')) as _source_file,
+        {{ synapse_last_part(synapse_folder('landed.file_path')) }} as _batch_id
+    from (
+        select
+            raw.line,
+            {{ synapse_file_columns('raw') }}
+        from {{ synapse_text_rows(['bronze/malformed/*/*/*.jsonl'], '0x0a') }} as raw
+    ) as landed
+) as lines
+inner join bronze.landed_files as landed_file
+    on
+        lines.entity = landed_file.entity
+        and lines._source_file = landed_file._source_file
+        and lines._batch_id = landed_file._batch_id
 {%- endmacro %}
 
 
@@ -278,17 +395,20 @@ openrowset(
 {% endmacro %}
 
 
-{% macro synapse_check_bronze_is_there() %}
-    {% set documents = {} %}
-    {% for name, pattern in [('published', 'silver/published*.json'), ('retracted', 'bronze/manifests/retracted/*.json')] %}
-        {% do documents.update({name: run_query(synapse_if_found(
-            'select document.line from ' ~ synapse_text_rows([pattern], '0x0b') ~ ' as document'
-        )).rows}) %}
-    {% endfor %}
+{#- `retracted` are the batches taken back whose manifests stand for themselves. -#}
+{% macro synapse_check_bronze_is_there(retracted, has_index) %}
     {% set published = [] %}
-    {% for row in documents.published %}{% do published.extend(fromjson(row[0]).batches) %}{% endfor %}
-    {% set retracted = [] %}
-    {% for row in documents.retracted %}{% do retracted.append(fromjson(row[0]).batch_id) %}{% endfor %}
+    {% for row in run_query(synapse_if_found(
+        'select document.line from ' ~ synapse_text_rows(['silver/published*.json'], '0x0b') ~ ' as document'
+    )).rows %}
+        {% do published.extend(fromjson(row[0]).batches) %}
+    {% endfor %}
+    {% set folded = run_query(
+        'select document.line from ' ~ synapse_text_rows(['bronze/manifests/index.jsonl'], '0x0a') ~ ' as document'
+    ).rows if has_index else [] %}
+    {% for row in folded if fromjson(row[0]).retracted_at %}
+        {% do retracted.append(fromjson(row[0]).batch_id) %}
+    {% endfor %}
     {% set views = run_query(
         "select definition from sys.sql_modules where object_id = object_id(N'bronze.landed_files')"
     ).rows %}

@@ -16,7 +16,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,13 @@ from ingest import declared
 from ingest.contract import load_contract
 from ingest.declarations import load_declarations
 from ingest.landing import land
-from lake import paths
+from lake import manifest, paths
 from lake.local import LocalLake
+from lake.manifest import fold, read_manifest
 from tests.integration.conftest import C360
 from tests.support import declared_shop
 from tests.support.compare import difference, load
-from tests.support.landed import batch, landed_file
+from tests.support.landed import batch, landed_file, retract
 from tests.support.render import PROJECT
 from tests.support.steps import Driver, Outcome
 from tests.support.tsql_server.batch import If, Node, Statement, Try, parse
@@ -408,18 +409,27 @@ def test_the_hard_files_are_read_for_what_they_say(first_build: Built) -> None:
     assert not any(row["agent_name"] == "Stray" for row in first_build.rows["agents"])
 
 
-def test_a_file_s_columns_are_declared_as_long_as_its_longest_value(first_build: Built) -> None:
+def test_columns_are_declared_as_long_as_the_longest_value(first_build: Built) -> None:
     views = " ".join(batch.sql for batch in first_build.sent if "view bronze." in batch.sql)
     reads = re.findall(
-        r"bulk ([^)]*?)\)?,\s+data_source.*?'PARQUET'.*?varchar\((\w+)\)", views, re.S
-    )
-    length = {
-        name: length for files, length in reads for name in re.findall(r"/([^/']+)\.parquet", files)
-    }
-    assert length["Agents_plain.csv"] == "64"
-    assert length["Products_long.csv"] == "max"
+        r"bulk 'bronze/rows/(\w+)/\*/\*\.parquet',\s+data_source.*?'PARQUET'.*?varchar\((\w+)\)",
+        views, re.S,
+    )  # fmt: skip
+    length = dict(reads)
+    assert length.keys() == set(load_contract(PROJECT))
+    assert length["agents"] == "64"
+    assert length["products"] == "max"
     assert "0x0b" in views  # manifests and malformed lines are texts, and nothing else is
     assert set(re.findall(r"bulk \(?'bronze/(\w+)/", views)) == {"rows", "manifests", "malformed"}
+
+
+def test_views_are_made_again_only_when_they_would_be_others(
+    first_build: Built, last_build: Built
+) -> None:
+    def made(build: Built) -> int:
+        return sum("view bronze." in batch.sql for batch in build.sent)
+
+    assert (made(first_build), made(last_build)) == (11, 0)
 
 
 def test_each_entity_s_bronze_is_read_once(first_build: Built) -> None:
@@ -588,11 +598,58 @@ def test_people_see_the_csv_files_as_they_were_received(
     assert small.query("from bronze_raw.agents") == wanted
 
 
+def test_folded_manifests_make_the_same_bronze(
+    small: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifest, "_FEW", 1)
+    monkeypatch.setenv("C360_STANDIN_LAKE", str(small.lake))
+
+    def made(*views: str) -> list[list[tuple[Any, ...]]]:
+        """Make bronze, and with it just these views; return landed files and names of agents."""
+        run, sent = make_bronze(small)
+        assert run.returncode == 0, run.output
+        assert re.findall(r"create or alter view bronze\.(\w+)", sent) == list(views)
+        server = ServerlessPool.attach(small.state, "customer360")
+        session = server.login("customer360", True)
+        columns = "_batch_id, _source_file, file_number, delivery_number, fingerprint"
+        queries = (
+            f"select {columns} from bronze.landed_files order by _batch_id",
+            "select Name from bronze.agents order by Name",
+        )
+        found = [server.execute(session, query)[0].rows for query in queries]
+        server.logout(session)
+        return found
+
+    make_bronze(small)
+    store = LocalLake(small.lake)
+    for day, name in ((6, "Bo"), (7, "b" * 100), (8, "c" * 200)):
+        agents = {"AgentID": ["7"], "Name": [name], "Department": ["Sales"], "Shift": ["day"]}
+        batch_id = f"202401{day:02}T120000Z-aaaaaa"
+        last = batch(store, batch_id, landed_file(store, batch_id, "agents", "Agents.csv", agents))
+    retract(store, last)
+    # The files of a batch that was taken back are read too, so columns are as long as theirs.
+    landed, names = made("landed_files", "agents")
+    assert len(landed) == 3
+    assert [name for (name,) in names] == ["Ann", "Bo", "b" * 100]
+    for _ in range(2):
+        fold(store)
+        assert made("landed_files") == [landed, names]
+    assert list(store.list(paths.MANIFESTS)) == [paths.INDEX]
+    # What is written after that is newer.
+    again = read_manifest(store, BATCH)
+    again.files[0] = replace(again.files[0], sha256="ab", read_as={"reader": 3, "declaration": "d"})
+    again.write(store)
+    retract(store, read_manifest(store, "20240106T120000Z-aaaaaa"))
+    landed, names = made("landed_files")
+    assert [row[-1] for row in landed] == ["3-d-ab", "--"]
+    assert [name for (name,) in names] == ["Ann", "b" * 100]
+
+
 def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) -> None:
     assert make_bronze(small)[0].returncode == 0
-    manifest = small.lake / paths.manifest(BATCH)
-    content = manifest.read_bytes()
-    manifest.unlink()
+    place = small.lake / paths.manifest(BATCH)
+    content = place.read_bytes()
+    place.unlink()
     run, _ = make_bronze(small)
     assert run.returncode == 1
     assert re.search(
@@ -602,7 +659,7 @@ def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) ->
 
     retracted = small.lake / paths.retracted_manifest(BATCH)
     retracted.parent.mkdir()
-    retracted.write_bytes(content)
+    retracted.write_text(json.dumps(json.loads(content) | {"retracted_at": "2024-01-06T12:00:00Z"}))
     published = small.lake / paths.PUBLISHED
     published.parent.mkdir()
     published.write_text(json.dumps({"batches": [BATCH]}))
