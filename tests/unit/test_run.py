@@ -103,6 +103,24 @@ def test_batches_that_were_taken_back_are_not_lost(begin: Begin) -> None:
     assert committed_batches(run.lake) == [B1]
 
 
+def test_a_run_folds_manifests_once_they_are_many(begin: Begin) -> None:
+    run = begin()
+    batches = [f"20260101T{number:06}Z-aaaaaa" for number in range(60)]
+    for batch in batches:
+        Manifest(batch, "2026-01-01T00:00:00Z", []).write(run.lake)
+    publish(run.lake, *batches)
+    left = paths.landed("stores", B2, "Stores.csv")
+    run.lake.write_bytes(left, b"x")  # by an earlier version, which left no note
+    run.recover()
+    begin().recover()
+    assert list(run.lake.list(paths.MANIFESTS)) == [paths.INDEX]
+    assert committed_batches(run.lake) == batches
+    assert not run.lake.exists(left)
+    run.lake.delete(paths.INDEX)
+    with pytest.raises(C360Error, match=f"no manifest of {batches[0]} and 59 more batches is in"):
+        begin().recover()
+
+
 def test_what_is_declared_is_what_a_run_reads_by(tmp_path: Path) -> None:
     sources = tmp_path / "sources.yml"
     sources.write_text(
