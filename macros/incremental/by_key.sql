@@ -13,12 +13,14 @@
     {%- set changed = quoted(model.name ~ '__changed') -%}
     {%- set before = quoted(model.name ~ '__before') -%}
     {%- set version = sql_text(silver_version()) -%}
+    {#- Two conditions in one would have DuckDB look at every row for each. -#}
     create or replace temp table {{ changed }} as {{ changed_keys(entity, increment().since[entity]) }};
     create or replace temp table {{ before }} as
     select * from {{ target }} as facts
-    where
-        exists (select 1 from {{ changed }} as changed where {{ same_stored_key(key, dimensions) }})
-        or exists (select 1 from {{ given }} as given where {{ same_key(primary_key, 'given', 'facts') }});
+    where exists (select 1 from {{ changed }} as changed where {{ same_stored_key(key, dimensions) }})
+    union
+    select * from {{ target }} as facts
+    where exists (select 1 from {{ given }} as given where {{ same_key(primary_key, 'given', 'facts') }});
     {%- if not model.name.startswith('fct_') %}
     {%- set watched = model.config.meta.get('watched', []) %}
     insert into staging.changes
@@ -48,9 +50,7 @@
     where customer_id is not null;
     {%- endif %}
     delete from {{ target }} as facts
-    where
-        exists (select 1 from {{ changed }} as changed where {{ same_stored_key(key, dimensions) }})
-        or exists (select 1 from {{ given }} as given where {{ same_key(primary_key, 'given', 'facts') }});
+    where exists (select 1 from {{ before }} as given where {{ same_key(primary_key, 'given', 'facts') }});
     insert into {{ target }} ({{ names }}) select {{ names }} from {{ given }};
     drop table {{ changed }};
     drop table {{ before }};
@@ -76,9 +76,9 @@
 {%- endmacro %}
 
 
-{#- Post-hook of an incremental model: writes down what it was built from, and forgets what all others know of its changes. -#}
+{#- Post-hook of an incremental model or of a snapshot: writes down what it was built from, and forgets what all others know of its changes. -#}
 {% macro note_increment() -%}
-    {%- if execute and model.config.materialized == 'incremental' -%}
+    {%- if execute and model.config.materialized in ['incremental', 'snapshot'] -%}
         {{ return(adapter.dispatch('note_increment')()) }}
     {%- endif -%}
 {%- endmacro %}

@@ -20,38 +20,50 @@
 {#- The select of the rows of a relation that the last build touched; none for all rows. -#}
 {% macro duckdb__touched_rows(relation) -%}
     {%- set name = relation.identifier -%}
-    {%- set state = built(touched_with(name)) -%}
+    {%- if name in ['purchases', 'customer_timeline'] -%}{{ return(rows_of_touched_facts(relation)) }}{%- endif -%}
+    {%- set state = built(name) -%}
     {%- if not state or not state.since or (state.parts and name not in entities()) -%}{{ return(none) }}{%- endif -%}
     {%- set since = state.since -%}
     {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
     {%- if name in entities() -%}
-        {%- set condition -%}
-            exists (
-                select 1 from ({{ changed_keys(name, since.version) }}) as changed
-                where {{ same_key(staging_contract(name).key, 'changed', 'rows_there') }}
-            )
-        {%- endset -%}
-    {%- elif 'customer_id' in node.columns and touched_with(name) == 'customer_totals' -%}
-        {%- set condition = 'customer_id in (' ~ touched_customers(since) ~ ')' -%}
+        {%- set touched, key, dimensions = changed_keys(name, since.version), staging_contract(name).key, {} -%}
+    {%- elif name == 'customer_totals' -%}
+        {%- set touched, key, dimensions = touched_customers(since), ['customer_id'], {} -%}
     {%- else -%}
         {%- set entity = entity_of(node) -%}
-        {%- set dimensions = dimensions_of(node) -%}
-        {%- set conditions = [
-            'exists (select 1 from (' ~ changed_keys(entity, since[entity]) ~ ') as changed where '
-            ~ same_stored_key(staging_contract(entity).key, dimensions, 'rows_there') ~ ')'
-        ] -%}
+        {%- set key, dimensions = staging_contract(entity).key, dimensions_of(node) -%}
+        {%- set found = [changed_keys(entity, since[entity])] -%}
         {%- for column, dimension in dimensions.items() -%}
-            {%- do conditions.append(
-                'source_' ~ column ~ ' in (' ~ members_changed(dimension, column, since[dimension]) ~ ')'
+            {%- set names = [] -%}
+            {%- for part in key -%}{%- do names.append(stored_column(part, dimensions)) -%}{%- endfor -%}
+            {%- do found.append(
+                'select ' ~ names | join(', ') ~ ' from ' ~ relation ~ ' where source_' ~ column ~ ' in ('
+                ~ members_changed(dimension, column, since[dimension]) ~ ')'
             ) -%}
         {%- endfor -%}
-        {%- set condition = conditions | join(' or ') -%}
+        {%- set touched = found | join(' union ') -%}
     {%- endif -%}
+    {%- set condition = 'exists (select 1 from (' ~ touched ~ ') as changed where '
+        ~ same_stored_key(key, dimensions, 'rows_there') ~ ')' -%}
     {{ return('select * from ' ~ relation ~ ' as rows_there where (' ~ condition ~ ')') }}
 {%- endmacro %}
 
 
-{#- The model whose last build tells what was touched of a relation: its own, or that of what is counted over all events. -#}
-{% macro touched_with(name) -%}
-    {{ return('customer_totals' if name in ['purchases', 'customer_timeline'] else name) }}
+{#-
+    The select of the events of a mart that has one a row whose key changed in their fact; none where a fact was built anew. Two
+    facts may have the same key: then both events are looked at.
+-#}
+{% macro rows_of_touched_facts(relation) -%}
+    {%- set columns = graph.nodes['model.' ~ project_name ~ '.' ~ relation.identifier].columns -%}
+    {%- set found = [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name.startswith('fct_') -%}
+        {%- set state = built(node.name) -%}
+        {%- if not state or not state.since -%}{{ return(none) }}{%- endif -%}
+        {%- set entity = entity_of(node) -%}
+        {%- do found.append(
+            'select try_cast(' ~ staging_contract(entity).key[0] ~ ' as ' ~ engine_type(columns.reference_id.data_type) ~ ') as key '
+            ~ 'from (' ~ changed_keys(entity, state.since[entity]) ~ ')'
+        ) -%}
+    {%- endfor -%}
+    {{ return('select * from ' ~ relation ~ ' where (reference_id in (select key from (' ~ found | join(' union ') ~ ')))') }}
 {%- endmacro %}

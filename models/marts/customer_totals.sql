@@ -19,8 +19,19 @@ touched as (
 ),
 {%- endif %}
 
-purchases as (
-    select * from {{ ref('purchases') }}
+purchases as {{ computed_once() if is_incremental() }}(
+    select
+        customer_id,
+        channel,
+        reference_id,
+        has_one_line,
+        purchased_at,
+        time_is_plausible,
+        amount,
+        payment_method,
+        category,
+        location
+    from {{ ref('purchases') }}
     where
         customer_id <> {{ unknown_key('customers') }}
         {%- if is_incremental() %}
