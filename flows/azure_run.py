@@ -9,7 +9,6 @@ is published already.
 
 import logging
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,7 +135,7 @@ def _load(
         )
         step.done = (
             f"Loaded silver {published.version} ({rows:,} rows)"
-            if rows
+            if rows is not None
             else f"Silver {published.version} is loaded already"
         )
 

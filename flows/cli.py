@@ -379,6 +379,24 @@ def status(
 
 
 @app.command()
+def verify(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
+    """Build everything anew beside what is published, and compare all relations row by row.
+
+    What is published stays as it is. The exit status is 1 when anything differs.
+    """
+    if target is Target.AZURE:
+        raise InputError(
+            "`c360 verify` compares what a home on this machine has. On Azure, `c360 run --target "
+            "azure --full` builds everything anew and publishes that."
+        )
+    from flows.progress import Progress
+    from flows.verify import verify as verify_home
+
+    with _interruptible():
+        verify_home(Home.at(home), Progress(Console()))
+
+
+@app.command()
 def docs(
     home: HomeOption = DEFAULT_HOME,
     serve: Annotated[

@@ -19,7 +19,7 @@ from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
 from warehouse.answers import read_answers
-from warehouse.connection import read_only
+from warehouse.connection import built_states, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 from warehouse.publish import WarehouseState, entities_of
@@ -115,7 +115,7 @@ class LocalRun(Run):
                 version=self.id,
                 published_at=utc_now(),
                 batches=committed_batches(self.lake),
-                entities=entities_of(self.home.staged_warehouse),
+                entities=entities_of(built_states(self.home.staged_warehouse)),
                 previous=current.version if current else None,
                 kept=current.folders if current else [],
                 code=self.code,

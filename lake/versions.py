@@ -23,6 +23,7 @@ class PublishedEntity:
     parts: list[str]
     rows: int
     superseded: list[str] = field(default_factory=list)
+    replaced: int = 0  # rows of the parts that no longer count
 
     @property
     def folders(self) -> list[str]:

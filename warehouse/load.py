@@ -1,7 +1,9 @@
 """Copies a published silver version from the lake into Azure SQL Database.
 
-Each table is filled beside the one that is in use (`silver_load`), its rows are counted, and when
-all are there they take the old ones' places in one transaction, which also notes the version. So a
+Of a table whose parts the database has, up to the version that it notes, only newer parts are
+copied: their rows, and the keys of the rows that they replace. Of any other table all parts are.
+Each goes to a table beside the one that is in use (`silver_load`), and is counted there; when all
+are there, one transaction puts rows or whole tables in their places and notes the version. So a
 load that fails or is killed leaves the tables as they were, and the next one starts over. dbt's
 operations prepare_silver_load and publish_silver_load make and exchange the tables, because the
 columns come from the models' YAML; this module moves the rows, a batch in memory at a time.
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.contract import load_contract
 from lake.errors import C360Error
 from lake.store import Lake
-from lake.versions import Published, PublishedEntity
+from lake.versions import Published, PublishedEntity, version_of
 from warehouse import azure_sql
 from warehouse.dbt_run import DbtRun
 from warehouse.home import project_dir
@@ -32,6 +34,8 @@ COMMIT_ROWS = 524_288  # what is lost when a connection breaks, and what the log
 
 Progress = Callable[[str, int, int], None]  # table, rows copied, rows in all
 
+PART = "_part"  # the column that tells which part a key is of
+
 
 def load(
     lake: Lake,
@@ -39,44 +43,59 @@ def load(
     dbt: DbtRun,
     on_progress: Progress | None = None,
     again: bool = False,
-) -> int:
-    """Bring the published version to Azure SQL; return the rows copied, 0 if it is there already.
+) -> int | None:
+    """Bring the published version to Azure SQL; return the rows copied, None if it is there.
 
     `dbt` runs on target azure_sql. A version whose files are not as it was published is an error.
-    With `again`, a version that is there is loaded anew, into tables as the YAML now has them.
+    With `again`, all of a version is loaded anew, into tables as the YAML now has them.
     """
     tables = dict(sorted(published.entities.items(), key=_place_of()))
     with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
-        if not again and _loaded_version(connection, tables) == published.version:
-            logger.info("version %s is loaded already", published.version)
-            return 0
+        loaded = None if again else _loaded_version(connection, tables)
+    if loaded == published.version:
+        logger.info("version %s is loaded already", published.version)
+        return None
+    if loaded and loaded > published.version:
+        loaded = None
     for name, table in tables.items():
         _check_rows(lake, published.version, name, table)
-    dbt.run_operation("prepare_silver_load", text_keys=published.text_keys)
-    for name, table in tables.items():
-        copy = partial(_copy, lake, dbt, name, table, on_progress)
-        try:
-            azure_sql.retried(copy, f"loading silver.{name}")
-        except C360Error:
-            raise
-        except Exception as error:
-            raise C360Error(
-                f"silver {name} could not be copied to Azure SQL, so what is loaded there stays as "
-                f"it was: {' '.join(str(error).split())[:300]}",
-                azure_sql.passes(error),
-            ) from error
+    missing = {
+        name: parts
+        for name, table in tables.items()
+        if (parts := [part for part in table.parts if not loaded or version_of(part) > loaded])
+    }
     dbt.run_operation(
-        "publish_silver_load", version=published.version, text_keys=published.text_keys
+        "prepare_silver_load", tables=list(missing), text_keys=published.text_keys
     )
-    return sum(table.rows for table in tables.values())
+    copied = 0
+    added = []  # the tables of which only newer parts are copied
+    for name, parts in missing.items():
+        for wanted in [parts, tables[name].parts]:
+            copy = partial(_copy, lake, dbt, name, tables[name], wanted, on_progress)
+            rows, complete = _tried(copy, name)
+            if complete:
+                break
+            logger.warning("silver.%s is not what was loaded; all of it is copied", name)
+        copied += rows
+        if len(wanted) < len(tables[name].parts):
+            added.append(name)
+    dbt.run_operation(
+        "publish_silver_load",
+        version=published.version,
+        text_keys=published.text_keys,
+        tables=list(missing),
+        added=added,
+    )
+    return copied
 
 
 def count_rows(lake: Lake, folders: list[str]) -> int:
     """Return the rows of a version's folders, as its files say; 0 when there are none."""
     rows = 0
-    for file in _files(lake, folders):
-        with _opened(lake, file) as parquet:
-            rows += parquet.metadata.num_rows
+    for folder in folders:
+        for file in _files(lake, folder):
+            with _opened(lake, file) as parquet:
+                rows += parquet.metadata.num_rows
     return rows
 
 
@@ -88,94 +107,163 @@ def _place_of() -> Callable[[tuple[str, PublishedEntity]], tuple[bool, int]]:
 
 def _check_rows(lake: Lake, version: str, name: str, table: PublishedEntity) -> None:
     found = count_rows(lake, table.parts)
-    if found != table.rows:
+    if found != table.rows + table.replaced:
         raise C360Error(
-            f"silver {name} of version {version} has {found:,} rows in {lake.uri(table.parts[0])}, but "
-            f"was published with {table.rows:,}: its files were deleted or changed, and nothing "
-            "was loaded. Build a new version: c360 run --target azure."
+            f"silver {name} of version {version} has {found:,} rows in {lake.uri(table.parts[0])}"
+            f"{' and later parts' if len(table.parts) > 1 else ''}, but was published with "
+            f"{table.rows + table.replaced:,}: its files were deleted or changed, and nothing was "
+            "loaded. Build a new version: c360 run --target azure."
         )
 
 
+def _tried(copy: Callable[[], tuple[int, bool]], name: str) -> tuple[int, bool]:
+    """Do a copy, again when it fails for a reason that passes; tell of one that does not."""
+    try:
+        return azure_sql.retried(copy, f"loading silver.{name}")
+    except C360Error:
+        raise
+    except Exception as error:
+        raise C360Error(
+            f"silver {name} could not be copied to Azure SQL, so what is loaded there stays as it "
+            f"was: {' '.join(str(error).split())[:300]}",
+            azure_sql.passes(error),
+        ) from error
+
+
 def _copy(
-    lake: Lake, dbt: DbtRun, name: str, table: PublishedEntity, on_progress: Progress | None
-) -> None:
-    """Fill one table from the files of its version, from the start."""
-    import pyarrow as pa
+    lake: Lake,
+    dbt: DbtRun,
+    name: str,
+    table: PublishedEntity,
+    parts: list[str],
+    on_progress: Progress | None,
+) -> tuple[int, bool]:
+    """Fill one table from parts of its version, from the start.
 
-    target = f"silver_load.{name}"
+    Returns the rows copied, and whether they make, with those of the table in use when some parts
+    are there already, all rows that were published.
+    """
+    target, gone = f"silver_load.{name}", f"silver_load.{name}__gone"
+    superseded = {version_of(folder): folder for folder in table.superseded}
+    whole = len(parts) == len(table.parts)
     done = 0
-    failures: list[Exception] = []
-
-    def batches(parquet: "pq.ParquetFile", schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
-        nonlocal done
-        try:
-            for batch in parquet.iter_batches(READ_ROWS):
-                yield batch.cast(schema)
-                done += batch.num_rows  # when the next one is asked for, this one is on its way
-                if on_progress:
-                    on_progress(name, done, table.rows)
-        except Exception as error:
-            failures.append(error)  # the bulk copy would tell it as one of its own
-            raise
-
     with (
         closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
         connection.cursor() as cursor,
     ):
+
+        def columns_of(relation: str) -> list[str]:
+            cursor.execute(f"select top (0) * from {relation}")
+            return [column[0] for column in cursor.description]
+
+        def told(rows: int) -> None:
+            nonlocal done
+            done += rows
+            if on_progress:
+                on_progress(name, done, total)
+
+        total = table.rows if whole else count_rows(lake, parts)
+        columns = columns_of(target)
         cursor.execute(f"truncate table {target}")
-        cursor.execute(f"select top (0) * from {target}")
-        columns = [column[0] for column in cursor.description]
-        for file in _files(lake, table.parts):
-            with _opened(lake, file) as parquet:
-                schema = _schema(name, file, parquet, columns)
-                reader = pa.RecordBatchReader.from_batches(schema, batches(parquet, schema))
-                try:
-                    cursor.bulkcopy_arrow(
-                        target,
-                        reader,
-                        batch_size=COMMIT_ROWS,
-                        timeout=0,
-                        column_mappings=schema.names,
-                        table_lock=True,
-                        keep_nulls=True,
-                    )
-                except Exception as error:
-                    raise (failures[0] if failures else error) from error
-        cursor.execute(f"select count_big(*) from {target}")
+        same_key = ""
+        if superseded:
+            cursor.execute(f"truncate table {gone}")
+            keys = [column for column in columns_of(gone) if column != PART]
+            same_key = " and ".join(f"gone.{key} = there.{key}" for key in keys)
+        for number, part in enumerate(parts):
+            folder = superseded.get(version_of(part))
+            # What the oldest part replaces is in no part any more.
+            if folder and part != table.parts[0]:
+                for file in _files(lake, folder):
+                    _send(lake, name, file, cursor, gone, keys, number=number)
+                cursor.execute(
+                    f"delete there from {target} as there where exists (select 1 from {gone} as "
+                    f"gone where gone.{PART} = {number} and {same_key})"
+                )
+            for file in _files(lake, part):
+                _send(lake, name, file, cursor, target, columns, told)
+        kept = ""
+        if not whole:
+            kept = f" + (select count_big(*) from silver.{name} as there"
+            if superseded:
+                kept += f" where not exists (select 1 from {gone} as gone where {same_key})"
+            kept += ")"
+        cursor.execute(f"select (select count_big(*) from {target}){kept}")
         (arrived,) = cursor.fetchone()
-    if arrived != table.rows:
+    if whole and arrived != table.rows:
         raise C360Error(
             f"{arrived:,} of {table.rows:,} rows of silver {name} arrived in Azure SQL, so what is "
             "loaded there stays as it was. Run again."
         )
+    return done, arrived == table.rows
+
+
+def _send(
+    lake: Lake,
+    name: str,
+    file: str,
+    cursor: Any,
+    target: str,
+    columns: list[str],
+    on_rows: Callable[[int], None] | None = None,
+    number: int | None = None,
+) -> None:
+    """Copy columns of a file into a table, with the number of its part where one is given."""
+    import pyarrow as pa
+
+    failures: list[Exception] = []
+
+    def batches(parquet: "pq.ParquetFile", schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
+        try:
+            for batch in parquet.iter_batches(READ_ROWS, columns=columns):
+                sent = [batch.column(each).cast(schema.field(each).type) for each in columns]
+                if number is not None:
+                    sent.append(pa.array([number] * batch.num_rows, pa.int32()))
+                yield pa.RecordBatch.from_arrays(sent, schema=schema)
+                if on_rows:
+                    on_rows(batch.num_rows)  # when the next one is asked for, it is on its way
+        except Exception as error:
+            failures.append(error)  # the bulk copy would tell it as one of its own
+            raise
+
+    with _opened(lake, file) as parquet:
+        schema = _schema(name, file, parquet, columns)
+        if number is not None:
+            schema = schema.append(pa.field(PART, pa.int32()))
+        reader = pa.RecordBatchReader.from_batches(schema, batches(parquet, schema))
+        try:
+            cursor.bulkcopy_arrow(
+                target,
+                reader,
+                batch_size=COMMIT_ROWS,
+                timeout=0,
+                column_mappings=schema.names,
+                table_lock=True,
+                keep_nulls=True,
+            )
+        except Exception as error:
+            raise (failures[0] if failures else error) from error
 
 
 def _schema(name: str, file: str, parquet: "pq.ParquetFile", columns: list[str]) -> "pa.Schema":
-    """Return the types that the file's columns are sent as: a time is UTC, whoever wrote it."""
+    """Return the types that columns of a file are sent as: a time is UTC, whoever wrote it."""
     import pyarrow as pa
 
     found = parquet.schema_arrow
-    if sorted(found.names) != sorted(columns):
+    if lacking := [column for column in columns if column not in found.names]:
         raise C360Error(
             f"{file} has the columns {', '.join(found.names)}, but silver {name} now has "
-            f"{', '.join(columns)}, so nothing was loaded. Build a new version: "
+            f"{', '.join(lacking)} too, so nothing was loaded. Build a new version: "
             "c360 run --target azure."
         )
     return pa.schema(
-        pa.field(
-            field.name, pa.timestamp("us") if pa.types.is_timestamp(field.type) else field.type
-        )
-        for field in found
+        pa.field(name, pa.timestamp("us") if pa.types.is_timestamp(type_) else type_)
+        for name, type_ in ((column, found.field(column).type) for column in columns)
     )
 
 
-def _files(lake: Lake, folders: list[str]) -> list[str]:
-    return [
-        file
-        for folder in folders
-        for file in lake.list(folder, recursive=True)
-        if file.endswith(".parquet")
-    ]
+def _files(lake: Lake, folder: str) -> list[str]:
+    return [file for file in lake.list(folder, recursive=True) if file.endswith(".parquet")]
 
 
 @contextmanager

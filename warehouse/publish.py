@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -37,7 +38,6 @@ from lake.versions import (
     published,
     remove_versions,
 )
-from warehouse.connection import built_states
 from warehouse.dbt_run import NodeResult
 from warehouse.home import Home, follow_folder, keep_modes
 
@@ -76,8 +76,8 @@ def published_entities(nodes: Iterable[NodeResult], version: str) -> dict[str, P
     }
 
 
-def entities_of(warehouse: Path) -> dict[str, PublishedEntity]:
-    """Return the relations of silver that a warehouse reads, with the parts they are read from."""
+def entities_of(states: dict[str, dict[str, Any]]) -> dict[str, PublishedEntity]:
+    """Return the relations of silver by their states (`built_states`), with their parts."""
     return {
         name: PublishedEntity(
             [paths.silver_version(name, version) for version in state["parts"]],
@@ -86,8 +86,9 @@ def entities_of(warehouse: Path) -> dict[str, PublishedEntity]:
             [paths.superseded(name, version) for version in state["parts"]]
             if "replaced" in state
             else [],
+            state.get("replaced", 0),
         )
-        for name, state in built_states(warehouse).items()
+        for name, state in states.items()
         if "parts" in state and not name.startswith("stg_")
     }
 

@@ -1,41 +1,74 @@
 {#-
-    Operation, the first step of `c360 load`: an empty table for each table of silver, in a schema beside it. Heaps, which
-    a bulk copy fills fastest; what an earlier load left there is dropped. `text_keys` are the entities whose keys are text
-    in the version to load.
+    Operation, the first step of `c360 load`: empty tables for what is copied, in a schema beside silver: for each of `tables`
+    one of its columns, and for the keys of rows that a later part replaces <table>__gone. Heaps, which a bulk copy fills
+    fastest; what an earlier load left there is dropped. `text_keys` are the entities whose keys are text in the version to
+    load.
 -#}
-{% macro prepare_silver_load(text_keys=[]) -%}
+{% macro prepare_silver_load(tables, text_keys=[]) -%}
     {%- do graph.update({'c360_text_keys': text_keys}) -%}
     {%- for schema in ['silver', 'silver_load'] -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
-    {%- for node in silver_tables() -%}
+    {%- for node in silver_tables() if node.name in tables -%}
         {%- set table = '"silver_load".' ~ quoted(node.alias) -%}
         {%- do run_query(sqlserver_drop(table) ~ ' create table ' ~ table ~ ' ' ~ sqlserver_columns(node) ~ ';') -%}
+        {%- if node.name in entities() -%}
+            {%- set gone = '"silver_load".' ~ quoted(node.alias ~ '__gone') -%}
+            {%- set columns = [] -%}
+            {%- for column in staging_contract(node.name).key -%}
+                {%- do columns.append(quoted(column) ~ ' ' ~ sqlserver_stored_type(node.columns[column].data_type)) -%}
+            {%- endfor -%}
+            {%- do run_query(
+                sqlserver_drop(gone) ~ ' create table ' ~ gone ~ ' (' ~ columns | join(', ') ~ ', "_part" int);'
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
 
 
 {#-
-    Operation, the last step of `c360 load`: puts the filled tables in the place of silver's, all in one transaction, and
-    notes the version, and the entities whose keys are text in it, on the schema. Dimensions get their primary key; facts are
-    read from end to end, once a build, which no index helps.
+    Operation, the last step of `c360 load`: in one transaction puts the filled `tables` in the place of silver's, or, of those
+    in `added`, their rows in the place of those whose keys are gone, and notes the version, and the entities whose keys are
+    text in it, on the schema. Dimensions get their primary key; facts are read from end to end, once a build, which no index
+    helps.
 -#}
-{% macro publish_silver_load(version, text_keys=[]) -%}
+{% macro publish_silver_load(version, tables, added=[], text_keys=[]) -%}
     {%- set moves = [] -%}
-    {%- for node in silver_tables() -%}
-        {%- do moves.append(['silver_load', 'silver', node.alias]) -%}
-        {%- if node.config.meta.get('dimension') -%}
-            {%- do run_query(
-                'alter table "silver_load".' ~ quoted(node.alias) ~ ' add constraint ' ~ quoted('pk_' ~ node.alias)
-                ~ ' primary key clustered (' ~ quoted_list(node.config.meta.key) ~ ')'
-            ) -%}
+    {%- set changes = [] -%}
+    {%- for node in silver_tables() if node.name in tables -%}
+        {%- if node.name in added -%}
+            {%- do changes.append(sqlserver_add_rows(node)) -%}
+        {%- else -%}
+            {%- do moves.append(['silver_load', 'silver', node.alias]) -%}
+            {%- if node.config.meta.get('dimension') -%}
+                {%- do run_query(
+                    'alter table "silver_load".' ~ quoted(node.alias) ~ ' add constraint ' ~ quoted('pk_' ~ node.alias)
+                    ~ ' primary key clustered (' ~ quoted_list(node.config.meta.key) ~ ')'
+                ) -%}
+            {%- endif -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do run_query(sqlserver_transaction(
-        sqlserver_replace(moves) ~ sqlserver_note('silver', 'c360_version', version)
+        changes | join('\n') ~ sqlserver_replace(moves) ~ sqlserver_note('silver', 'c360_version', version)
         ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
+{%- endmacro %}
+
+
+{#- The T-SQL that brings newer parts to a table: without the rows of the keys that are gone, with those that came. -#}
+{% macro sqlserver_add_rows(node) -%}
+    {%- set name = quoted(node.alias) -%}
+    {%- if node.name in entities() %}
+    delete there
+    from "silver".{{ name }} as there
+    where exists (
+        select 1 from "silver_load".{{ quoted(node.alias ~ '__gone') }} as gone
+        where {{ same_key(staging_contract(node.name).key, 'gone', 'there') }}
+    );
+    {%- endif %}
+    insert into "silver".{{ name }} ({{ quoted_list(node.columns) }})
+    select {{ quoted_list(node.columns) }} from "silver_load".{{ name }};
 {%- endmacro %}
 
 

@@ -76,27 +76,78 @@
 
 
 {#-
-    An external table over the files of the published version, in place of what stood there; left alone when it is over
-    these files already. The folder is named as Azure SQL wants it, which does not look into folders below.
+    External tables over the parts of the published version, in place of what stood there: one by the relation's name over its
+    only part, or a view by its name over those of several. Left alone when the files are attached already. Folders are named
+    as Azure SQL wants it, which does not look into folders below.
 -#}
 {% macro attach_silver(relation) -%}
     {%- set name = relation.include(database=false) | string -%}
-    {%- set location = '/silver/' ~ relation.identifier ~ '/' ~ (env_var('C360_VERSION', '') or published_silver('$.version')) ~ '/' -%}
-    {%- set attached = run_query(
-        'select location from sys.external_tables where object_id = object_id(' ~ sql_text(name) ~ ", 'U')"
+    {%- set published = fromjson(published_silver('$.entities.' ~ relation.identifier)) -%}
+    {%- set tables = {} -%}
+    {%- if published.parts | length == 1 -%}
+        {%- do tables.update({name: {'folder': published.parts[0], 'columns': sqlserver_columns(model, external=true)}}) -%}
+    {%- else -%}
+        {%- set versioned = {'name': '_version', 'data_type': 'varchar(255)'} -%}
+        {%- set fate = {'name': 'fate', 'data_type': 'varchar(20)'} -%}
+        {%- set key = staging_contract(model.name).key if published.superseded else [] -%}
+        {%- set columns = dict(model.columns, **({'_version': versioned} if published.superseded else {})) -%}
+        {%- set key_columns = {'_version': versioned, 'fate': fate} -%}
+        {%- for column in key -%}{%- do key_columns.update({column: model.columns[column]}) -%}{%- endfor -%}
+        {%- for part in published.parts -%}
+            {%- do tables.update({attached_part(relation, part): {
+                'folder': part, 'columns': sqlserver_columns({'columns': columns, 'config': model.config}, external=true)
+            }}) -%}
+        {%- endfor -%}
+        {%- for part in published.superseded[1:] -%}
+            {%- do tables.update({attached_part(relation, part): {
+                'folder': part, 'columns': sqlserver_columns({'columns': key_columns, 'config': model.config}, external=true)
+            }}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set there = {} -%}
+    {%- for identifier, location in run_query(
+        'select name, location from sys.external_tables where schema_id = schema_id(' ~ sql_text(relation.schema) ~ ')'
     ).rows -%}
-    {%- if attached and attached[0][0] == location -%}
+        {%- set table = relation.incorporate(path={'identifier': identifier}).include(database=false) | string -%}
+        {%- if identifier == relation.identifier or identifier.startswith(relation.identifier ~ '__') -%}
+            {%- do there.update({table: location}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- set wanted = {} -%}
+    {%- for table, attached in tables.items() -%}{%- do wanted.update({table: '/' ~ attached.folder ~ '/'}) -%}{%- endfor -%}
+    {%- if there == wanted -%}
         {%- call noop_statement('main', 'ATTACHED ALREADY') -%}{%- endcall -%}
     {%- else -%}
         {%- set statements -%}
             {{ sqlserver_drop(name) }}
-            create external table {{ name }} {{ sqlserver_columns(model, external=true) }}
-            with (location = {{ sql_text(location) }}, data_source = c360_lake, file_format = c360_parquet);
+            {%- for table in there if table != name %}
+            drop external table {{ table }};
+            {%- endfor %}
+            {%- for table, attached in tables.items() %}
+            create external table {{ table }} {{ attached.columns }}
+            with (location = {{ sql_text('/' ~ attached.folder ~ '/') }}, data_source = c360_lake, file_format = c360_parquet);
+            {%- endfor %}
+            {%- if name not in tables %}
+            {%- set parts = tables.keys() | list -%}
+            {%- set count = published.parts | length %}
+            exec(N{{ sql_text('create view ' ~ name ~ ' as ' ~ (
+                rows_of_parts(model.columns, key, parts[:count], parts[count:]) if published.superseded
+                else all_of_parts(model.columns, parts)
+            )) }});
+            {%- endif %}
         {%- endset -%}
         {%- call statement('main') -%}
             {{ sqlserver_transaction(statements) }}
         {%- endcall -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- The external table over a part of a relation, which is named by its folder. -#}
+{% macro attached_part(relation, folder) -%}
+    {%- set kind = '__superseded__' if folder.startswith('silver/superseded/') else '__' -%}
+    {{ return(relation.incorporate(path={'identifier': relation.identifier ~ kind ~ folder.split('/') | last})
+        .include(database=false) | string) }}
 {%- endmacro %}
 
 

@@ -1,8 +1,9 @@
 {{
     config(
-        materialized='incremental',
+        materialized='incremental' if target.type == 'duckdb' else 'table',
         incremental_strategy='by_customer',
         on_schema_change='fail',
+        as_columnstore=false,
         post_hook='{{ note_increment() }}',
         access='protected'
     )

@@ -62,6 +62,13 @@ class Models:
                 renderer.context["ref"] = partial(_noted, references, find)
                 self.sql[path.stem] = renderer.file(path)
                 self.schemas[path.stem] = path.parent.name
+                if layer == "silver" and f"stg_{path.stem}" in references:
+                    # What silver's materialization writes beside the model's rows.
+                    superseded = f"{path.stem}_superseded"
+                    self.sql[superseded] = renderer.macro("all_superseded_rows", path.stem)
+                    self.schemas[superseded] = "staging"
+                    graph[superseded] = set(references)
+                    references.add(superseded)
         self.order = [name for name in TopologicalSorter(graph).static_order() if name in self.sql]
 
 

@@ -73,6 +73,11 @@ class Renderer:
         self._variables = {**self.project["vars"], **(variables or {})}
         self.context: dict[str, Any] = {
             "adapter": SimpleNamespace(dispatch=self._dispatch),
+            "api": SimpleNamespace(
+                Relation=SimpleNamespace(
+                    create=lambda database, schema, identifier: Relation(schema, identifier)
+                )
+            ),
             "config": lambda **_: "",
             "env_var": lambda name, default="": default,
             "exceptions": SimpleNamespace(raise_compiler_error=_raise, warn=lambda text: ""),
@@ -98,6 +103,7 @@ class Renderer:
             "run_started_at": datetime(2024, 1, 5, tzinfo=UTC),
             "source": lambda source, table: Relation("bronze", table),
             "target": SimpleNamespace(name=prefixes[0], type=prefixes[0], schema="main"),
+            "this": SimpleNamespace(database=None),
             "tojson": json.dumps,
             "var": self._variables.__getitem__,
         }
@@ -108,6 +114,7 @@ class Renderer:
                 name = definition.name.removeprefix(PREFIX)
                 self.macros[name] = Macro(self, source, name)
         self.context.update(self.macros)
+        self.context["is_incremental"] = lambda: False  # everything is built anew
 
     def macro(self, name: str, *arguments: Any, **named: Any) -> str:
         """Return what a macro makes of its arguments, without space around it."""

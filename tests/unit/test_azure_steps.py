@@ -86,7 +86,7 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
         code="code",
     )
     for entity in published.entities.values():
-        with lake.open_write(f"{entity.path}/part.parquet") as file:
+        with lake.open_write(f"{entity.parts[0]}/part.parquet") as file:
             pq.write_table(pa.table({"n": list(range(entity.rows))}), file)
     if change.get("batch"):
         Manifest("20260102T000000Z-bbbbbb", "2026-01-02T00:00:00Z", []).write(lake)
@@ -108,9 +108,9 @@ def test_a_version_has_all_relations_of_silver_with_their_rows() -> None:
         built("unique_stores_store_id", None, kind="test"),
     ]
     published = published_entities(nodes, "v1")
-    assert {name: (each.path, each.rows) for name, each in published.items()} == {
-        "stores": ("silver/stores/v1", 7),
-        "unknown_keys": ("silver/unknown_keys/v1", 0),
+    assert {name: (each.parts, each.rows) for name, each in published.items()} == {
+        "stores": (["silver/stores/v1"], 7),
+        "unknown_keys": (["silver/unknown_keys/v1"], 0),
     }
 
 

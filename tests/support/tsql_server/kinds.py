@@ -19,8 +19,8 @@ _TEXTS = (exp.Concat, exp.Left, exp.Lower, exp.National, exp.Replace, exp.Revers
           exp.Stuff, exp.Substring, exp.Trim, exp.Upper, JsonObject)  # fmt: skip
 _NUMBERS = (exp.Count, exp.Day, exp.DateDiff, exp.DenseRank, exp.Extract, exp.Length, exp.Mod,
             exp.Month, exp.Mul, exp.Neg, exp.Ntile, exp.Rank, exp.RowNumber, exp.StrPosition,
-            exp.Year)  # fmt: skip
-_SAME = (exp.Abs, exp.Collate, exp.Max, exp.Min, exp.Paren, exp.Sign, exp.Sum, exp.Window)
+            exp.Sum, exp.Year)  # fmt: skip
+_SAME = (exp.Abs, exp.Collate, exp.Max, exp.Min, exp.Paren, exp.Sign, exp.Window)
 _CASTS = {
     "BIGINT": NUMBER, "DATE": TIME, "DATETIME2": TIME, "DECIMAL": NUMBER, "INT": NUMBER,
     "NVARCHAR": TEXT, "SMALLINT": NUMBER, "VARCHAR": TEXT,
