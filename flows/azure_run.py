@@ -33,7 +33,9 @@ from warehouse.answers import EntityCounts, ask, read_counts
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 from warehouse.odbc import use_packaged_driver
-from warehouse.publish import published_entities
+from warehouse.project_code import project_code
+from warehouse.publish import entities_of
+from warehouse.synapse import built_states
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +143,11 @@ def _load(
 
 
 def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:
-    environment = {LAKE_VARIABLE: os.environ[LAKE_VARIABLE], "C360_SCHEMA_SUFFIX": suffix}
+    environment = {
+        LAKE_VARIABLE: os.environ[LAKE_VARIABLE],
+        "C360_SCHEMA_SUFFIX": suffix,
+        "C360_CODE": project_code(project_dir(), "silver" if target == "synapse" else "gold"),
+    }
     return DbtRun(home, None, version, target=target, **environment)
 
 
@@ -209,19 +215,22 @@ class AzureRun(Run):
                 step.done = f"Silver {self.published.version} is published; going on from there"
             return
         self.silver.left_unchanged = "what is published stays"
-        self._build_silver(self.silver)
+        self._build_silver(self.silver, full=self._has_lost_files())
 
     def publish_silver(self) -> None:
         """Make the new version of silver the published one, if no other run has in the meantime."""
         if self._resumed:
             return
         with self.progress.step("Publish silver") as step:
+            states = built_states(self.silver.query)
+            for node in self.silver.nodes:
+                node.rows = states.get(node.name.partition(".")[2], {}).get("rows")
             self.silver.describe(self.silver.query)
             new = Published(
                 version=self.id,
                 published_at=utc_now(),
                 batches=committed_batches(self.lake),
-                entities=published_entities(self.silver.nodes, self.id),
+                entities=entities_of(states),
                 previous=self.published.version if self.published else None,
                 kept=self.published.folders if self.published else [],
                 code=self.code,
@@ -325,9 +334,26 @@ class AzureRun(Run):
         from warehouse.load import count_rows
 
         return all(
-            count_rows(self.lake, entity.parts) == entity.rows
+            count_rows(self.lake, entity.parts) == entity.rows + entity.replaced
             for entity in published.entities.values()
         )
+
+    def _has_lost_files(self) -> bool:
+        """Tell whether the lake lacks files of parts that a version could be added to."""
+        published = self.published
+        if published and gold_version(self.database) != published.version:
+            # A load may have stopped for that.
+            return not self._complete(published)
+        states = built_states(self.silver.query)
+        needed = {
+            paths.staged(name.removeprefix("stg_"), version)
+            for name, state in states.items()
+            if name.startswith("stg_")
+            for version in state["parts"]
+        }
+        needed.update(*(entity.folders for entity in entities_of(states).values()))
+        there = {file.rpartition("/")[0] for file in self.lake.list(paths.SILVER, recursive=True)}
+        return not needed <= there
 
     def _tidy(self, before: str) -> None:
         tables = self.silver.query("select location from sys.external_tables")

@@ -228,8 +228,11 @@ class Run(ABC):
             )
             step.done = f"Read again {_count(done.files, 'file')}: {why}"
 
-    def _build_silver(self, dbt: DbtRun) -> None:
-        """Build silver as it is declared now; raise when most of what arrived cannot be used."""
+    def _build_silver(self, dbt: DbtRun, full: bool = False) -> None:
+        """Build silver as it is declared now; raise when most of what arrived cannot be used.
+
+        With `full` all of it is built anew, whatever is there.
+        """
         changed = declared.write(self.lake, self.declarations)
         if changed:
             self._warn(
@@ -244,7 +247,7 @@ class Run(ABC):
             )
         elif current and current.batches == committed_batches(self.lake):
             self._warn("Nothing new arrived; everything was built again from the lake.")
-        self._build(dbt, "silver", "--select", SILVER)
+        self._build(dbt, "silver", "--select", SILVER, *(["--full-refresh"] if full else []))
         problem = rejections.problem(
             dbt.query,
             self.lake,

@@ -75,6 +75,11 @@ def silver_version(entity: str, version: str) -> str:
     return f"{SILVER}/{entity}/{version}"
 
 
+def staged(entity: str, version: str) -> str:
+    """Return the folder of the rows of an entity that one version staged."""
+    return f"{SILVER}/staging/{entity}/{version}"
+
+
 def superseded(entity: str, version: str) -> str:
     """Return the folder of what one version says about rows of silver that do not count."""
     return f"{SILVER}/superseded/{entity}/{version}"

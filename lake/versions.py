@@ -30,6 +30,12 @@ class PublishedEntity:
         """Return all folders that the relation is read from."""
         return self.parts + self.superseded
 
+    @property
+    def versions(self) -> list[str]:
+        """Return the versions that its rows and what they replace come from, the oldest first."""
+        versions = {version_of(folder) for folder in self.folders}
+        return sorted(version for version in versions if version >= version_of(self.parts[0]))
+
     @classmethod
     def of(cls, data: dict[str, Any]) -> "PublishedEntity":
         """Read what is published of one; an earlier version of the product had one folder each."""

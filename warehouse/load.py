@@ -60,24 +60,22 @@ def load(
     for name, table in tables.items():
         _check_rows(lake, published.version, name, table)
     missing = {
-        name: parts
+        name: newer
         for name, table in tables.items()
-        if (parts := [part for part in table.parts if not loaded or version_of(part) > loaded])
+        if (newer := [version for version in table.versions if not loaded or version > loaded])
     }
-    dbt.run_operation(
-        "prepare_silver_load", tables=list(missing), text_keys=published.text_keys
-    )
+    dbt.run_operation("prepare_silver_load", tables=list(missing), text_keys=published.text_keys)
     copied = 0
     added = []  # the tables of which only newer parts are copied
-    for name, parts in missing.items():
-        for wanted in [parts, tables[name].parts]:
+    for name, newer in missing.items():
+        for wanted in [newer, tables[name].versions]:
             copy = partial(_copy, lake, dbt, name, tables[name], wanted, on_progress)
             rows, complete = _tried(copy, name)
             if complete:
                 break
             logger.warning("silver.%s is not what was loaded; all of it is copied", name)
         copied += rows
-        if len(wanted) < len(tables[name].parts):
+        if wanted != tables[name].versions:
             added.append(name)
     dbt.run_operation(
         "publish_silver_load",
@@ -135,17 +133,18 @@ def _copy(
     dbt: DbtRun,
     name: str,
     table: PublishedEntity,
-    parts: list[str],
+    versions: list[str],
     on_progress: Progress | None,
 ) -> tuple[int, bool]:
-    """Fill one table from parts of its version, from the start.
+    """Fill one table from what some versions added, from the start.
 
-    Returns the rows copied, and whether they make, with those of the table in use when some parts
+    Returns the rows copied, and whether they make, with those of the table in use when older ones
     are there already, all rows that were published.
     """
     target, gone = f"silver_load.{name}", f"silver_load.{name}__gone"
+    parts = {version_of(folder): folder for folder in table.parts}
     superseded = {version_of(folder): folder for folder in table.superseded}
-    whole = len(parts) == len(table.parts)
+    whole = versions == table.versions
     done = 0
     with (
         closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
@@ -162,7 +161,7 @@ def _copy(
             if on_progress:
                 on_progress(name, done, total)
 
-        total = table.rows if whole else count_rows(lake, parts)
+        total = count_rows(lake, [parts[version] for version in versions if version in parts])
         columns = columns_of(target)
         cursor.execute(f"truncate table {target}")
         same_key = ""
@@ -170,18 +169,18 @@ def _copy(
             cursor.execute(f"truncate table {gone}")
             keys = [column for column in columns_of(gone) if column != PART]
             same_key = " and ".join(f"gone.{key} = there.{key}" for key in keys)
-        for number, part in enumerate(parts):
-            folder = superseded.get(version_of(part))
-            # What the oldest part replaces is in no part any more.
-            if folder and part != table.parts[0]:
-                for file in _files(lake, folder):
+        for number, version in enumerate(versions):
+            # What the oldest version replaces is in no part any more.
+            if version in superseded and version != table.versions[0]:
+                for file in _files(lake, superseded[version]):
                     _send(lake, name, file, cursor, gone, keys, number=number)
                 cursor.execute(
                     f"delete there from {target} as there where exists (select 1 from {gone} as "
                     f"gone where gone.{PART} = {number} and {same_key})"
                 )
-            for file in _files(lake, part):
-                _send(lake, name, file, cursor, target, columns, told)
+            if version in parts:
+                for file in _files(lake, parts[version]):
+                    _send(lake, name, file, cursor, target, columns, told)
         kept = ""
         if not whole:
             kept = f" + (select count_big(*) from silver.{name} as there"

@@ -38,7 +38,6 @@ from lake.versions import (
     published,
     remove_versions,
 )
-from warehouse.dbt_run import NodeResult
 from warehouse.home import Home, follow_folder, keep_modes
 
 logger = logging.getLogger(__name__)
@@ -65,27 +64,17 @@ class WarehouseState:
         return cls((stat.st_ino, stat.st_size, stat.st_mtime_ns), path)
 
 
-def published_entities(nodes: Iterable[NodeResult], version: str) -> dict[str, PublishedEntity]:
-    """Return the relations of a silver version that was built whole, among what was counted."""
-    silver = f"{paths.SILVER}."
-    return {
-        name: PublishedEntity([paths.silver_version(name, version)], node.rows)
-        for node in nodes
-        if node.kind == "model" and node.name.startswith(silver) and node.rows is not None
-        for name in [node.name.removeprefix(silver)]
-    }
-
-
 def entities_of(states: dict[str, dict[str, Any]]) -> dict[str, PublishedEntity]:
     """Return the relations of silver by their states (`built_states`), with their parts."""
     return {
         name: PublishedEntity(
             [paths.silver_version(name, version) for version in state["parts"]],
             state["rows"],
-            # What the oldest part replaces is in no part any more.
-            [paths.superseded(name, version) for version in state["parts"]]
-            if "replaced" in state
-            else [],
+            [
+                paths.superseded(name, version)
+                for version in state.get("changes", state["parts"])
+                if "replaced" in state
+            ],
             state.get("replaced", 0),
         )
         for name, state in states.items()

@@ -224,10 +224,22 @@ where
         }) %}
         {{ return(synapse_empty_relation(columns)) }}
     {% endif %}
-    {% set columns = [] %}
-    {% for name in names %}
-        {% do columns.append(quoted(name) ~ ' ' ~ synapse_utf8(synapse_text_type(landed.longest_value))) %}
-    {% endfor %}
+{{ synapse_rows_sql(source, ['bronze/rows/' ~ source.name ~ '/*/*.parquet'], landed.longest_value) }}
+inner join bronze.landed_files as landed_file
+    on
+        landed_file.entity = N'{{ source.name }}'
+        and landed._source_file = landed_file._source_file
+        and landed._batch_id = landed_file._batch_id
+{%- endmacro %}
+
+
+{#- The rows of files of one entity, which `paths` name; no value of them has more bytes than `longest_value`. -#}
+{% macro synapse_rows_sql(source, paths, longest_value) -%}
+    {%- set names = source.columns.values() | map(attribute='name') | list -%}
+    {%- set columns = [] -%}
+    {%- for name in names -%}
+        {%- do columns.append(quoted(name) ~ ' ' ~ synapse_utf8(synapse_text_type(longest_value))) -%}
+    {%- endfor -%}
 select
     {%- for name in names %}
     landed.{{ quoted(name) }},
@@ -237,7 +249,7 @@ select
     landed._source_file,
     landed._batch_id
 from openrowset(
-    bulk 'bronze/rows/{{ source.name }}/*/*.parquet',
+    bulk {{ synapse_bulk(paths) }},
     data_source = 'c360_lake',
     format = 'PARQUET'
 ) with (
@@ -247,11 +259,6 @@ from openrowset(
     _source_file {{ synapse_utf8('varchar(255)') }},
     _batch_id {{ synapse_utf8('varchar(255)') }}
 ) as landed
-inner join bronze.landed_files as landed_file
-    on
-        landed_file.entity = N'{{ source.name }}'
-        and landed._source_file = landed_file._source_file
-        and landed._batch_id = landed_file._batch_id
 {%- endmacro %}
 
 
@@ -303,17 +310,25 @@ create external table {{ table }} (
 
 {#- The lines that were set aside, one JSON object a line. -#}
 {% macro synapse_malformed_lines_sql(has_lines) %}
-    {%- if not has_lines -%}
-        {{ return(synapse_empty_relation({
-            'entity': 'nvarchar(100)', 'raw_row': 'nvarchar(max)', '_source_file': 'nvarchar(510)', '_batch_id': 'nvarchar(510)'
-        })) }}
-    {%- endif -%}
+    {%- if not has_lines -%}{{ return(synapse_no_malformed_lines()) }}{%- endif -%}
 select
     lines.entity,
     lines.raw_row,
     lines._source_file,
     lines._batch_id
 from (
+    {{ synapse_lines_sql(['bronze/malformed/*/*/*.jsonl']) }}
+) as lines
+inner join bronze.landed_files as landed_file
+    on
+        lines.entity = landed_file.entity
+        and lines._source_file = landed_file._source_file
+        and lines._batch_id = landed_file._batch_id
+{%- endmacro %}
+
+
+{#- The lines of files, which `paths` name. -#}
+{% macro synapse_lines_sql(paths) -%}
     select
         {{ synapse_last_part(synapse_folder(synapse_folder('landed.file_path'))) }} as entity,
         landed.line as raw_row,
@@ -323,14 +338,15 @@ from (
         select
             raw.line,
             {{ synapse_file_columns('raw') }}
-        from {{ synapse_text_rows(['bronze/malformed/*/*/*.jsonl'], '0x0a') }} as raw
+        from {{ synapse_text_rows(paths, '0x0a') }} as raw
     ) as landed
-) as lines
-inner join bronze.landed_files as landed_file
-    on
-        lines.entity = landed_file.entity
-        and lines._source_file = landed_file._source_file
-        and lines._batch_id = landed_file._batch_id
+{%- endmacro %}
+
+
+{% macro synapse_no_malformed_lines() -%}
+    {{ return(synapse_empty_relation({
+        'entity': 'nvarchar(100)', 'raw_row': 'nvarchar(max)', '_source_file': 'nvarchar(510)', '_batch_id': 'nvarchar(510)'
+    })) }}
 {%- endmacro %}
 
 

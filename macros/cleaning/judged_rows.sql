@@ -141,7 +141,7 @@ accepted as {{ inlined() }}(
 {%- set columns = by.columns + by.hidden -%}
 arrived as (
     select {{ columns | join(', ') }}
-    from {{ staged }}
+    from {{ staged_since(entity) }} as staged
     where reject_reason is null and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }}
 ),
 

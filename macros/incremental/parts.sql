@@ -13,7 +13,7 @@
     be read, and `_version`, the silver version that last changed their key).
 -#}
 {% macro counted_rows(entity) -%}
-    {{ return(api.Relation.create(database=this.database, schema='staging', identifier=entity ~ '_counted')) }}
+    {{ return(api.Relation.create(database=target.database, schema='staging', identifier=entity ~ '_counted')) }}
 {%- endmacro %}
 
 
@@ -22,7 +22,7 @@
     with their number (`row_count`). A row without fate tells that `_version` changed the key: older rows of it are void.
 -#}
 {% macro superseded_rows_of(entity) -%}
-    {{ return(api.Relation.create(database=this.database, schema='staging', identifier=entity ~ '_superseded')) }}
+    {{ return(api.Relation.create(database=target.database, schema='staging', identifier=entity ~ '_superseded')) }}
 {%- endmacro %}
 
 

@@ -11,7 +11,7 @@ with staged as (
         raw_row,
         _source_file,
         _batch_id
-    from {{ ref('stg_' ~ entity) }}
+    from {{ staged_since(entity) }} as staged_rows
     where
         reject_reason is not null
         {%- if is_incremental() %}

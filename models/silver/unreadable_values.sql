@@ -16,7 +16,7 @@ select
     unreadable_{{ name }} as value,
     cast(count(*) as {{ engine_type('bigint') }}) as row_count,
     _batch_id
-from {{ ref('stg_' ~ entity) }}
+from {{ staged_since(entity) }} as staged
 where
     unreadable_{{ name }} is not null
     and reject_reason is null

@@ -670,6 +670,133 @@ def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) ->
     assert "was made of 1 batch(es)" in run.output
 
 
+# --- Day by day ---------------------------------------------------------------------------------
+
+SAME_CODE = {"C360_CODE": "the same files"}  # as a run tells dbt
+
+# Agents come and go; an order is replaced as a whole, another arrives; a line no reader can place.
+LATER = {
+    "Agents_2026-11-22.csv": """AgentID,Name,Department,Shift
+1,Kim,Billing,day
+3,Is back,Returns,night
+""",
+    "OnlineTransactions_2026-11-22.csv": """\
+OrderID,CustomerID,ProductID,DateTime,PaymentMethod,Amount,Status,Currency
+#1020,C-9,P-5,2026-11-20T22:00:00-05:00,Cash,4,Delivered,EUR
+#1021,C-9,P-5,2026-11-20T22:00:00-05:00,Cash,5,Delivered,EUR
+#1022,C-9,P-5,never,Cash,5,Delivered,EUR
+#1023,C-9
+""",
+}
+TAKEN_IN = {"agents", "online_transactions", "stg_agents", "stg_online_transactions"}
+
+
+@dataclass
+class Days:
+    """A pool that took in one batch after another: what each build sent, and silver after it."""
+
+    pool: Pool
+    runs: list[Outcome] = field(default_factory=list)
+    sent: list[list[str]] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
+
+    def build(self, *options: str, pool: Pool | None = None) -> None:
+        pool = pool or self.pool
+        before = len(recorded(pool.state))
+        self.runs.append(
+            pool.dbt("build", "--exclude-resource-type", "test", "unit_test", *options, **SAME_CODE)
+        )
+        self.sent.append([batch.sql for batch in recorded(pool.state)[before:]])
+        with pool.connect() as connection:
+            self.rows.append(silver(connection))
+
+    def written(self, build: int) -> set[str]:
+        """The relations that a build wrote parts of."""
+        text = "\n".join(self.sent[build])
+        return set(re.findall(r'create external table "\w+"\."(\w+?)__', text))
+
+
+@pytest.fixture(scope="module")
+def days(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Days:
+    """Three days, of which the third fails once; nothing new; all of it whole; the third undone."""
+    folder = tmp_path_factory.mktemp("synapse_days")
+    store = LocalLake(folder / "lake")
+    contract = load_contract(PROJECT)
+    inbox = folder / "inbox"
+    inbox.mkdir()
+    (inbox / "sources.yml").write_text(declared_shop.SOURCES)
+    declarations = load_declarations(inbox / "sources.yml", contract)
+    declared.write(store, declarations)
+    days = Days(Pool(folder, folder / "lake", pool.profiles, pool.target, pool.driver))
+    shutil.copytree(pool.folder / "state_set_up", days.pool.state)
+    for number, files in enumerate([declared_shop.FIRST, declared_shop.SECOND, LATER], 1):
+        (inbox / str(number)).mkdir()
+        if number < 3:
+            generate(inbox / str(number), transactions=600, seed=7, dirt=0.15, batch=number)
+        declared_shop.write(files, inbox / str(number))
+        landed = land(store, contract, inbox / str(number), declarations)
+        if number == 3:
+            fault = {"server": "serverless", "pattern": 'alter view "silver"."online_transactions"',
+                     "times": 1, "error": "The pool broke."}  # fmt: skip
+            (days.pool.state / FAULTS).write_text(json.dumps([fault]), encoding="utf-8")
+            days.build()
+        days.build()
+    days.build()
+    whole = replace(days.pool, folder=folder / "whole")
+    shutil.copytree(days.pool.state, whole.state)
+    days.build("--full-refresh", pool=whole)
+    retract(store, read_manifest(store, landed.batch_id))
+    days.build()
+    return days
+
+
+FIRST, SECOND, BROKEN, THIRD, NOTHING, WHOLE, UNDONE = range(7)
+
+
+def test_only_the_build_that_broke_fails(days: Days) -> None:
+    assert [run.returncode for run in days.runs] == [int(n == BROKEN) for n in range(7)]
+
+
+@pytest.mark.parametrize("relation", SILVER)
+def test_day_by_day_equals_a_build_of_everything(days: Days, relation: str) -> None:
+    assert same(days.rows[NOTHING], days.rows[WHOLE], relation) is None
+    assert same(days.rows[UNDONE], days.rows[SECOND], relation) is None
+
+
+def test_a_day_writes_parts_of_what_it_touches(days: Days) -> None:
+    kinds = {f"{name}_{kind}" for name in ("agents", "online_transactions")
+             for kind in ("judged", "superseded")}  # fmt: skip
+    accounts = {"rejected_rows", "unreadable_values", "superseded_rows", "row_reconciliation"}
+    assert days.written(BROKEN) | days.written(THIRD) == TAKEN_IN | kinds | accounts
+    assert days.written(NOTHING) == set()
+    assert {name for name in days.written(WHOLE) if "judged" in name} == set()
+
+
+def test_a_day_reads_the_files_that_arrived_and_no_others(days: Days) -> None:
+    writes = [
+        sql
+        for build in (SECOND, BROKEN, THIRD)
+        for sql in days.sent[build]
+        if "create external table" in sql
+    ]
+    assert not [sql for sql in writes if '"bronze"."' in sql.replace('"landed_files"', "")]
+    read = {path for sql in writes for path in re.findall(r"'bronze/rows/[^']+'", sql)}
+    assert read
+    assert not [path for path in read if "*" in path]
+
+
+def test_readers_keep_the_day_before_when_a_switch_fails(days: Days) -> None:
+    for relation in ("online_transactions", "row_reconciliation"):
+        assert same(days.rows[BROKEN], days.rows[SECOND], relation) is None
+    # The views beside it had changed already; the next build began by putting them back.
+    repaired = [sql for sql in days.sent[THIRD] if "online_transactions_superseded" in sql]
+    assert "create or alter view" in repaired[0]
+
+
+def test_every_statement_of_a_day_parses(days: Days) -> None:
+    assert parse_all(recorded(days.pool.state)) == []
+
+
 # --- An empty lake ------------------------------------------------------------------------------
 
 

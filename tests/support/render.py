@@ -102,8 +102,9 @@ class Renderer:
             "return": _return,
             "run_started_at": datetime(2024, 1, 5, tzinfo=UTC),
             "source": lambda source, table: Relation("bronze", table),
-            "target": SimpleNamespace(name=prefixes[0], type=prefixes[0], schema="main"),
-            "this": SimpleNamespace(database=None),
+            "target": SimpleNamespace(
+                name=prefixes[0], type=prefixes[0], schema="main", database=None
+            ),
             "tojson": json.dumps,
             "var": self._variables.__getitem__,
         }

@@ -15,15 +15,10 @@ from flows.azure_settings import check_settings
 from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
-from lake.versions import Published
-from warehouse.dbt_run import NodeResult
-from warehouse.publish import published_entities, silver_code
+from lake.versions import Published, PublishedEntity
+from warehouse.publish import entities_of, silver_code
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
-
-
-def built(name: str, rows: int | None, kind: str = "model") -> NodeResult:
-    return NodeResult(name, name, kind, "success", 0.1, "", rows=rows)
 
 
 @pytest.mark.parametrize("location", [None, "/srv/lake", "https://contoso.dfs.core.windows.net"])
@@ -82,12 +77,14 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
         "v1",
         "2026-01-01T00:00:00Z",
         committed_batches(lake),
-        published_entities([built("silver.stores", 2)], "v1"),
+        entities_of(
+            {"stores": {"parts": ["v1", "v2"], "changes": ["v2"], "rows": 2, "replaced": 2}}
+        ),
         code="code",
     )
-    for entity in published.entities.values():
-        with lake.open_write(f"{entity.parts[0]}/part.parquet") as file:
-            pq.write_table(pa.table({"n": list(range(entity.rows))}), file)
+    for part in published.entities["stores"].parts:
+        with lake.open_write(f"{part}/part.parquet") as file:
+            pq.write_table(pa.table({"n": [1, 2]}), file)
     if change.get("batch"):
         Manifest("20260102T000000Z-bbbbbb", "2026-01-02T00:00:00Z", []).write(lake)
     if change.get("lost"):
@@ -99,19 +96,24 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
     assert run._can_resume() is resumes
 
 
-def test_a_version_has_all_relations_of_silver_with_their_rows() -> None:
-    nodes = [
-        built("reference.order_statuses", 9, kind="seed"),
-        built("staging.stg_stores", 10),
-        built("silver.stores", 7),
-        built("silver.unknown_keys", 0),
-        built("unique_stores_store_id", None, kind="test"),
-    ]
-    published = published_entities(nodes, "v1")
-    assert {name: (each.parts, each.rows) for name, each in published.items()} == {
-        "stores": (["silver/stores/v1"], 7),
-        "unknown_keys": (["silver/unknown_keys/v1"], 0),
+def test_a_version_has_all_relations_of_silver_with_their_parts() -> None:
+    published = entities_of(
+        {
+            "stg_stores": {"parts": ["v1"], "rows": 9},
+            "stores": {"parts": ["v1", "v3"], "changes": ["v1", "v2"], "rows": 7, "replaced": 2},
+            "unknown_keys": {"parts": ["v1"], "rows": 0},
+        }
+    )
+    assert published == {
+        "stores": PublishedEntity(
+            ["silver/stores/v1", "silver/stores/v3"],
+            7,
+            ["silver/superseded/stores/v1", "silver/superseded/stores/v2"],
+            2,
+        ),
+        "unknown_keys": PublishedEntity(["silver/unknown_keys/v1"], 0),
     }
+    assert published["stores"].versions == ["v1", "v2", "v3"]
 
 
 def test_the_code_that_makes_silver_is_known_by_its_content(tmp_path: Path) -> None:
