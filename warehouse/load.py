@@ -64,9 +64,7 @@ def load(
         for name, table in tables.items()
         if (parts := [part for part in table.parts if not loaded or version_of(part) > loaded])
     }
-    dbt.run_operation(
-        "prepare_silver_load", tables=list(missing), text_keys=published.text_keys
-    )
+    dbt.run_operation("prepare_silver_load", tables=list(missing), text_keys=published.text_keys)
     copied = 0
     added = []  # the tables of which only newer parts are copied
     for name, parts in missing.items():

@@ -17,7 +17,7 @@ from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published
 from warehouse.dbt_run import NodeResult
-from warehouse.publish import published_entities, silver_code
+from warehouse.publish import published_entities
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
 
@@ -112,13 +112,3 @@ def test_a_version_has_all_relations_of_silver_with_their_rows() -> None:
         "stores": (["silver/stores/v1"], 7),
         "unknown_keys": (["silver/unknown_keys/v1"], 0),
     }
-
-
-def test_the_code_that_makes_silver_is_known_by_its_content(tmp_path: Path) -> None:
-    (tmp_path / "models" / "silver").mkdir(parents=True)
-    (tmp_path / "models" / "silver" / "a.sql").write_text("select 1")
-    before = silver_code(tmp_path)
-    (tmp_path / "models" / "b.sql").write_text("select 2")  # not silver's
-    assert silver_code(tmp_path) == before
-    (tmp_path / "models" / "silver" / "a.sql").write_text("select 3")
-    assert silver_code(tmp_path) != before
