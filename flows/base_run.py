@@ -33,7 +33,7 @@ from warehouse.answers import Answers
 from warehouse.connection import Query
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
-from warehouse.publish import silver_code
+from warehouse.project_code import project_code
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class Run(ABC):
         self.contract = load_contract(project_dir())
         self.declarations = asked.declarations
         # Of all that decides what silver is: the project, then how bronze is read.
-        self.code = f"{silver_code(project_dir())}-{reading_code(asked.declarations)}"
+        project = project_code(project_dir(), "all")
+        self.code = f"{project}-{reading_code(asked.declarations)}"
         self.progress = progress.current()
         self.warnings: list[str] = []
         current = versions.published(lake)
@@ -228,7 +229,7 @@ class Run(ABC):
             )
             step.done = f"Read again {_count(done.files, 'file')}: {why}"
 
-    def _build_silver(self, dbt: DbtRun, full: bool = False) -> None:
+    def _build_silver(self, dbt: DbtRun, selection: str = SILVER, full: bool = False) -> None:
         """Build silver as it is declared now; raise when most of what arrived cannot be used.
 
         With `full` all of it is built anew, whatever is there.
@@ -242,12 +243,10 @@ class Run(ABC):
         current = versions.published(self.lake)
         if current and (current.code or "").partition("-")[0] != self.code.partition("-")[0]:
             self._warn(
-                "What is published was built by an earlier version of the project; everything is "
-                "built anew from the lake."
+                "The project is not the one that built what is published; what depends on the "
+                "change is built anew from the lake."
             )
-        elif current and current.batches == committed_batches(self.lake):
-            self._warn("Nothing new arrived; everything was built again from the lake.")
-        self._build(dbt, "silver", "--select", SILVER, *(["--full-refresh"] if full else []))
+        self._build(dbt, "silver", "--select", selection, *(["--full-refresh"] if full else []))
         problem = rejections.problem(
             dbt.query,
             self.lake,

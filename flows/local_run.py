@@ -19,12 +19,20 @@ from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
 from warehouse.answers import read_answers
-from warehouse.connection import built_states, read_only
+from warehouse.connection import built_states, made_with, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
+from warehouse.project_code import project_code
 from warehouse.publish import WarehouseState, entities_of
 
 logger = logging.getLogger(__name__)
+
+# What data can change where the project is the same: no seed, no view and no test of a seed.
+SILVER_BUT_SEEDS = "path:models/silver"
+MARTS_BUT_VIEWS = (
+    *("--select", "path:models/gold", "config.materialized:incremental"),
+    *("path:models/marts,resource_type:test", "resource_type:snapshot"),
+)
 
 
 @contextmanager
@@ -46,6 +54,8 @@ class LocalRun(Run):
         super().__init__(home, lake, asked)
         self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._copied: WarehouseState | None = None
+        # Whether this very project made the warehouse's seeds and views, which then can stay.
+        self._same_project = False
 
     @property
     def steps_of_target(self) -> list[Step]:
@@ -70,6 +80,8 @@ class LocalRun(Run):
             completed = publishing.recover(self.home, self.lake)
             removed = self._recover_lake()
             self._copied = publishing.stage_warehouse(self.home)
+            made = made_with(self.home.staged_warehouse)
+            self._same_project = made == project_code(project_dir(), "all")
             publishing.tidy(self.home, self.lake, before=self.id)
             step.done = completed or removed or "Found the home in order"
         self._read_again()
@@ -79,14 +91,18 @@ class LocalRun(Run):
         with self.progress.step("Read the dbt project") as step:
             self.dbt.parse()
             step.done = "Read the dbt project"
-        self._build_silver(self.dbt)
+        self._build_silver(self.dbt, SILVER_BUT_SEEDS if self._same_project else SILVER)
 
     def build_marts(self) -> None:
         """Build gold, the marts and the snapshots from silver, with their tests."""
-        self._build(self.dbt, "gold and marts", "--exclude", SILVER)
+        selection = MARTS_BUT_VIEWS if self._same_project else ("--exclude", SILVER)
+        self._build(self.dbt, "gold and marts", *selection)
 
     def write_docs(self) -> None:
         """Write the documentation site, and close the warehouse under construction."""
+        if self._same_project and self.home.docs.is_dir():  # it tells of the project, not of rows
+            self.dbt.close()
+            return
         with self.progress.step("Write the documentation") as step:
             docs_site.write(self.dbt.document(), project_dir(), self.home.staged_docs)
             self.dbt.close()

@@ -24,7 +24,7 @@ from warehouse import publish as publishing
 from warehouse.connection import built_states, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
-from warehouse.publish import silver_code
+from warehouse.project_code import project_code
 
 SCHEMAS = ("reference", "silver", "gold", "marts")
 EXAMPLES = 3
@@ -70,7 +70,9 @@ def verify(home: Home, steps: progress.Progress) -> None:
 
 def _check_is_newest(lake: LocalLake, published: versions.Published | None) -> None:
     """Raise when something else than what is published would be built."""
-    if not published or (published.code or "").partition("-")[0] != silver_code(project_dir()):
+    if not published or (published.code or "").partition("-")[0] != project_code(
+        project_dir(), "all"
+    ):
         raise InputError(f"What is published was built by another version of the project. {FIRST}")
     before, now = set(published.batches), set(committed_batches(lake))
     changes = [

@@ -55,7 +55,7 @@ class Published:
     previous: str | None = None
     kept: list[str] = field(default_factory=list)
     """Folders of the version before, for readers who still have its warehouse open."""
-    code: str | None = None  # of what the version was built with, see `silver_code`
+    code: str | None = None  # of what the version was built with, see `project_code`
     text_keys: list[str] = field(default_factory=list)  # the entities whose keys are text in it
 
     @property

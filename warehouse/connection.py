@@ -56,3 +56,11 @@ def built_states(warehouse: Path) -> dict[str, dict[str, Any]]:
         except duckdb.CatalogException:  # built by an earlier version of the product
             return {}
     return {relation: json.loads(state) for relation, state in rows}
+
+
+def made_with(warehouse: Path) -> str | None:
+    """Return the code of the project that made the warehouse's seeds and views, if it is one."""
+    if not warehouse.exists():
+        return None
+    project = built_states(warehouse).get("project", {})
+    return None if project.get("lacking") else project.get("code")

@@ -7,8 +7,9 @@ _SILVER = ("dbt_project.yml", "macros", "seeds", "models/silver")
 LAYERS = {
     "silver": _SILVER,
     "gold": (*_SILVER, "models/gold", "models/marts"),
+    "all": (*_SILVER, "models", "snapshots", "tests/dbt"),
 }
-"""The files and folders of the project that decide what a layer is; each needs those below it."""
+"""The files and folders of the project that decide what a layer is, or all that it builds."""
 
 
 def project_code(project: Path, layer: str) -> str:

@@ -14,7 +14,6 @@ A run killed before 1 has published nothing, and the next run removes what it bu
 later is completed by the next run, which repeats the steps; one that is done already does nothing.
 """
 
-import hashlib
 import logging
 import os
 import re
@@ -82,16 +81,6 @@ def entities_of(states: dict[str, dict[str, Any]]) -> dict[str, PublishedEntity]
     }
 
 
-def silver_code(project: Path) -> str:
-    """Return a hash of everything in the project that decides what silver makes of bronze."""
-    digest = hashlib.sha256()
-    for part in ("dbt_project.yml", "models/silver", "macros", "seeds"):
-        for path in sorted([project / part, *(project / part).rglob("*")]):
-            if path.is_file():
-                digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
 def stage_warehouse(home: Home) -> WarehouseState:
     """Copy the published warehouse, with its history and the tables users made, to build on.
 
@@ -136,11 +125,7 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
             *_files_under(home.staged_docs),
             *_files_under(home.staged_report),
         ]
-        + [
-            Path(lake.uri(file))
-            for folder in added
-            for file in lake.list(folder, recursive=True)
-        ]
+        + [Path(lake.uri(file)) for folder in added for file in lake.list(folder, recursive=True)]
     )
     # Asked last of all: what is written to the disk before can take minutes.
     if home.warehouse.exists():

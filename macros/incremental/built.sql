@@ -58,6 +58,7 @@
     {%- do run_query('create schema if not exists staging') -%}
     {%- do run_query('create table if not exists staging.built (relation varchar, state varchar)') -%}
     {%- do run_query('create table if not exists staging.changes (relation varchar, changed_key varchar, change varchar, version varchar)') -%}
+    {%- do duckdb__forget_other_project() -%}
 {%- endmacro %}
 
 

@@ -3,6 +3,8 @@
     would not give what a full build gives; increment() says when.
 -#}
 {% macro is_incremental() -%}
+    {#- dbt's unit tests, which are shown no graph, build nothing. -#}
+    {%- if not execute or graph.nodes is not defined -%}{{ return(false) }}{%- endif -%}
     {%- if model.config.materialized == 'external' -%}{{ return(increment() is not none) }}{%- endif -%}
     {{ return(dbt.is_incremental()) }}
 {%- endmacro %}

@@ -16,7 +16,7 @@ from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published, PublishedEntity
-from warehouse.publish import entities_of, silver_code
+from warehouse.publish import entities_of
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
 
@@ -114,13 +114,3 @@ def test_a_version_has_all_relations_of_silver_with_their_parts() -> None:
         "unknown_keys": PublishedEntity(["silver/unknown_keys/v1"], 0),
     }
     assert published["stores"].versions == ["v1", "v2", "v3"]
-
-
-def test_the_code_that_makes_silver_is_known_by_its_content(tmp_path: Path) -> None:
-    (tmp_path / "models" / "silver").mkdir(parents=True)
-    (tmp_path / "models" / "silver" / "a.sql").write_text("select 1")
-    before = silver_code(tmp_path)
-    (tmp_path / "models" / "b.sql").write_text("select 2")  # not silver's
-    assert silver_code(tmp_path) == before
-    (tmp_path / "models" / "silver" / "a.sql").write_text("select 3")
-    assert silver_code(tmp_path) != before
