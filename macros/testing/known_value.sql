@@ -5,17 +5,13 @@
 -#}
 {% test known_value(model, column, seed, of=none, amount=none) %}
 {{ config(severity='warn') }}
-with listed as (
-    select * from {{ model }}
-)
-
 select
     listed.{{ column }},
     count({{ 'distinct listed.' ~ of if of else '*' }}) as occurrences
     {%- if amount %},
     sum(listed.{{ amount }}) as amount
     {%- endif %}
-from listed
+from (select * from {{ model }}) as listed
 where
     listed.{{ column }} <> 'Unknown'
     and listed.{{ column }} not in (select known.{{ column }} from {{ seed }} as known)
