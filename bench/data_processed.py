@@ -1,16 +1,18 @@
-"""Estimates the data that a serverless SQL pool processes, and so bills, for one build of silver.
+"""Estimates the data that a serverless SQL pool processes, and so bills, for builds of silver.
 
-`python -m bench.data_processed HOME [FACTOR]` looks at what a local run left in a home: the columns
+`python -m bench.data_processed HOME [FACTOR]` looks at what local runs left in a home: the columns
 of the Parquet files of bronze, and of those of staging and silver, which CETAS compresses the same
 way (Snappy). It adds up what each statement of `dbt build --target synapse` reads, writes and
 passes between nodes, times FACTOR, each statement counting 10 MB at least as the pool's price list
-has it.
+has it: once for a build of everything, and once for the build that added the newest parts, where
+the home's last run did. A scan counts for all columns that it names, since nobody can say of which
+files' parts the pool sees that they have no row that is asked for.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,71 +51,154 @@ class Columns:
         return sum(self.stored[name] for name in (names or self.stored))
 
 
-def estimate(lake: Path, factor: float) -> dict[str, float]:
-    """Return the bytes processed by kind of statement."""
-    declared = yaml.safe_load(MODELS.read_text(encoding="utf-8"))["models"]
-    tests = {m["name"]: m.get("data_tests", []) for m in declared}
-    staged = {
-        name.removeprefix("stg_"): Columns.of(_newest(lake / "staging" / name))
-        for name in tests
-        if name.startswith("stg_")
-    }
-    silver = {
-        name: Columns.of(_newest(lake / "silver" / name))
-        for name in tests
-        if not name.startswith("stg_")
-    }
-    totals = dict.fromkeys(("staging", "silver", "accounts of rows", "tests"), 0.0)
+class _Totals(dict[str, float]):
+    """Bytes processed by kind of statement."""
 
-    def add(kind: str, size: float) -> None:
-        totals[kind] += max(size * factor, LEAST)
+    def __init__(self, factor: float) -> None:
+        super().__init__(dict.fromkeys(("staging", "silver", "accounts of rows", "tests"), 0.0))
+        self._factor = factor
 
-    # What is read for each of the accounts; row_reconciliation reads two others, and counts silver.
-    account = {
-        "rejected_rows": 0,
-        "superseded_rows": 0,
-        "unreadable_values": 0,
-        "unknown_keys": 0,
-        "row_reconciliation": silver["rejected_rows"].read(["entity"])
-        + silver["superseded_rows"].read(),
-    }
-    for name, columns in staged.items():
-        bronze = Columns.of((lake / "bronze" / "rows" / name).rglob("*.parquet"))
-        good = [column for column in columns.stored if column != "raw_row"]
-        passed = sum(columns.plain[column] for column in good)  # to the node of its key
-        add("staging", bronze.read() + columns.read())
-        add("silver", columns.read(good) + passed + silver[name].read())
-        account["rejected_rows"] += columns.read(
-            ("reject_reason", "raw_row", "_source_file", "_batch_id")
+    def count(self, kind: str, *sizes: int) -> None:
+        """Count a statement that reads, passes and writes so much."""
+        self[kind] += max(sum(sizes) * self._factor, LEAST)
+
+
+class _Lake:
+    """The columns of all relations in a lake, and of their newest parts."""
+
+    def __init__(self, lake: Path) -> None:
+        declared = yaml.safe_load(MODELS.read_text(encoding="utf-8"))["models"]
+        self.tests = {m["name"]: m.get("data_tests", []) for m in declared}
+        self.accounts = [
+            name
+            for name in self.tests
+            if not name.startswith("stg_") and f"stg_{name}" not in self.tests
+        ]
+        self.entities = [name[4:] for name in self.tests if name.startswith("stg_")]
+        self._silver = lake / "silver"
+        self._rows = lake / "bronze" / "rows"
+        self.newest = max(
+            part.name for entity in self.entities for part in (self._silver / entity).iterdir()
         )
-        account["superseded_rows"] += columns.read(good) + passed
-        if unreadable := [column for column in good if column.startswith("unreadable_")]:
-            account["unreadable_values"] += columns.read(
-                (*unreadable, "reject_reason", "_batch_id")
-            )
-        account["row_reconciliation"] += min(silver[name].stored.values())
+
+    def of(self, *place: str, newest: bool = False) -> Columns:
+        """Return a relation of silver, or what the newest version has of it."""
+        folder = self._silver.joinpath(*place)
+        return Columns.of(folder.rglob(f"{self.newest if newest else '*'}/*.parquet"))
+
+    def bronze(self, entity: str, newest: bool = False) -> Columns:
+        """Return the rows of an entity's files, or those of its newest batch."""
+        batches = sorted((self._rows / entity).iterdir())[-1 if newest else 0 :]
+        return Columns.of(file for batch in batches for file in batch.rglob("*.parquet"))
+
+
+def estimate(lake: Path, factor: float) -> dict[str, float]:
+    """Return the bytes that a build of everything processes, by kind of statement."""
+    there, totals = _Lake(lake), _Totals(factor)
+    account = dict.fromkeys(there.accounts, 0)
+    for name in there.entities:
+        staged, silver, superseded = _entity(there, name)
+        totals.count("staging", there.bronze(name).read(), staged.read())
+        good = _good(staged)
+        passed = sum(staged.plain[column] for column in good)  # to the node of its key
+        for written in (silver, superseded):
+            totals.count("silver", staged.read(good), passed, written.read())
+        _count_staged(account, staged)
+        _count_shown(account, silver, superseded)
+    _count_accounts(totals, there, account)
+    _count_tests(totals, there)
+    return totals
+
+
+def estimate_day(lake: Path, factor: float) -> dict[str, float]:
+    """Return the same for the build that added the newest parts."""
+    there, totals = _Lake(lake), _Totals(factor)
+    account = dict.fromkeys(there.accounts, 0)
+    for name in there.entities:
+        _, silver, superseded = _entity(there, name)
+        _count_shown(account, silver, superseded)
+        arrived, counted, told = _entity(there, name, newest=True)
+        if not arrived.stored:
+            continue
+        totals.count("staging", there.bronze(name, newest=True).read(), arrived.read())
+        good = _good(arrived)
+        # What arrived is named three times: for its rows, and twice for the keys that it touches.
+        judged = counted.read() + told.read()
+        totals.count(
+            "silver", arrived.read(good), 2 * arrived.read(_keys(there, name)),
+            silver.read() + superseded.read(), judged,
+        )  # fmt: skip
+        for written in (counted, told):
+            totals.count("silver", judged, written.read())
+        totals.count("silver", judged)
+        _count_staged(account, arrived)
+    _count_accounts(totals, there, account)
+    _count_tests(totals, there)
+    return totals
+
+
+def _entity(lake: _Lake, name: str, newest: bool = False) -> tuple[Columns, Columns, Columns]:
+    return (
+        lake.of("staging", name, newest=newest),
+        lake.of(name, newest=newest),
+        lake.of("superseded", name, newest=newest),
+    )
+
+
+def _good(staged: Columns) -> list[str]:
+    return [column for column in staged.stored if column != "raw_row"]
+
+
+def _keys(lake: _Lake, name: str) -> list[str]:
+    (key,) = (
+        test["primary_key"]["arguments"]["columns"]
+        for test in lake.tests[name]
+        if "primary_key" in test
+    )
+    return [column for column in key if column != "line_number"]
+
+
+def _count_staged(account: dict[str, int], staged: Columns) -> None:
+    """Add what the accounts of rejected rows and unreadable values read of staged rows."""
+    account["rejected_rows"] += staged.read(
+        ("reject_reason", "raw_row", "_source_file", "_batch_id")
+    )
+    if unreadable := [column for column in staged.stored if column.startswith("unreadable_")]:
+        account["unreadable_values"] += staged.read((*unreadable, "reject_reason", "_batch_id"))
+
+
+def _count_shown(account: dict[str, int], silver: Columns, superseded: Columns) -> None:
+    """Add what counting an entity's rows reads, those that count and those that do not."""
+    account["superseded_rows"] += superseded.read(("fate", "row_count"))
+    account["row_reconciliation"] += min(silver.stored.values())
+
+
+def _count_accounts(totals: _Totals, lake: _Lake, account: dict[str, int]) -> None:
+    relations = {name: lake.of(name) for name in account}
+    account["row_reconciliation"] += (
+        relations["rejected_rows"].read(["entity"]) + relations["superseded_rows"].read()
+    )
     for name, size in account.items():
-        add("accounts of rows", size + silver[name].read())
-    for name, declared_tests in tests.items():
-        for test in declared_tests:
+        totals.count("accounts of rows", size, relations[name].read())
+
+
+def _count_tests(totals: _Totals, lake: _Lake) -> None:
+    for name, declared in lake.tests.items():
+        for test in declared:
             arguments = {} if isinstance(test, str) else next(iter(test.values()))["arguments"]
             one = arguments.get("column") or arguments.get("column_name")
             others = [arguments[key] for key in ("of", "amount") if key in arguments]
             tested = [one, *others] if one else arguments.get("columns")
-            add("tests", silver[name].read(tested))
-    return totals
-
-
-def _newest(folder: Path) -> Iterator[Path]:
-    """Return the files of the newest version in a folder."""
-    return max(folder.iterdir()).glob("*.parquet")
+            totals.count("tests", lake.of(name).read(tested))
 
 
 def main(home: str, factor: str = "1") -> None:
-    """Print the estimate for a home, for so many times its data."""
-    totals = estimate(Path(home) / "lake", float(factor))
-    for kind, size in (*totals.items(), ("all", sum(totals.values()))):
-        print(f"{kind:32}{size / MEGABYTE:10,.0f} MB")
+    """Print the estimates for a home, for so many times its data."""
+    lake = Path(home) / "lake"
+    everything, day = estimate(lake, float(factor)), estimate_day(lake, float(factor))
+    for kind, size in (*everything.items(), ("all", sum(everything.values()))):
+        of_day = day[kind] if kind in day else sum(day.values())
+        print(f"{kind:32}{size / MEGABYTE:10,.0f} MB{of_day / MEGABYTE:10,.0f} MB")
 
 
 if __name__ == "__main__":

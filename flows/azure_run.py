@@ -206,6 +206,17 @@ class AzureRun(Run):
             step.done = self._recover_lake() or "Found the lake in order"
         self._read_again()
 
+    def published_counts(self, current: Published) -> list[EntityCounts] | None:
+        """Return the rows published; None when gold is not made from them, or files are gone."""
+        if gold_version(self.database) != current.version or not self._complete(current):
+            return None
+        return read_counts(self.database.query)
+
+    def rewrite_pages(self, current: Published) -> None:
+        """Write report and documentation anew, from what is published."""
+        self._write_report(self.database.query, current.version, marts="marts")
+        self.write_docs()
+
     def build_silver(self) -> None:
         """Build silver from bronze with its tests, or go on from where a run had come."""
         self._resumed = self._can_resume()
@@ -215,7 +226,8 @@ class AzureRun(Run):
                 step.done = f"Silver {self.published.version} is published; going on from there"
             return
         self.silver.left_unchanged = "what is published stays"
-        self._build_silver(self.silver, full=self._has_lost_files())
+        self.full = self.full or self._has_lost_files()
+        self._build_silver(self.silver)
 
     def publish_silver(self) -> None:
         """Make the new version of silver the published one, if no other run has in the meantime."""
@@ -263,13 +275,18 @@ class AzureRun(Run):
             self.gold.describe(self.gold.query)
             answers = ask(self.gold.query, marts=f"marts{NEXT}")
             self._summary = self._summarize(self.published.version, answers)
-            self._summary.places = self._places()
             step.done = "Read the answers"
 
     def write_report(self) -> None:
         """Write the report from the marts under construction."""
         assert self.published
-        self._write_report(self.gold.query, self.published.version, marts=f"marts{NEXT}")
+        assert self._summary
+        self._write_report(
+            self.gold.query,
+            self.published.version,
+            marts=f"marts{NEXT}",
+            answers=self._summary.answers,
+        )
 
     def publish(self) -> None:
         """Put the new gold and marts in the place of the old ones."""
@@ -293,7 +310,8 @@ class AzureRun(Run):
             shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"
 
-    def _places(self) -> dict[str, object]:
+    def places(self) -> dict[str, object]:
+        """Return where everything is: in the lake, on both servers and in the home."""
         pool = self.silver.adapter.config.credentials
         database = self.database.adapter.config.credentials
         return {
@@ -323,8 +341,8 @@ class AzureRun(Run):
         published = self.published
         return (
             published is not None
-            and published.batches == committed_batches(self.lake)
-            and published.code == self.code
+            and not self.full
+            and self._is_of_now(published)
             and gold_version(self.database) != published.version
             and self._complete(published)
         )

@@ -5,13 +5,13 @@ What a run builds, and where, depends on its target: `local_run` and `azure_run`
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from flows import progress, rejections
 from flows.asked import Asked
 from flows.steps import Step
-from flows.summary import Summary
+from flows.summary import Summary, pages_of, places_of
 from ingest import api, batches, declared, landing, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
@@ -28,8 +28,9 @@ from lake.manifest import (
     retracted_batches,
 )
 from lake.store import Lake
+from lake.versions import Published
 from pages.report import content, page
-from warehouse.answers import Answers
+from warehouse.answers import Answers, EntityCounts, ask
 from warehouse.connection import Query
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
@@ -54,9 +55,9 @@ class Run(ABC):
         self.api_url = asked.api_url
         self.contract = load_contract(project_dir())
         self.declarations = asked.declarations
-        # Of all that decides what silver is: the project, then how bronze is read.
-        project = project_code(project_dir(), "all")
-        self.code = f"{project}-{reading_code(asked.declarations)}"
+        # Of all that decides what is published: the project, then how bronze is read.
+        code = project_code(project_dir(), "published")
+        self.code = f"{code}-{reading_code(asked.declarations)}"
         self.progress = progress.current()
         self.warnings: list[str] = []
         current = versions.published(lake)
@@ -64,6 +65,9 @@ class Run(ABC):
         self.id = new_batch_id([*before, *([current.version] if current else [])])
         self._batch: Batch | None = None
         self._summary: Summary | None = None
+        self._is_otherwise = False  # what is declared, or how what had arrived is read
+        self.stays = False
+        self.full = asked.full
 
     @property
     def api_sources(self) -> list[ApiSource]:
@@ -90,9 +94,11 @@ class Run(ABC):
         """What the target does of a batch that counts, until its answers are published."""
 
     def go(self, carry_out: Callable[[Step], None]) -> Summary:
-        """Go through the steps, each of which `carry_out` is given to do."""
+        """Go through the steps, each of which `carry_out` is given to do, as far as needed."""
         for step in self.steps:
             carry_out(step)
+            if self.stays:
+                break
         assert self._summary
         return self._summary
 
@@ -101,9 +107,21 @@ class Run(ABC):
     def dbts(self) -> list[DbtRun]:
         """dbt on each target that this run builds on, in their order."""
 
+    def places(self) -> dict[str, object]:
+        """Return where everything is."""
+        return places_of(self.home)
+
     @abstractmethod
     def recover(self) -> None:
         """Put right what a killed run left."""
+
+    @abstractmethod
+    def published_counts(self, current: Published) -> list[EntityCounts] | None:
+        """Return the rows published; None when something of it is gone, or changed since."""
+
+    @abstractmethod
+    def rewrite_pages(self, current: Published) -> None:
+        """Write what people open anew, from what is published."""
 
     @abstractmethod
     def build_silver(self) -> None:
@@ -161,7 +179,7 @@ class Run(ABC):
             step.done = f"Pulled {_count(rows, 'record')} of {source.name}"
 
     def commit_batch(self) -> None:
-        """Make the batch count; stop the run when something in it is in quarantine."""
+        """Make the batch count; stop when something in it is in quarantine, or nothing is new."""
         result = commit(self._open_batch())
         self.warnings += result.warnings
         try:
@@ -181,6 +199,42 @@ class Run(ABC):
             raise InputError(f"{self.input_dir} has none of the files that are known: {names}.")
         if self.home.demo.exists() and self.input_dir != self.home.demo_input:
             self.warnings.append(f"{self.home.root} also holds the data of `c360 demo`.")
+        self._declare()
+        if not (self._is_otherwise or self.full):
+            self._stay()
+
+    def _declare(self) -> None:
+        """Leave in the lake what is declared of it now."""
+        changed = declared.write(self.lake, self.declarations)
+        if changed:
+            self._is_otherwise = True
+            self._warn(
+                f"{self.declarations.path} declares otherwise than what the run before followed, "
+                f"which changes the numbers: {'; '.join(changed)}."
+            )
+
+    def _stay(self) -> None:
+        """End the run here if all would be built again as it is published."""
+        current = versions.published(self.lake)
+        if not current or not self._is_of_now(current):
+            return
+        counts = self.published_counts(current)
+        if counts is None:
+            self._warn(
+                "Nothing new arrived, but what people open is not as the run before left it; it is "
+                "built again."
+            )
+            return
+        is_of_now = page.is_of(self.home.report, current.version, self.asked.pii)
+        if not (is_of_now and pages_of(self.home)["documentation"].exists()):
+            self.rewrite_pages(current)
+        with self.progress.step(f"Nothing new arrived: {current.version} stays published"):
+            self.stays = True
+        self._summary = self._summarize(current.version, None, counts)
+
+    def _is_of_now(self, current: Published) -> bool:
+        """Tell whether a version is of the batches that count, by the code and as declared now."""
+        return (current.batches, current.code) == (committed_batches(self.lake), self.code)
 
     def _open_batch(self) -> Batch:
         if self._batch is None:
@@ -217,6 +271,7 @@ class Run(ABC):
         """Bring the rows in bronze up to date with how their sources are declared now."""
         if not batches.has_outdated(self.lake, self.contract, self.declarations):
             return
+        self._is_otherwise = True
         with self.progress.step("Read again what is declared otherwise now") as step:
             done = batches.reread(
                 self.lake, self.contract, self.declarations, self.id, on_file=step.detail
@@ -229,24 +284,15 @@ class Run(ABC):
             )
             step.done = f"Read again {_count(done.files, 'file')}: {why}"
 
-    def _build_silver(self, dbt: DbtRun, selection: str = SILVER, full: bool = False) -> None:
-        """Build silver as it is declared now; raise when most of what arrived cannot be used.
-
-        With `full` all of it is built anew, whatever is there.
-        """
-        changed = declared.write(self.lake, self.declarations)
-        if changed:
-            self._warn(
-                f"{self.declarations.path} declares otherwise than what the run before followed, "
-                f"which changes the numbers: {'; '.join(changed)}."
-            )
+    def _build_silver(self, dbt: DbtRun, selection: str = SILVER) -> None:
+        """Build silver as it is declared now; raise when most of what arrived cannot be used."""
         current = versions.published(self.lake)
         if current and (current.code or "").partition("-")[0] != self.code.partition("-")[0]:
             self._warn(
                 "The project is not the one that built what is published; what depends on the "
                 "change is built anew from the lake."
             )
-        self._build(dbt, "silver", "--select", selection, *(["--full-refresh"] if full else []))
+        self._build(dbt, "silver", "--select", selection)
         problem = rejections.problem(
             dbt.query,
             self.lake,
@@ -272,6 +318,7 @@ class Run(ABC):
         with self.progress.step(f"Build {what}") as step:
             nodes = dbt.build(
                 *selection,
+                full_refresh=self.full,
                 on_node=lambda name, number, count: step.detail(f"{number} of {count}, {name}"),
             )
             tests = sum(node.kind == "test" for node in nodes)
@@ -279,29 +326,35 @@ class Run(ABC):
                 f"Built {what} ({_count(len(nodes) - tests, 'relation')}, {_count(tests, 'test')})"
             )
 
-    def _write_report(self, query: Query, version: str, marts: str) -> None:
-        assert self._summary
+    def _write_report(
+        self, query: Query, version: str, marts: str, answers: Answers | None = None
+    ) -> None:
+        """Write it with these answers, or those that the query gives."""
         with self.progress.step("Write the report") as step:
             pii = self.asked.pii
-            customers = content.read_customers(query, marts, personal_data=pii)
-            page.write(
-                self.home.staged_report,
-                content.compose(
-                    self._summary.answers, version=version, personal_data=pii, customers=customers
-                ),
+            composed = content.compose(
+                answers or ask(query, marts),
+                version=version,
+                personal_data=pii,
+                customers=content.read_customers(query, marts, personal_data=pii),
             )
+            page.write(self.home.staged_report, composed)
             step.done = "Wrote the report"
 
-    def _summarize(self, version: str, answers: Answers) -> Summary:
+    def _summarize(
+        self, version: str, answers: Answers | None, counts: Sequence[EntityCounts] = ()
+    ) -> Summary:
         arrived = {each.entity for each in file_entries(self.lake) if each.outcome == "landed"}
         return Summary(
             home=self.home,
             version=version,
             answers=answers,
+            counts=list(counts),
             absent=[entity for entity in self.contract if entity not in arrived],
             warnings=self.warnings + [warning for dbt in self.dbts for warning in dbt.warnings],
             steps=self.progress.steps,
             nodes=[node for dbt in self.dbts for node in dbt.nodes],
+            places=self.places(),
         )
 
 

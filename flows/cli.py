@@ -1,5 +1,6 @@
 """The `c360` command. What takes long to import is imported by the command that needs it."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from flows.asked import Request
     from flows.progress import Progress
+    from flows.summary import Summary
 
 app = typer.Typer(
     name="c360",
@@ -139,11 +141,16 @@ def run(
             "--accept-rejected", help="Publish although most rows of what arrived cannot be used."
         ),
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Build everything anew from the lake, whatever arrived."),
+    ] = False,
 ) -> None:
     """Take what arrived to published answers: land, build, test, publish, report.
 
     What is published changes only when everything passed. A run that was cut short is put right by
-    the next one. Files that are in the lake already change nothing.
+    the next one. Files that are in the lake already change nothing; when nothing is new, all stays
+    as it is.
     """
     from flows.progress import Progress
 
@@ -156,6 +163,7 @@ def run(
         pii=not no_pii,
         sources=_text(sources),
         accept_rejected=accept_rejected,
+        full=full,
     )
 
 
@@ -188,6 +196,7 @@ def demo(
     """Make sample data, run everything over it, and print the answers."""
     from flows.demo import demo_input
     from flows.progress import Progress
+    from flows.summary import print_summary
 
     progress, place = Progress(Console()), Home.at(home)
     with (
@@ -203,7 +212,7 @@ def demo(
         ) as (folder, api, sources),
     ):
         # The data's own sources, whatever others are declared in the environment.
-        _run(
+        summary = _summary(
             progress,
             input=str(folder),
             api=api,
@@ -211,6 +220,11 @@ def demo(
             pii=not no_pii,
             sources=str(sources),
         )
+    if not summary.answers:  # nothing was new, and answers are what was asked for all the same
+        from warehouse.answers import read_answers
+
+        summary.answers = read_answers(place.warehouse)
+    print_summary(progress.console or Console(), summary)
 
 
 @app.command()
@@ -528,9 +542,15 @@ def powerbi_publish(
 
 
 def _run(progress: "Progress", **request: "Unpack[Request]") -> None:
+    """Go through a run and print what came out."""
+    from flows.summary import print_summary
+
+    print_summary(progress.console or Console(), _summary(progress, **request))
+
+
+def _summary(progress: "Progress", **request: "Unpack[Request]") -> "Summary":
     """Go through a run in this process, or in Prefect where its server is named."""
     from flows.progress import followed
-    from flows.summary import print_summary
 
     with _interruptible(), followed(progress):
         if os.environ.get("PREFECT_API_URL"):
@@ -541,12 +561,10 @@ def _run(progress: "Progress", **request: "Unpack[Request]") -> None:
             os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
             from flows.flow import customer_360 as in_prefect
 
-            summary = in_prefect(**request)
-        else:
-            from flows.run import customer_360
+            return in_prefect(**request)
+        from flows.run import customer_360
 
-            summary = customer_360(**request)
-    print_summary(progress.console or Console(), summary)
+        return customer_360(**request)
 
 
 def _text(path: Path | None) -> str | None:
@@ -578,6 +596,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a console that lacks a character is no failure
+    # What dbt imports has the log written to the console, unless somebody else takes care of it.
+    logging.getLogger().addHandler(logging.NullHandler())
     sys.exit(_call())
 
 

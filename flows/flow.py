@@ -25,6 +25,7 @@ from flows.artifacts import answers_markdown, counts_table, node_table, page_lin
 from flows.run import begun
 from flows.steps import RETRY_SECONDS, Step, failure_told, may_pass
 from flows.summary import Summary
+from warehouse.answers import Answers
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,11 @@ def _is_worth_a_retry(_task: Any, _task_run: TaskRun, state: State[Any]) -> bool
 
 
 @task(name="leave artifacts", cache_policy=NO_CACHE)
-def leave_artifacts(summary: Summary) -> None:
+def leave_artifacts(summary: Summary, answers: Answers) -> None:
     """Leave beside the flow run what came out: rows, answers, dbt's nodes, links to the pages."""
     try:
         create_table_artifact(
-            counts_table(summary.answers),
+            counts_table(answers),
             key="customer-360-rows",
             description=f"What became of the rows that arrived, version {summary.version}",
         )
@@ -89,7 +90,7 @@ def leave_artifacts(summary: Summary) -> None:
             description=f"What dbt built and tested for version {summary.version}",
         )
         create_markdown_artifact(
-            answers_markdown(summary.answers),
+            answers_markdown(answers),
             key="customer-360-answers",
             description=f"The headline answers of version {summary.version}",
         )
@@ -145,5 +146,6 @@ def customer_360(
         ) as run,
     ):
         summary = run.go(lambda step: _as_task(step)())
-        leave_artifacts(summary)
+        if summary.answers:
+            leave_artifacts(summary, summary.answers)
     return summary

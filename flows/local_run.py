@@ -1,6 +1,7 @@
 """A run on this machine: everything is built beside what is published, then published at once."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import duckdb
 from flows.asked import Asked
 from flows.base_run import SILVER, Run, move_old_layout
 from flows.steps import Step
+from flows.summary import pages_of
 from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
@@ -18,8 +20,8 @@ from lake.manifest import committed_batches, remembered
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
-from warehouse.answers import read_answers
-from warehouse.connection import built_states, made_with, read_only
+from warehouse.answers import EntityCounts, read_answers, read_counts
+from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 from warehouse.project_code import project_code
@@ -61,6 +63,7 @@ class LocalRun(Run):
     def steps_of_target(self) -> list[Step]:
         """Everything is built and read before anything is published."""
         return [
+            Step("stage warehouse", self.stage_warehouse),
             Step("build silver", self.build_silver),
             Step("build gold and marts", self.build_marts),
             Step("write documentation", self.write_docs),
@@ -79,12 +82,47 @@ class LocalRun(Run):
         with self.progress.step("Look for what an earlier run left") as step:
             completed = publishing.recover(self.home, self.lake)
             removed = self._recover_lake()
-            self._copied = publishing.stage_warehouse(self.home)
-            made = made_with(self.home.staged_warehouse)
-            self._same_project = made == project_code(project_dir(), "all")
+            publishing.check_free(self.home)
             publishing.tidy(self.home, self.lake, before=self.id)
             step.done = completed or removed or "Found the home in order"
         self._read_again()
+
+    def published_counts(self, current: Published) -> list[EntityCounts] | None:
+        """Return the rows published; None when something of it is gone, or changed since."""
+        if not (
+            publishing.is_untouched(self.home, self.lake)
+            and publishing.is_whole(self.home.warehouse, self.lake)
+            and pages_of(self.home)["documentation"].exists()
+        ):
+            return None
+        with read_only(self.home.warehouse) as connection:
+            return read_counts(lambda sql: connection.execute(sql).fetchall())
+
+    def rewrite_pages(self, current: Published) -> None:
+        """Write the report anew, from what is published; the documentation is there."""
+        with open_warehouse(self.home) as connection:
+            self._write_report(
+                lambda sql: connection.execute(sql).fetchall(), current.version, marts="marts"
+            )
+        publishing.exchange_pages(self.home)
+        shutil.rmtree(self.home.staging, ignore_errors=True)
+
+    def stage_warehouse(self) -> None:
+        """Copy the published warehouse, to build on it."""
+        with self.progress.step("Copy the warehouse") as step:
+            self._copied = publishing.stage_warehouse(self.home)
+            if not self.home.warehouse.exists():
+                step.done = "Began a warehouse"
+                return
+            step.done = "Copied the warehouse"
+        made_alike = made_with(self.home.staged_warehouse) == project_code(project_dir(), "all")
+        if not publishing.is_whole(self.home.staged_warehouse, self.lake):
+            self.full = True
+            self._warn(
+                "Files of silver are gone, or the home was moved; everything is built anew from "
+                "the lake."
+            )
+        self._same_project = made_alike and not self.full
 
     def build_silver(self) -> None:
         """Build silver from bronze, with its tests."""
@@ -100,8 +138,9 @@ class LocalRun(Run):
 
     def write_docs(self) -> None:
         """Write the documentation site, and close the warehouse under construction."""
-        if self._same_project and self.home.docs.is_dir():  # it tells of the project, not of rows
-            self.dbt.close()
+        current = versions.published(self.lake)
+        if self._same_project and self.home.docs.is_dir() and current and current.code == self.code:
+            self.dbt.close()  # it tells of the project, not of rows
             return
         with self.progress.step("Write the documentation") as step:
             docs_site.write(self.dbt.document(), project_dir(), self.home.staged_docs)
@@ -117,9 +156,13 @@ class LocalRun(Run):
 
     def write_report(self) -> None:
         """Write the report from the warehouse under construction."""
+        assert self._summary
         with read_only(self.home.staged_warehouse) as connection:
             self._write_report(
-                lambda sql: connection.execute(sql).fetchall(), version=self.id, marts="marts"
+                lambda sql: connection.execute(sql).fetchall(),
+                self.id,
+                marts="marts",
+                answers=self._summary.answers,
             )
 
     def publish(self) -> None:

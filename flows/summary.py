@@ -18,38 +18,50 @@ from warehouse.home import Home
 
 @dataclass
 class Summary:
-    """One run, told at its end."""
+    """One run, told at its end; without `answers` nothing new arrived, and all stays as it was."""
 
     home: Home
     version: str
-    answers: Answers
+    answers: Answers | None
     absent: list[str]
     warnings: list[str]
     steps: list[Step]
     nodes: list[NodeResult] = field(default_factory=list)
     places: dict[str, object] = field(default_factory=dict)
+    counts: list[EntityCounts] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Take the rows of each entity from the answers, where there are any."""
+        if self.answers:
+            self.counts = self.answers.counts
 
 
 def print_summary(console: Console, summary: Summary) -> None:
     """Print the whole summary."""
-    print_counts(console, summary.answers.counts, summary.absent)
-    for lost in (rejected(summary.answers), superseded(summary.answers)):
-        if lost.rows:
-            _print_table(console, lost)
+    print_counts(console, summary.counts, summary.absent)
+    if summary.answers:
+        for lost in (rejected(summary.answers), superseded(summary.answers)):
+            if lost.rows:
+                _print_table(console, lost)
     for warning in summary.warnings:
         line = Text.assemble(("! ", "yellow"), plain(warning))
         console.print(line, highlight=False, soft_wrap=True)
-    for headline in headlines(summary.answers):
+    if summary.answers:
+        _print_answers(console, summary.answers)
+        times = [(step.done or step.doing, f"{step.seconds:.1f}") for step in summary.steps]
+        times.append(("Together", f"{sum(step.seconds for step in summary.steps):.1f}"))
+        _print_table(console, Headline("Time", ("Step", "Seconds"), times))
+    print_places(console, summary.places)
+
+
+def _print_answers(console: Console, answers: Answers) -> None:
+    for headline in headlines(answers):
         if headline.rows:
             _print_table(console, headline)
         else:
             console.print(f"\n[bold]{headline.title}[/]: {NO_DATA}", highlight=False)
-    if (known := notes(summary.answers)).rows:
+    if (known := notes(answers)).rows:
         _print_table(console, known)
-    times = [(step.done or step.doing, f"{step.seconds:.1f}") for step in summary.steps]
-    times.append(("Together", f"{sum(step.seconds for step in summary.steps):.1f}"))
-    _print_table(console, Headline("Time", ("Step", "Seconds"), times))
-    print_places(console, summary.places or places_of(summary.home))
 
 
 def print_counts(console: Console, entities: Sequence[EntityCounts], absent: list[str]) -> None:

@@ -70,9 +70,8 @@ def verify(home: Home, steps: progress.Progress) -> None:
 
 def _check_is_newest(lake: LocalLake, published: versions.Published | None) -> None:
     """Raise when something else than what is published would be built."""
-    if not published or (published.code or "").partition("-")[0] != project_code(
-        project_dir(), "all"
-    ):
+    code = project_code(project_dir(), "published")
+    if not published or (published.code or "").partition("-")[0] != code:
         raise InputError(f"What is published was built by another version of the project. {FIRST}")
     before, now = set(published.batches), set(committed_batches(lake))
     changes = [

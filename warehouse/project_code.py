@@ -1,4 +1,4 @@
-"""What decides what dbt makes of the lake: a hash of the project's own files, by layer."""
+"""What decides what is made of the lake: a hash of the project's own files, by layer."""
 
 import hashlib
 from pathlib import Path
@@ -8,6 +8,7 @@ LAYERS = {
     "silver": _SILVER,
     "gold": (*_SILVER, "models/gold", "models/marts"),
     "all": (*_SILVER, "models", "snapshots", "tests/dbt"),
+    "published": (*_SILVER, "models", "snapshots", "tests/dbt", "analyses", "pages"),
 }
 """The files and folders of the project that decide what a layer is, or all that it builds."""
 
@@ -17,6 +18,6 @@ def project_code(project: Path, layer: str) -> str:
     digest = hashlib.sha256()
     for part in LAYERS[layer]:
         for path in sorted([project / part, *(project / part).rglob("*")]):
-            if path.is_file():
+            if path.is_file() and path.suffix != ".pyc":
                 digest.update(f"{path.relative_to(project)}\n".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -93,8 +93,7 @@ def stage_warehouse(home: Home) -> WarehouseState:
         raise C360Error(
             f"{home.staging} is a file, but has to be a folder. Remove it and run again."
         ) from error
-    if home.warehouse.exists():
-        _settle(home.warehouse)
+    check_free(home)
     copied = WarehouseState.of(home.warehouse)
     if home.warehouse.exists():
         shutil.copyfile(home.warehouse, home.staged_warehouse)
@@ -105,6 +104,34 @@ def stage_warehouse(home: Home) -> WarehouseState:
             passing=True,
         )
     return copied
+
+
+def check_free(home: Home) -> None:
+    """Raise when the published warehouse is open for writing, so that a run could not copy it."""
+    if home.warehouse.exists():
+        _settle(home.warehouse)
+
+
+def is_untouched(home: Home, lake: Lake) -> bool:
+    """Tell whether the warehouse is there, and nobody has written to it since it was published."""
+    return (
+        home.warehouse.exists()
+        and not _write_ahead_log(home.warehouse).exists()
+        and home.warehouse.stat().st_mtime_ns <= Path(lake.uri(paths.PUBLISHED)).stat().st_mtime_ns
+    )
+
+
+def is_whole(warehouse: Path, lake: Lake) -> bool:
+    """Tell whether all that a warehouse reads of the lake is there, and in this lake."""
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        views = connection.execute(
+            "select sql from duckdb_views() where schema_name in ('bronze', 'silver', 'staging')"
+        ).fetchall()
+    files = {file for (sql,) in views for file in re.findall(r"'([^']*\.parquet)'", sql)}
+    return all(
+        file.startswith(f"{lake.uri('')}/") and ("*" in file or Path(file).exists())
+        for file in files
+    )
 
 
 def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> None:
@@ -128,8 +155,7 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
         + [Path(lake.uri(file)) for folder in added for file in lake.list(folder, recursive=True)]
     )
     # Asked last of all: what is written to the disk before can take minutes.
-    if home.warehouse.exists():
-        _settle(home.warehouse)
+    check_free(home)
     if WarehouseState.of(home.warehouse) != copied:
         raise C360Error(
             f"another program wrote to {home.warehouse} during the run, so nothing was published "

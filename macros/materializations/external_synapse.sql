@@ -143,9 +143,10 @@
         ), main=true) -%}
         {%- set counts = run_query(
             'select coalesce(sum(rows_before), 0) as rows_before, coalesce(sum(rows_now), 0) as rows_now, '
-            ~ 'coalesce(sum(rows_told), 0) as rows_told from (select max(rows_before) as rows_before, '
+            ~ 'coalesce(sum(rows_told), 0) + coalesce(sum(key_was_there), 0) as rows_told '
+            ~ 'from (select max(rows_before) as rows_before, max(key_was_there) as key_was_there, '
             ~ 'sum(case when fate is null then 1 else 0 end) as rows_now, '
-            ~ 'sum(case when fate is null then 0 else 1 end) + max(key_was_there) as rows_told from ' ~ judged
+            ~ 'sum(case when fate is null then 0 else 1 end) as rows_told from ' ~ judged
             ~ ' group by ' ~ by.key | join(', ') ~ ') as judged_keys'
         ).rows[0] -%}
         {%- set rows_before, rows_now, rows_told = counts[0] | int, counts[1] | int, counts[2] | int -%}

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
-from plotly.offline import get_plotlyjs
 
 from pages.report.content import Content
 
@@ -29,19 +28,37 @@ def write(folder: Path, content: Content) -> None:
     (folder / "index.html").write_text(render(content), encoding="utf-8")
 
 
+def is_of(folder: Path, version: str, personal_data: bool) -> bool:
+    """Tell whether the page in `folder` is this version's, with personal data or without."""
+    try:
+        with (folder / "index.html").open("rb") as page:
+            said = f'data-version="{version}" data-personal-data="{_yes(personal_data)}"'
+            return said.encode() in page.read(1000)
+    except OSError:
+        return False
+
+
 def render(content: Content) -> str:
     """Return the page; without customers in `content` it asks its server for them."""
+    from plotly.offline import get_plotlyjs  # late: a run that writes no page does without
+
     scripts = [_closed(get_plotlyjs()), _closed(_part("report.js"))]
     return (
         Environment(autoescape=True)
         .from_string(_part("page.html"))
         .render(
+            version=content.version,
+            personal_data=_yes(content.personal_data),
             policy=_policy(scripts, served=content.customers is None),
             style=_part("style.css"),
             scripts=scripts,
             data=_packed(vars(content)),  # asdict would copy every value
         )
     )
+
+
+def _yes(true: bool) -> str:
+    return "yes" if true else "no"
 
 
 def _part(name: str) -> str:

@@ -237,6 +237,19 @@ def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
     assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
 
 
+def test_when_nothing_new_arrived_nothing_is_changed(
+    platform: Platform, driver: Driver, ran: subprocess.CompletedProcess[str]
+) -> None:
+    before, sent = platform.published, len(recorded(platform.servers))
+    stays = platform.steps(driver)
+    assert stays.returncode == 0, stays.output + stays.errors
+    assert f"Nothing new arrived: {before['version']} stays published" in stays.errors
+    assert platform.published == before
+    changing = ("create", "alter", "drop", "insert", "delete", "update", "merge", "exec")
+    statements = [each.sql.lower().split() for each in recorded(platform.servers)[sent:]]
+    assert not [words for words in statements if set(words) & set(changing)]
+
+
 def test_one_run_at_a_time(
     platform: Platform, driver: Driver, ran: subprocess.CompletedProcess[str]
 ) -> None:

@@ -281,6 +281,7 @@ def test_a_home_of_the_version_before_is_built_anew_and_told_so(driver: Driver, 
     succeed(driver.run("--home", home))
     assert "earlier version" not in log_of_last_run(home)
     assert "Nothing new arrived" in log_of_last_run(home)
+    assert state.leftovers(home) == []
 
 
 def test_a_home_that_the_first_version_left_dead_works_again(

@@ -94,7 +94,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     generate(second, transactions=400, dirt=0.05, batch=2)
     with Driver() as driver:
         for _ in range(2):
-            run = driver.run("--input", first, "--home", home)
+            run = driver.run("--input", first, "--home", home, "--full")
             assert run.returncode == 0, run.errors
         record = published(home)
         assert record

@@ -130,6 +130,8 @@ def main(arguments: Sequence[str]) -> int:
                 if name in (wanted or name).split(",") and name != options.without:
                     events.enter(name)
                     step()
+                if run.stays:
+                    break
             events.enter("end")
     except C360Error as error:
         print(f"c360: {error}", file=sys.stderr)

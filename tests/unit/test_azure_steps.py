@@ -16,6 +16,7 @@ from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published, PublishedEntity
+from warehouse.project_code import project_code
 from warehouse.publish import entities_of
 
 LAKE = "abfss://customer360@contoso.dfs.core.windows.net"
@@ -64,6 +65,7 @@ def test_a_pool_that_sees_other_rows_than_have_landed_publishes_nothing(tmp_path
         ({}, True),
         ({"gold": "v1"}, False),  # gold is made from it already
         ({"code": "other"}, False),  # the project has changed since
+        ({"full": True}, False),  # everything is to be built anew
         ({"batch": True}, False),  # something has arrived since
         ({"lost": True}, False),  # somebody deleted its files
     ],
@@ -92,6 +94,7 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
     run: Any = AzureRun.__new__(AzureRun)
     run.lake, run.published, run.code = lake, published, change.get("code", "code")
     version = [(change["gold"],)] if "gold" in change else []
+    run.full = "full" in change
     run.database = SimpleNamespace(query=lambda sql: version)
     assert run._can_resume() is resumes
 
@@ -114,3 +117,21 @@ def test_a_version_has_all_relations_of_silver_with_their_parts() -> None:
         "unknown_keys": PublishedEntity(["silver/unknown_keys/v1"], 0),
     }
     assert published["stores"].versions == ["v1", "v2", "v3"]
+
+
+@pytest.mark.parametrize(
+    "decides", ["dbt_project.yml", "models/marts/a.sql", "seeds/a.csv", "pages/report/page/a.js"]
+)
+def test_what_decides_what_is_published_is_known_by_its_content(
+    tmp_path: Path, decides: str
+) -> None:
+    def put(name: str, content: str) -> str:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+        return project_code(tmp_path, "published")
+
+    before = put(decides, "a")
+    assert put("docs/a.md", "a") == before
+    assert put("pages/__pycache__/a.pyc", "a") == before
+    assert put(decides, "b") != before

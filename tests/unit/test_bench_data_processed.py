@@ -18,17 +18,23 @@ ENTITIES = list(load_contract(PROJECT))
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """A lake with two batches and tables of 100 rows of each entity."""
+    """A lake with two batches and tables of 100 rows of each entity, and two of agents."""
+    silver = tmp_path / "silver"
     for name in SILVER:
         columns = ", ".join(f"range as {column}" for column in SILVER[name])
-        write(tmp_path / "silver" / name / "v1" / "x.parquet", columns)
-        if name in ENTITIES:
+        write(silver / name / "v1" / "x.parquet", columns)
+        if name not in ENTITIES:
+            continue
+        for version in ("v1", "v2") if name == "agents" else ("v1",):
             staged = f"{columns}, range as unreadable_x, range as reject_reason, range as raw_row"
-            write(tmp_path / "staging" / f"stg_{name}" / "v1" / "x.parquet", staged)
-            write(tmp_path / "staging" / f"stg_{name}" / "v0" / "old.parquet", staged)
-            for batch in ("b1", "b2"):
-                rows = tmp_path / "bronze" / "rows" / name / batch / "x.csv.parquet"
-                write(rows, "range as raw, range as _row_number")
+            write(silver / "staging" / name / version / "x.parquet", staged)
+            told = f"{columns}, range as fate, range as row_count"
+            write(silver / "superseded" / name / version / "x.parquet", told)
+        for batch in ("b1", "b2"):
+            rows = tmp_path / "bronze" / "rows" / name / batch / "x.csv.parquet"
+            write(rows, "range as raw, range as _row_number")
+    agents = ", ".join(f"range as {column}" for column in SILVER["agents"])
+    write(silver / "agents" / "v2" / "x.parquet", agents)
     return tmp_path
 
 
@@ -53,8 +59,14 @@ def test_each_statement_counts_for_ten_megabytes_at_least(
     tests = 9 + 5 + 2 + 1  # keys, columns with listed values, reasons, unreadable values
     assert totals == {
         "staging": 90e6,
-        "silver": 90e6,
+        "silver": 180e6,  # what counts, and what does not
         "accounts of rows": 50e6,  # rejected, superseded, unreadable, unknown keys, reconciliation
+        "tests": tests * 10e6,
+    }
+    assert data_processed.estimate_day(lake, 1) == {
+        "staging": 10e6,  # of agents alone
+        "silver": 40e6,  # judged, counted and not counted, and how many there are
+        "accounts of rows": 50e6,
         "tests": tests * 10e6,
     }
 
@@ -66,8 +78,11 @@ def test_staging_reads_the_files_and_writes_its_columns(
     sizes = [
         stored(lake / "bronze" / "rows" / name / "b1" / "x.csv.parquet")
         + stored(lake / "bronze" / "rows" / name / "b2" / "x.csv.parquet")
-        + stored(lake / "staging" / f"stg_{name}" / "v1" / "x.parquet")
+        + sum(map(stored, (lake / "silver" / "staging" / name).rglob("*.parquet")))
         for name in ENTITIES
     ]
     factor = 1e6
     assert data_processed.estimate(lake, factor)["staging"] == sum(sizes) * factor
+    arrived = stored(lake / "bronze" / "rows" / "agents" / "b2" / "x.csv.parquet")
+    arrived += stored(lake / "silver" / "staging" / "agents" / "v2" / "x.parquet")
+    assert data_processed.estimate_day(lake, factor)["staging"] == arrived * factor

@@ -55,7 +55,10 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
         ([], ["run", "demo", "load", "customer", "status", "docs", "report", "powerbi"]),
         ([], ["--version"]),
         (["run"], ["--input", "--api", "--target", "--home", "C360_HOME", "C360_API_TOKEN"]),
-        (["run"], ["--no-pii", "C360_NO_PII", "--sources", "C360_SOURCES", "--accept-rejected"]),
+        (
+            ["run"],
+            ["--no-pii", "C360_NO_PII", "--sources", "C360_SOURCES", "--accept-rejected", "--full"],
+        ),
         (["batches"], ["--target", "--home"]),
         (["retract"], ["BATCH", "--sources", "--target", "--home", "--no-pii"]),
         (["quarantine"], ["list", "release", "drop"]),
@@ -104,6 +107,7 @@ def test_run_passes_on_what_it_was_asked(
             "pii": True,
             "sources": None,
             "accept_rejected": False,
+            "full": False,
             "token": None,
         }
     ]
@@ -125,11 +129,12 @@ def test_sources_and_rows_that_were_rejected_are_passed_on(
     sources = tmp_path / "sources.yml"
     sources.write_text("files: {stores: {decimal: ','}}")
     run = ("run", "--home", tmp_path / "home")
-    assert call(monkeypatch, *run, "--sources", sources, "--accept-rejected") == 0
+    assert call(monkeypatch, *run, "--sources", sources, "--accept-rejected", "--full") == 0
     monkeypatch.setenv("C360_SOURCES", str(sources))
     assert call(monkeypatch, *run) == 0
     assert [given["sources"] for given in flow] == [str(sources)] * 2
     assert [given["accept_rejected"] for given in flow] == [True, False]
+    assert [given["full"] for given in flow] == [True, False]
 
 
 def test_the_home_may_come_from_the_environment(

@@ -175,7 +175,8 @@ def test_artifacts_that_cannot_be_kept_do_not_fail_a_run(
 
     monkeypatch.setattr(flow, "create_table_artifact", refuse)
     with caplog.at_level(logging.WARNING):
-        flow.leave_artifacts.fn(Summary(Home(tmp_path), "v", NO_ANSWERS, [], [], []))
+        summary = Summary(Home(tmp_path), "v", NO_ANSWERS, [], [], [])
+        flow.leave_artifacts.fn(summary, NO_ANSWERS)
     assert "could not be kept in Prefect: the server is away" in caplog.text
 
 

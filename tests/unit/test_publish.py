@@ -71,8 +71,9 @@ def publish_build(home: Home, version: str, copied: publishing.WarehouseState) -
         version,
         "2026-01-02T00:00:00Z",
         ["batch"],
-        {"customers": PublishedEntity(f"silver/customers/{version}", 1)},
+        {"customers": PublishedEntity([f"silver/customers/{version}"], 1)},
         current.version if current else None,
+        current.folders if current else [],
     )
     publishing.publish(home, lake, new, copied)
 
@@ -124,7 +125,7 @@ def test_publish_shows_the_version_everywhere(home: Home) -> None:
     published = versions.published(LocalLake(home.lake))
     assert published
     assert published.version == V1
-    assert published.entities["customers"] == PublishedEntity(f"silver/customers/{V1}", 1)
+    assert published.entities["customers"] == PublishedEntity([f"silver/customers/{V1}"], 1)
     assert seen(home) == {V1}
     assert pages(home) == [V1, V1]
     assert not home.staging.exists()
@@ -186,6 +187,34 @@ def test_the_version_before_is_kept_and_older_ones_go(first: Home) -> None:
     run(first, V3)
     versions = sorted(path.name for path in (first.lake / "silver" / "customers").iterdir())
     assert versions == [V2, V3]
+
+
+def test_parts_of_older_versions_are_kept_while_they_are_published(first: Home) -> None:
+    lake = LocalLake(first.lake)
+    folders = [f"silver/customers/{version}" for version in (V1, V2, V3)]
+    for parts in (folders[:2], folders):
+        version = versions.version_of(parts[-1])
+        copied = build(first, version)
+        current = versions.published(lake)
+        assert current
+        entities = {"customers": PublishedEntity(parts, len(parts))}
+        publishing.publish(
+            first,
+            lake,
+            Published(
+                version,
+                "2026-01-02T00:00:00Z",
+                ["batch"],
+                entities,
+                current.version,
+                current.folders,
+            ),
+            copied,
+        )
+        assert publishing.tidy(first, lake, before=version) == []
+    assert versions.published(lake) == Published(
+        V3, "2026-01-02T00:00:00Z", ["batch"], entities, V2, folders[:2]
+    )
 
 
 def test_a_version_that_the_warehouse_shows_is_kept(first: Home) -> None:

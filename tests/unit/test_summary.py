@@ -10,7 +10,7 @@ from rich.console import Console
 
 from flows.progress import Progress, Step, current, followed, logged_to
 from flows.status import print_status
-from flows.summary import Summary, print_summary
+from flows.summary import Summary, places_of, print_summary
 from tests.support.marts import make_marts
 from warehouse.answers import read_answers
 from warehouse.home import Home
@@ -48,6 +48,7 @@ def test_the_summary_tells_rows_answers_warnings_times_and_places(
         absent=["stores"],
         warnings=["Odd [thing] in a.csv"],
         steps=[Step("Land", 1.25, "Landed 2 files"), Step("Build", 2.0, "Built")],
+        places=places_of(home),
     )
     print_summary(console, summary)
     told = lines(console)
@@ -77,6 +78,14 @@ def test_the_summary_tells_rows_answers_warnings_times_and_places(
     assert ["Landed", "2", "files", "1.2"] in told
     assert ["Together", "3.2"] in told
     assert str(home.warehouse) in printed(console)
+
+
+def test_without_answers_rows_warnings_and_places_are_told(home: Home, console: Console) -> None:
+    counts = read_answers(home.warehouse).counts
+    print_summary(console, Summary(home, "v", None, [], ["Odd"], [], [], {"lake": "there"}, counts))
+    assert ["customers", "1,005", "2", "3", "1,000"] in lines(console)
+    assert printed(console).endswith("! Odd\n\nWhere everything is\n  lake           there\n")
+    assert "Time" not in printed(console)
 
 
 def test_nothing_is_told_of_notes_where_there_are_none(home: Home, console: Console) -> None:

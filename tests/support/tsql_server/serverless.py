@@ -71,6 +71,28 @@ class ServerlessPool(Server):
 
     def __init__(self, path: Path, database: str) -> None:
         super().__init__(path, "master")
+        self._found: dict[str, str] = {}
+
+    def enter(self, session: Session, database: str) -> None:
+        """Make a database the session's, in which wildcards find the files that there are now.
+
+        DuckDB has each view read the files that were there when it was made.
+        """
+        super().enter(session, database)
+        for schema, view, definition in session.catalog.query(
+            "select schemas.name, views.name, definition from sys.sql_modules"
+            " join sys.views using (object_id) join sys.schemas using (schema_id)"
+            " where definition like '%/*.%'"
+        ):
+            name = Name(schema, view).quoted
+            body = re.split(r"(?i)\bas\s", definition, maxsplit=1)[1]
+            try:
+                sql = self.translate(session, body).sql
+            except SqlServerError:  # there are none now
+                continue
+            if self._found.get(name) != sql:
+                session.connection.execute(f"create or replace view {name} as {sql}")
+                self._found[name] = sql
 
     # -- Statements
 
