@@ -47,8 +47,8 @@ class Columns:
         return cls(stored, plain)
 
     def read(self, names: Iterable[str] | None = None) -> int:
-        """Return what reading some columns, or all, takes from storage."""
-        return sum(self.stored[name] for name in (names or self.stored))
+        """Return what reading some columns, or all, takes from storage; of no rows that is none."""
+        return sum(self.stored.get(name, 0) for name in (names or self.stored))
 
 
 class _Totals(dict[str, float]):

@@ -215,6 +215,15 @@ def loading(
         build(run(), "silver.stores")
         keep("first")
 
+        # As if only the first day was loaded; of one table the rows of that day are lost.
+        first = tables["online_transactions"].versions[0]
+        assert first < published.version
+        execute("exec sys.sp_updateextendedproperty @name = N'c360_version',"
+                f" @value = N'{first}', @level0type = N'SCHEMA', @level0name = N'silver'")
+        execute("delete from silver.loyalty_transactions")
+        assert load(lake, published, dbt) < sum(table.rows for table in tables.values())
+        keep("added")
+
         execute("delete from silver.stores")  # tells these tables from those of another load
         newer = replace(published, version="20990101T000000Z-abcdef")
         fail("insert bulk silver_load.stores", "The bulk copy was refused")
@@ -512,6 +521,18 @@ def test_a_load_that_fails_leaves_the_tables_as_they_were(
             "select value from sys.extended_properties where name = 'c360_version'", step
         )
         assert noted == [(second.batch_id,)]
+
+
+def test_only_the_parts_that_are_not_there_are_copied(
+    loads: tuple[AzureSql, list[str]], second: Arrival
+) -> None:
+    azure, _ = loads
+    _same_as_local(azure, second, "silver", after="added")
+    sent = [batch.sql for batch in recorded(azure.folder / "state")]
+    (change,) = [sql for sql in sent if 'delete there\n    from "silver"."online_' in sql]
+    assert 'insert into "silver"."online_transactions"' in change
+    assert 'transfer "silver_load"."online_transactions"' not in change
+    assert 'transfer "silver_load"."loyalty_transactions"' in change
 
 
 def test_a_load_after_one_that_was_killed_completes(
