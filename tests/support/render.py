@@ -86,6 +86,7 @@ class Renderer:
             "fromjson": json.loads,
             "graph": {
                 "nodes": self._nodes(),
+                "c360_built": {},
                 # As the macros note it there once they have read it.
                 "c360_declared": declared or {},
                 "c360_text_keys": [
