@@ -1,9 +1,7 @@
 {{
     config(
-        materialized='incremental' if target.type == 'duckdb' else 'table',
         incremental_strategy='by_customer',
         on_schema_change='fail',
-        as_columnstore=false,
         post_hook='{{ note_increment() }}',
         access='protected'
     )
