@@ -117,6 +117,8 @@ def estimate_day(lake: Path, factor: float) -> dict[str, float]:
     for name in there.entities:
         _, silver, superseded = _entity(there, name)
         _count_shown(account, silver, superseded)
+        # Rows are counted without those that a later part replaced.
+        account["row_reconciliation"] += silver.read(_keys(there, name))
         arrived, counted, told = _entity(there, name, newest=True)
         if not arrived.stored:
             continue
