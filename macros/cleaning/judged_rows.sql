@@ -16,7 +16,11 @@ files as (
             order by case when row_count > 0 then 0 else 1 end, as_of desc, _batch_id desc, file_number desc
         ) as newest_first
     from {{ source('landing', 'landed_files') }}
-    where entity = '{{ entity }}'
+    where
+        entity = '{{ entity }}'
+        {%- if staged_up_to(entity) is not none %}
+        and _batch_id <= {{ sql_text(staged_up_to(entity)) }}
+        {%- endif %}
 ),
 
 {{ accepted_rows(entity, by) }}
@@ -34,7 +38,7 @@ newest_keys as (
             and files._batch_id = newest._batch_id
             and files.delivery_number = newest.delivery_number
     {%- if is_incremental() %}
-    where staged._batch_id = {{ sql_text(arrivals(entity).newest._batch_id) }}
+    where staged._batch_id = {{ sql_text(newest_delivery(entity)._batch_id) }}
     {%- endif %}
 ),
 {% endif %}
@@ -148,7 +152,7 @@ arrived as (
 touched as (
     select {{ by.key | join(', ') }} from arrived
     {%- if by.full %}
-    {%- set before, now = delivered_keys(by, staged, built(entity).newest), delivered_keys(by, staged, arrivals(entity).newest) %}
+    {%- set before, now = delivered_keys(by, staged, built(entity).newest), delivered_keys(by, staged, newest_delivery(entity)) %}
     union
     select {{ by.key | join(', ') }}
     from (({{ before }} except {{ now }}) union ({{ now }} except {{ before }})) as come_or_gone
@@ -200,12 +204,6 @@ accepted as (
                 files._batch_id = {{ sql_text(delivery._batch_id) }}
                 and files.delivery_number = {{ delivery.delivery_number }}
         )
-{%- endmacro %}
-
-
-{#- The condition that two relations have the same key. -#}
-{% macro same_key(key, one, other) -%}
-    {%- for column in key %}{{ ' and ' if not loop.first }}{{ one }}.{{ column }} = {{ other }}.{{ column }}{% endfor -%}
 {%- endmacro %}
 
 

@@ -1,7 +1,7 @@
 {#-
-    What has arrived of an entity: `version`, its newest batch; `digest` of all its files; `digest_before`, of those up to the
-    batch that its staging model has taken in; `newest`, the delivery with its newest file: `_batch_id` and
-    `delivery_number`. Read once an invocation.
+    What has arrived of an entity: `version`, its newest batch; `digest` of all its files; `newest`, the delivery with its newest
+    file: `_batch_id` and `delivery_number`; `digest_before` and `newest_before`, the same of those up to the batch that its
+    staging model had taken in. Read once an invocation.
 -#}
 {% macro arrivals(entity) -%}
     {%- if graph.c360_arrivals is not defined -%}
@@ -12,13 +12,22 @@
                 'digest': row.digest,
                 'digest_before': row.digest_before,
                 'newest': {'_batch_id': row.newest_batch_id, 'delivery_number': row.newest_delivery},
+                'newest_before': {'_batch_id': row.newest_batch_id_before, 'delivery_number': row.newest_delivery_before},
             }}) -%}
         {%- endfor -%}
         {%- do graph.update({'c360_arrivals': found}) -%}
     {%- endif -%}
+    {%- set nothing = {'_batch_id': '', 'delivery_number': 0} -%}
     {{ return(graph.c360_arrivals.get(
-        entity, {'version': '', 'digest': '', 'digest_before': '', 'newest': {'_batch_id': '', 'delivery_number': 0}}
+        entity, {'version': '', 'digest': '', 'digest_before': '', 'newest': nothing, 'newest_before': nothing}
     )) }}
+{%- endmacro %}
+
+
+{#- The delivery with the newest file of those that the staging model has taken in. -#}
+{% macro newest_delivery(entity) -%}
+    {%- set arrived = arrivals(entity) -%}
+    {{ return(arrived.newest if staged_up_to(entity) == arrived.version else arrived.newest_before) }}
 {%- endmacro %}
 
 
@@ -48,7 +57,9 @@
             md5(string_agg(told, ' ' order by _batch_id, file_number)) as digest,
             coalesce(md5(string_agg(told, ' ' order by _batch_id, file_number) filter (is_staged)), '') as digest_before,
             arg_max(_batch_id, place) as newest_batch_id,
-            arg_max(delivery_number, place) as newest_delivery
+            arg_max(delivery_number, place) as newest_delivery,
+            coalesce(arg_max(_batch_id, place) filter (is_staged), '') as newest_batch_id_before,
+            coalesce(arg_max(delivery_number, place) filter (is_staged), 0) as newest_delivery_before
         from files
         group by entity
     {%- endset -%}

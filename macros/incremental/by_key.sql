@@ -100,7 +100,7 @@
         'since': increment.since if increment else none,
     }) -%}
     {%- set known = [version] -%}
-    {%- for other in graph.c360_built.values() if model.name in other.inputs -%}
+    {%- for other in graph.c360_built.copy().values() if model.name in other.inputs -%}
         {%- do known.append(other.inputs[model.name].version) -%}
     {%- endfor -%}
     {%- do run_query(

@@ -6,7 +6,7 @@
 -#}
 {% macro increment() -%}
     {%- if not execute or graph.nodes is not defined or not adapter.dispatch('takes_increments')() -%}{{ return(none) }}{%- endif -%}
-    {%- if graph.c360_increments is not defined -%}{%- do graph.update({'c360_increments': {}}) -%}{%- endif -%}
+    {%- do graph.setdefault('c360_increments', {}) -%}
     {%- if model.name not in graph.c360_increments -%}
         {%- do graph.c360_increments.update({model.name: found_increment(built(model.name), inputs_now())}) -%}
     {%- endif -%}

@@ -107,7 +107,7 @@
     {%- set version_column = sql_text(version) ~ ' as _version' -%}
     {%- set counted, superseded = duckdb_part(version), duckdb_part(version, superseded=true) -%}
     {%- do run_query('select make_directory(' ~ sql_text(lake_path(part_folder(model.name, version, superseded=true))) ~ ')') -%}
-    {%- do new.update({'newest': arrivals(model.name).newest}) -%}
+    {%- do new.update({'newest': newest_delivery(model.name)}) -%}
     {%- if not before -%}
         {%- call statement('main') -%}
             copy (select *, {{ version_column }} from (

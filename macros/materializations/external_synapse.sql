@@ -128,7 +128,7 @@
     {%- set counted_folder = part_folder(model.name, version) -%}
     {%- set superseded_folder = part_folder(model.name, version, superseded=true) -%}
     {%- set superseded_relation = superseded_rows_of(model.name) -%}
-    {%- do new.update({'newest': arrivals(model.name).newest}) -%}
+    {%- do new.update({'newest': newest_delivery(model.name)}) -%}
     {%- if not before -%}
         {%- set part = synapse_write(this, counted_folder, sql, counted_columns, is_new=true, main=true) -%}
         {%- do synapse_write(

@@ -60,7 +60,7 @@
 
 {% macro synapse__arrived_files() -%}
     {%- set staged = [] -%}
-    {%- for name, state in graph.c360_built.items() if name.startswith('stg_') -%}
+    {%- for name, state in graph.c360_built.copy().items() if name.startswith('stg_') -%}
         {%- do staged.append('when N' ~ sql_text(name[4:]) ~ ' then N' ~ sql_text(state.version)) -%}
     {%- endfor -%}
     {%- set told = "string_agg({}, N' ') within group (order by _batch_id, file_number)" -%}
@@ -81,6 +81,15 @@
                     order by case when row_count > 0 then 0 else 1 end, as_of desc, _batch_id desc, file_number desc
                 ) as newest_first
             from {{ source('landing', 'landed_files') }}
+        ),
+
+        placed as (
+            select
+                *,
+                case
+                    when is_staged = 1 then row_number() over (partition by entity, is_staged order by newest_first)
+                end as newest_staged_first
+            from landed
         )
 
         select
@@ -89,8 +98,10 @@
             {{ synapse_digest(told.format('told')) }} as digest,
             coalesce({{ synapse_digest(told.format('case when is_staged = 1 then told end')) }}, N'') as digest_before,
             max(case when newest_first = 1 then _batch_id end) as newest_batch_id,
-            max(case when newest_first = 1 then delivery_number end) as newest_delivery
-        from landed
+            max(case when newest_first = 1 then delivery_number end) as newest_delivery,
+            coalesce(max(case when newest_staged_first = 1 then _batch_id end), N'') as newest_batch_id_before,
+            coalesce(max(case when newest_staged_first = 1 then delivery_number end), 0) as newest_delivery_before
+        from placed
         group by entity
     {%- endset -%}
     {{ return(run_query(query).rows) }}

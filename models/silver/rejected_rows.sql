@@ -29,6 +29,9 @@ malformed as (
         _source_file,
         _batch_id
     from {{ arrived_malformed_lines(source('landing', 'malformed_lines'), since) }}
+    {%- for entity in entities() if staged_up_to(entity) is not none %}
+    {{ 'where' if loop.first else 'and' }} (entity <> '{{ entity }}' or _batch_id <= {{ sql_text(staged_up_to(entity)) }})
+    {%- endfor %}
 )
 
 select * from staged
