@@ -1,7 +1,6 @@
 {{
     config(
         incremental_strategy='by_customer',
-        on_schema_change='fail',
         post_hook='{{ note_increment() }}',
         access='protected'
     )
