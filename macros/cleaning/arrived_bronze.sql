@@ -28,8 +28,8 @@
         {%- do conditions.append('(entity = ' ~ sql_text(entity) ~ ' and _batch_id > ' ~ sql_text(version) ~ ')') -%}
     {%- endfor -%}
     {{ return(run_query(
-        'select entity, malformed_row_count, longest_value, _batch_id, _source_file from ' ~ source('landing', 'landed_files') ~ ' where '
-        ~ conditions | join(' or ') ~ ' order by _batch_id, file_number'
+        'select entity, malformed_row_count, longest_value, _batch_id, _source_file from ' ~ source('landing', 'landed_files')
+        ~ ' where ' ~ conditions | join(' or ') ~ ' order by _batch_id, file_number'
     ).rows) }}
 {%- endmacro %}
 

@@ -116,7 +116,9 @@
 {#- Of the parts that are staged only those that have something newer. -#}
 {% macro synapse__staged_after(staged, version) -%}
     {%- set parts = [] -%}
-    {%- for part, taken in built(staged.identifier).taken.items() if taken > version -%}{%- do parts.append(part) -%}{%- endfor -%}
+    {%- for part, taken in built(staged.identifier).taken.items() if taken > version -%}
+        {%- do parts.append(part) -%}
+    {%- endfor -%}
     {%- set columns = graph.nodes['model.' ~ project_name ~ '.' ~ staged.identifier].columns -%}
     {{ return('(' ~ all_of_parts(columns, synapse_parts(staged, parts)) ~ ')' if parts else staged) }}
 {%- endmacro %}
