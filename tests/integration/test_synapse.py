@@ -674,7 +674,8 @@ def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) ->
 
 SAME_CODE = {"C360_CODE": "the same files"}  # as a run tells dbt
 
-# All agents but two are gone; an order is replaced as a whole, another arrives; a line no reader can place.
+# All agents but two are gone; an order is replaced as a whole, another arrives; a line that no
+# reader can place.
 LATER = {
     "Agents_now.csv": """AgentID,Name,Department,Shift
 1,Kim,Billing,day
