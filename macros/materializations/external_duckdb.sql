@@ -164,7 +164,7 @@
 {%- endmacro %}
 
 
-{#- The names of silver_columns(). -#}
+{#- The names of what deduplicate_staged() gives. -#}
 {% macro silver_names(by) -%}
     {{ return((by.key + (['line_number'] if by.numbered else []) + (by.columns | reject('in', by.key) | list) + by.hidden)
         | join(', ')) }}
