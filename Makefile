@@ -52,8 +52,9 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 docs: setup ## Write the documentation site from the last run's warehouse
 	$(BIN)/c360 docs
 
-bench: setup ## Time a run at 1, 10 and 30 million transactions beside a hand-written script
+bench: setup ## Time full runs at 1, 10 and 30 million transactions beside a hand-written script, then a day's at 10 and 30
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench day
 
 lock: setup ## Pin the newest allowed versions again in requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \

@@ -1,4 +1,5 @@
-"""Times a run of the product beside a script written by hand for the same job on the same files.
+"""Times runs of the product: full ones beside a script written by hand, and a day's beside them.
 
-`python -m bench` makes the files, runs both and prints the table; `by_hand` is the script.
+`python -m bench --help` tells what it measures; `by_hand` is the script, which does the same job on
+the same files. What is measured is checked too: times of wrong answers say nothing.
 """

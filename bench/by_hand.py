@@ -367,7 +367,7 @@ class Script:
             staged.append(f"fraction(raw_{entity.moment}) as fraction")
         return f"""
             with cast_rows as (
-                select *, row_number() over () as line, {", ".join(casts)} from {_reader(path)}
+                select *, row_number() over () as line, {", ".join(casts)} from {reader(path)}
             ),
             cleaned as (
                 select {", ".join(cleaned)}, {kept}, line from cast_rows
@@ -473,7 +473,7 @@ def _seed(name: str) -> list[list[str]]:
         return list(csv.reader(file))[1:]
 
 
-def _reader(path: Path) -> str:
+def reader(path: Path) -> str:
     """Return the call that reads a file's columns as text, by the names in its header."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         names = next(csv.reader(file))
