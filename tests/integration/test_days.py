@@ -1,7 +1,8 @@
 """Dirty files over several days, declared in all kinds of ways: every relation is the reference's.
 
 And it does not matter how the files arrived, when their names carry their days: on one day after
-another, late, or all in one folder.
+another, late, or all in one folder. Every day is built and published, so that all but the first one
+only take in what arrived.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ PROJECT = (
     *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
     *("analyses", "tests/dbt"),
 )
-LANDING = ("--steps", "recover,land_files,commit_batch")
 PUBLISHING = ("--without", "write_report")  # which has no relations
 
 
@@ -60,10 +60,9 @@ def kept(
     environment = {"C360_SOURCES": str(sources), "C360_PROJECT_DIR": str(project)}
 
     def arrive(home: Path, folders: Sequence[Path]) -> Home:
-        for folder in folders:  # what the days before the last one made of it is of no use
-            steps = PUBLISHING if folder == folders[-1] else LANDING
+        for folder in folders:
             arguments = ("--input", folder, "--home", home, "--accept-rejected")
-            outcome = driver.run(*arguments, *steps, environment=environment)
+            outcome = driver.run(*arguments, *PUBLISHING, environment=environment)
             assert outcome.returncode == 0, outcome.errors
         return Home.at(home)
 
