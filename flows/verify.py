@@ -5,7 +5,7 @@ warehouse. Nothing that is published is touched, and what a killed one leaves th
 """
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +122,8 @@ def _check_made_alike(home: Home) -> None:
     """Raise when what is published was made by other code, or of what was read otherwise."""
     published, anew = built_states(home.warehouse), built_states(home.staged_warehouse)
     for name, state in anew.items():
+        if "version" not in state:  # that of the project as a whole
+            continue
         before = published.get(name, {})
         if before.get("code") != state["code"]:
             raise InputError(
@@ -144,32 +146,52 @@ def _compare(
     console: Console, home: Home, keys: dict[str, list[str]], steps: progress.Progress
 ) -> None:
     with steps.step("Compare") as step:
-        published = _relations(home.warehouse, step)
-        anew = _relations(home.staged_warehouse, step)
-        names = sorted({*published, *anew})
-        differing = [name for name in names if published.get(name) != anew.get(name)]
-        told = [
-            line
-            for name in differing
-            for line in _difference(home, name, published.get(name), anew.get(name), keys)
-        ]
-        step.done = f"Compared {len(names)} relations"
+        names, rows, told = compare(home.warehouse, home.staged_warehouse, keys, step.detail)
+        step.done = f"Compared {names} relations"
     for line in told:
         console.print(plain(line), highlight=False, soft_wrap=True)
-    if differing:
+    if told:
         raise C360Error(
-            f"{len(differing)} of {len(names)} relations are not what a build of everything gives. "
-            "What is published stays as it is: `c360 run --full` builds everything anew and "
-            "publishes that. This should not be: report it, with what is told above."
+            "What is published is not what a build of everything gives. It stays as it is; `c360 "
+            "run --full` builds everything anew and publishes that. It should not have come to "
+            "this: report it, with what is told above."
         )
-    rows = sum(relation.rows for relation in anew.values())
     console.print(
-        f"All {len(names)} relations are what a build of everything gives ({rows:,} rows).",
+        f"All {names} relations are what a build of everything gives ({rows:,} rows).",
         highlight=False,
     )
 
 
-def _relations(warehouse: Path, step: progress.Step) -> dict[str, Relation]:
+def compare(
+    published: Path,
+    anew: Path,
+    keys: Mapping[str, list[str]],
+    on_relation: Callable[[str], None] = lambda _: None,
+) -> tuple[int, int, list[str]]:
+    """Compare two warehouses; return how many relations and rows they have, and what differs.
+
+    `keys` are those of relations by their names. What differs is told in lines to be printed.
+    """
+    before, now = _relations(published, on_relation), _relations(anew, on_relation)
+    names = sorted({*before, *now})
+    told = []
+    for name in names:
+        one, other = before.get(name), now.get(name)
+        if one == other:
+            continue
+        if not other:
+            told.append(f"{name}: only published, built by nothing; drop it, or move it elsewhere")
+        elif not one:
+            told.append(f"{name}: only built anew")
+        elif one.columns != other.columns:
+            told.append(f"{name}: columns differ: {'; '.join(_columns(one, other))}")
+        else:
+            key = keys.get(name.partition(".")[2], list(one.columns)[:1])
+            told += _differing_rows(published, anew, name, one, key)
+    return len(names), sum(relation.rows for relation in now.values()), told
+
+
+def _relations(warehouse: Path, on_relation: Callable[[str], None]) -> dict[str, Relation]:
     """Return all relations of the layers, each with a fingerprint of its rows.
 
     It is the sum of a hash of each row, which takes one pass and no memory. The hash is taken
@@ -184,7 +206,7 @@ def _relations(warehouse: Path, step: progress.Step) -> dict[str, Relation]:
             [SCHEMAS],
         ).fetchall()
         for name, columns, types in listed:
-            step.detail(name)
+            on_relation(name)
             hashed = ", ".join(map(_quoted, sorted(columns)))
             ((rows, fingerprint),) = connection.execute(
                 f"select count(*), sum(hash(hash({hashed}))) from {name}"
@@ -193,32 +215,22 @@ def _relations(warehouse: Path, step: progress.Step) -> dict[str, Relation]:
     return found
 
 
-def _difference(
-    home: Home,
-    name: str,
-    published: Relation | None,
-    anew: Relation | None,
-    keys: dict[str, list[str]],
+def _differing_rows(
+    published: Path, anew: Path, name: str, relation: Relation, key: list[str]
 ) -> list[str]:
-    """Tell what differs in one relation, in a line and some more of examples."""
-    if not anew:
-        return [f"{name}: only published, built by nothing; drop it, or have it in another schema"]
-    if not published:
-        return [f"{name}: only built anew"]
-    if published.columns != anew.columns:
-        return [f"{name}: columns differ: " + "; ".join(_columns(published, anew))]
-    copy = home.staging / "published.parquet"
-    with read_only(home.warehouse) as connection:
+    """Tell which rows of a relation differ, in a line and some more of examples."""
+    copy = anew.with_name("published.parquet")
+    with read_only(published) as connection:
         connection.execute(f"copy (from {name}) to '{_escaped(copy)}' (format parquet)")
-    columns = published.sql_columns
-    with read_only(home.staged_warehouse) as connection:
+    columns = relation.sql_columns
+    with read_only(anew) as connection:
         # By count of each row, since rows may occur more than once.
         connection.execute(
             f"create temp table differing as select {columns}, sum(n) as n from ("
             f"select {columns}, 1 as n from read_parquet('{_escaped(copy)}') "
             f"union all select {columns}, -1 as n from {name}) group by all having sum(n) <> 0"
         )
-        shown = _telling_columns(connection, published, keys.get(name.partition(".")[2]))
+        shown = _telling_columns(connection, relation, key)
         told = []
         counts = []
         for side, sign in (("only published", 1), ("only built anew", -1)):
@@ -234,10 +246,10 @@ def _difference(
 
 
 def _telling_columns(
-    connection: duckdb.DuckDBPyConnection, relation: Relation, key: list[str] | None
+    connection: duckdb.DuckDBPyConnection, relation: Relation, key: list[str]
 ) -> list[str]:
     """Return the key's columns, and behind them those that differ."""
-    shown = key or list(relation.columns)[:1]
+    shown = key
     for column in relation.columns:
         ((differs,),) = connection.execute(
             f"select exists (select 1 from differing group by {_quoted(column)} having sum(n) <> 0)"
