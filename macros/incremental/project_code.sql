@@ -4,7 +4,7 @@
     where it can't be told, as for dbt by hand on a server. Read once an invocation.
 -#}
 {% macro project_code(layer) -%}
-    {%- if graph.c360_code is not defined -%}{%- do graph.update({'c360_code': {}}) -%}{%- endif -%}
+    {%- do graph.setdefault('c360_code', {}) -%}
     {%- if layer not in graph.c360_code -%}
         {%- set files = adapter.dispatch('project_files_code')(layer) -%}
         {%- set declarations = [] -%}
