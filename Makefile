@@ -6,27 +6,40 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test browser lint docs bench lock clean
+.PHONY: help local setup demo test browser lint docs bench lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.installed profiles.yml ## Make .venv and profiles.yml (again only when something changed)
+# Both make .venv and profiles.yml, again only when something changed. The pinned packages of the one are among those of the
+# other.
+local: $(VENV)/.local profiles.yml ## Install what one machine needs: for runs by hand, with DuckDB
 
-# uv installs the pinned packages in seconds; compiling them once spares every later start that work.
-$(VENV)/.installed: requirements.lock pyproject.toml
+setup: $(VENV)/.installed profiles.yml ## Install the rest too: Prefect, Azure, Power BI, what tests need
+
+# uv installs the packages in seconds; compiling them once spares every later start that work.
+UV_INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode
+
+$(VENV)/.local: requirements-local.lock pyproject.toml | $(BIN)/uv
+	$(UV_INSTALL) --require-hashes --requirement requirements-local.lock
+	$(UV_INSTALL) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --compile-bytecode --require-hashes requirements.lock
+	$(UV_INSTALL) --no-deps --editable .
+	@touch $(VENV)/.local $@
+
+$(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Customer 360 needs Python 3.11 or later; '$(PYTHON)' is $$($(PYTHON) --version). Set PYTHON=… to another one."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
-	$(BIN)/python -m compileall -q $(VENV)/lib || true
-	@touch $@
+	@awk '/^uv==/ { found = 1 } found && /^ *#/ { exit } found' requirements.lock > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(VENV)/uv.txt
 
 profiles.yml: profiles.example.yml
 	@if [ -e $@ ]; then echo "profiles.example.yml changed; your profiles.yml is kept. Compare: diff $@ $<"; touch $@; else cp $< $@; fi
 
-demo: setup ## Make sample data, run the whole flow over it, print the answers
+demo: local ## Make sample data, run the whole flow over it, print the answers
 	$(BIN)/c360 demo
 
 # A file's tests run in one process, since they share what they build; the files in the order they are collected: fast ones
@@ -49,16 +62,18 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	@mkdir -p target/lint
 	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds snapshots tests/dbt analyses
 
-docs: setup ## Write the documentation site from the last run's warehouse
+docs: local ## Write the documentation site from the last run's warehouse
 	$(BIN)/c360 docs
 
-bench: setup ## Time full runs at 1, 10 and 30 million transactions beside a hand-written script, then a day's at 10 and 30
+bench: local ## Time full runs at 1, 10 and 30 million transactions beside a hand-written script, then a day's at 10 and 30
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench day
 
-lock: setup ## Pin the newest allowed versions again in requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-emit-index-url --no-header \
-		--all-extras --output-file requirements.lock pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
+
+lock: $(BIN)/uv ## Pin the newest allowed versions again in requirements.lock and requirements-local.lock
+	$(COMPILE) --upgrade --all-extras --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --output-file requirements-local.lock pyproject.toml
 
 clean: ## Remove what set-up and runs made, except profiles.yml
 	rm -rf $(VENV) .c360 target logs

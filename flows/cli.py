@@ -559,9 +559,18 @@ def _summary(progress: "Progress", **request: "Unpack[Request]") -> "Summary":
             checked(**request)  # before Prefect keeps any of it
             # The console shows the run's own lines; Prefect's go to the run's log.
             os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-            from flows.flow import customer_360 as in_prefect
-
-            return in_prefect(**request)
+            try:
+                from flows import flow
+            except ModuleNotFoundError as error:
+                raise C360Error(
+                    f"PREFECT_API_URL is set, but Prefect is not installed ({error.name} is "
+                    "missing). Run `make setup` in the project's folder, or unset it to run "
+                    "without Prefect."
+                ) from error
+            try:
+                return flow.customer_360(**request)
+            finally:
+                flow.close()
         from flows.run import customer_360
 
         return customer_360(**request)

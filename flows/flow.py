@@ -11,6 +11,7 @@ import os
 from typing import Annotated, Any
 
 from prefect import Task, flow, get_client, task
+from prefect._internal.concurrency.threads import get_global_loop, get_run_sync_loop
 from prefect.artifacts import (
     create_link_artifact,
     create_markdown_artifact,
@@ -19,6 +20,8 @@ from prefect.artifacts import (
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 from pydantic import Field
 
 from flows.artifacts import answers_markdown, counts_table, node_table, page_links
@@ -31,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 # The address at which the home's pages are served, for links that others can follow.
 SITE_VARIABLE = "C360_SITE_URL"
+
+CLOSING_SECONDS = 10.0
 
 
 def _try_no_more() -> None:
@@ -149,3 +154,16 @@ def customer_360(
         if summary.answers:
             leave_artifacts(summary, summary.answers)
     return summary
+
+
+def close() -> None:
+    """Send what Prefect has not sent yet, and end its threads; for a process that is about to end.
+
+    By themselves they outlive the modules that they refer to, DuckDB's among them, which complains
+    of it on the console. Prefect has no public name for them.
+    """
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=CLOSING_SECONDS)
+    for loop in (get_global_loop(), get_run_sync_loop()):
+        loop.shutdown()
+        loop.thread.join(CLOSING_SECONDS)

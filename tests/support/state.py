@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from lake.versions import Published
 from tests.support.compare import normalise
 
 State = dict[str, Any]
@@ -19,7 +20,7 @@ SCHEMAS = ("silver", "gold", "marts", "snapshots", "reference")
 # What differs between two runs over the same data: when a snapshot saw a row.
 TIMES = ("dbt_valid_from", "dbt_updated_at", "dbt_scd_id")
 
-_VERSION = re.compile(r"/(silver|staging)/[^/']+/([^/']+)/[^/']+\.parquet'")
+_FOLDER = re.compile(r"/lake/(silver/[^']*)/[^/']*\.parquet'")
 
 
 def batches(home: Path) -> list[str]:
@@ -143,37 +144,53 @@ def _told(have: Any, want: Any) -> str:
 
 
 def check_readable(home: Path) -> None:
-    """Assert that a reader's view is whole: one version behind the views, all published files."""
-    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
-        views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
-    versions = {match[2] for (sql,) in views for match in _VERSION.finditer(sql)}
-    assert len(versions) == 1, f"the warehouse shows the versions {versions}"
-    record = published(home)
+    """Assert that a reader's view is whole: the views read what is published, and it is all there.
+
+    What silver is staged from is read besides.
+    """
+    record, shown = _record(home), _shown(home)
     assert record
-    for name, entity in record["entities"].items():
-        files = list((home / "lake" / entity["path"]).glob("*.parquet"))
-        assert files, f"{name} is published at {entity['path']}, where nothing is"
+    read = {folder for folder in shown if not folder.startswith("silver/staging/")}
+    assert read == set(record.folders), f"the warehouse reads other folders: {read}"
+    for folder in shown:
+        assert list((home / "lake" / folder).glob("*.parquet")), f"nothing is in {folder}"
+    for name, entity in record.entities.items():
+        files = [str(path) for part in entity.parts for path in (home / "lake" / part).iterdir()]
         with duckdb.connect() as connection:
             rows = connection.execute(
-                "select count(*) from read_parquet($files)", {"files": list(map(str, files))}
+                "select count(*) from read_parquet($files)", {"files": files}
             ).fetchone()
-        assert rows == (entity["rows"],), f"{name} of {record['version']} has {rows} rows"
+        told = f"{name} of {record.version} has {rows} rows"
+        assert rows == (entity.rows + entity.replaced,), told
+
+
+def _record(home: Path) -> Published | None:
+    place = home / "lake/silver/published.json"
+    return Published.from_json(place.read_bytes()) if place.exists() else None
+
+
+def _shown(home: Path) -> set[str]:
+    """Return the folders that the views of the warehouse read."""
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+        views = connection.execute("select sql from duckdb_views() where not internal").fetchall()
+    return {folder for (sql,) in views for folder in _FOLDER.findall(sql)}
 
 
 def leftovers(home: Path) -> list[str]:
     """Return what no finished run leaves: temporary files, versions and batches nobody needs."""
-    record = published(home) or {}
-    needed = {record.get("version"), record.get("previous")}
     found = [
         path
         for pattern in (".tmp-*", "*.new", "*.wal", "staging/*.duckdb*")
         for path in home.rglob(pattern)
     ]
     found += [path for path in (home / "staging", home / "publish.json") if path.exists()]
+    record = _record(home)
+    folders = {*record.folders, *record.kept, *_shown(home)} if record else set()
+    needed = {home / "lake" / folder for folder in folders}
     for layer in ("silver", "staging"):
-        for version in (home / "lake" / layer).glob("*/*"):
-            if version.name not in needed:
-                found.append(version)
+        for path in (home / "lake" / layer).rglob("*"):
+            if path.is_file() and path.name != "published.json" and path.parent not in needed:
+                found.append(path)
     found += (home / "lake/bronze/manifests").glob("begun/*")
     named = set()
     for batch in batches(home):

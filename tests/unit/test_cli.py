@@ -113,6 +113,17 @@ def test_run_passes_on_what_it_was_asked(
     ]
 
 
+def test_a_server_is_named_but_prefect_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.delitem(sys.modules, "flows.flow", raising=False)
+    monkeypatch.delattr("flows.flow", raising=False)
+    monkeypatch.setitem(sys.modules, "prefect", None)
+    assert call(monkeypatch, "run", "--home", tmp_path / "home") == 1
+    assert "Prefect is not installed" in capsys.readouterr().err
+
+
 def test_personal_data_may_be_left_out(
     flow: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
