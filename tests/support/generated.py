@@ -132,11 +132,12 @@ def write_days(shop: Shop, folder: Path) -> list[Path]:
             parts = 2 if random.random() < 0.25 else 1
             for part in range(parts):
                 name = f"{entity.file_prefix}_{day:%Y-%m-%d}{'ab'[part] if parts > 1 else ''}.csv"
-                (of_day / name).write_text(_file(shop, random, entity, day), encoding="utf-8")
+                (of_day / name).write_text(make_file(shop, random, entity, day), encoding="utf-8")
     return folders
 
 
-def _file(shop: Shop, random: Random, entity: Entity, day: datetime) -> str:
+def make_file(shop: Shop, random: Random, entity: Entity, day: datetime) -> str:
+    """Make the text of one file."""
     columns = [column for column in entity.columns if not column.is_optional]
     header = [column.source for column in columns]
     extra: list[Callable[[], str]] = []

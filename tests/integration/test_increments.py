@@ -1,0 +1,221 @@
+"""However it is built up, step by step, the warehouse is what a build of everything gives.
+
+What arrives, in which order, and what is built of it between, is drawn at random from a seed; parts
+are made one again after two, so that it happens here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+import yaml
+
+from flows.verify import compare
+from ingest import batches, declared
+from ingest.contract import load_contract
+from ingest.declarations import load_declarations
+from ingest.landing import land
+from lake.local import LocalLake
+from lake.manifest import committed_batches
+from tests.support.generated import FIRST_DAY, RATES, SHOPS, Shop, make_file
+from tests.support.reference_contract import ENTITIES
+from tests.support.steps import Driver
+from warehouse.home import project_dir
+
+DBT = Path(sys.executable).with_name("dbt")
+PROJECT = (
+    *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
+    *("analyses", "tests/dbt"),
+)
+SHOP = {shop.name: shop for shop in SHOPS}
+
+# What somebody may build alone; a name after a + with all that it is made from.
+SELECTIONS = (
+    ("path:models/silver/staging",),
+    ("+path:models/silver",),
+    ("path:models/gold",),
+    ("+customers", "rejected_rows"),
+    ("+online_transactions",),
+    ("+fct_in_store_transactions",),
+    ("+dim_loyalty_accounts", "fct_loyalty_transactions"),
+    ("+dim_products", "+dim_stores", "customer_totals"),
+)
+
+
+class Story:
+    """A home to which things happen."""
+
+    def __init__(self, driver: Driver, shop: Shop, work: Path, seed: int = 0) -> None:
+        """Begin with a home in which nothing has arrived."""
+        self.random = Random(seed)
+        self._driver = driver
+        self._shop = shop
+        self._work = work
+        self._project = _project(work / "project", shop)
+        (work / "sources.yml").write_text(shop.sources)
+        contract = load_contract(project_dir())
+        self._declarations = load_declarations(work / "sources.yml", contract)
+        self._home = work / "home"
+        self.lake = LocalLake(self._home / "lake")
+        self._files: dict[str, str] = {}
+
+    def arrive(self, files: Mapping[str, str]) -> None:
+        """Land a batch of files by their names."""
+        folder = self._work / "input"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        land(self.lake, load_contract(project_dir()), folder, self._declarations)
+        declared.write(self.lake, self._declarations)
+
+    def something_arrives(self, share: float = 0.4) -> None:
+        """Land files of some entities: of any day, some of them again, some with few rows."""
+        files = {}
+        for entity in ENTITIES.values():
+            if self.random.random() > share:
+                continue
+            day = FIRST_DAY + timedelta(days=self.random.randrange(6))
+            name = f"{entity.file_prefix}_{day:%Y-%m-%d}.csv"
+            files[name] = make_file(self._shop, self.random, entity, day)
+            if self.random.random() < 0.2:
+                files[name] = self._files.get(name, files[name])
+        self._files |= files
+        if files:
+            self.arrive(files)
+
+    def retract(self) -> None:
+        """Take any batch back."""
+        batches.retract(self.lake, self.random.choice(committed_batches(self.lake)))
+
+    def build(self, *selection: str, **environment: str) -> None:
+        """Have dbt build what is selected, by default everything."""
+        outcome = self._driver.dbt(
+            *self._build(selection), environment=self._environment() | environment
+        )
+        assert outcome.returncode == 0, outcome.output
+
+    def build_something(self) -> None:
+        """Have dbt build one of the selections."""
+        self.build(*self.random.choice(SELECTIONS))
+
+    def kill(self) -> None:
+        """Have dbt build everything, and kill it when it has begun to write some parts."""
+        version = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-killed"
+        parts = self.random.randint(1, 25)
+        build = subprocess.Popen(
+            [DBT, *self._build(())],
+            env=os.environ | self._environment() | {"C360_VERSION": version},
+            stdout=subprocess.DEVNULL,
+        )
+        with build:
+            while build.poll() is None:
+                if len(list(self._home.glob(f"lake/silver/**/{version}"))) >= parts:
+                    build.send_signal(signal.SIGKILL)
+                time.sleep(0.01)
+
+    def check(self) -> None:
+        """Build everything in another home, over the same bronze, and compare."""
+        self.build()
+        anew = self._work / "anew"
+        (anew / "lake").mkdir(parents=True)
+        (anew / "lake" / "bronze").symlink_to(self._home / "lake" / "bronze")
+        environment = self._environment() | {"C360_HOME": str(anew)}
+        outcome = self._driver.dbt(*self._build(()), environment=environment)
+        assert outcome.returncode == 0, outcome.output
+        name = "warehouse.duckdb"
+        relations, rows, told = compare(self._home / name, anew / name, {})
+        assert not told, "\n".join(told)
+        assert relations > 40
+        assert rows > 0
+
+    def _build(self, selection: tuple[str, ...]) -> list[str]:
+        return [
+            *("build", *(("--select", *selection) if selection else ())),
+            *("--exclude-resource-type", "test", "unit_test", "snapshot", "exposure"),
+            *("--project-dir", str(self._project), "--profiles-dir", str(self._project)),
+            *("--target-path", str(self._work / "target"), "--log-path", str(self._work / "logs")),
+        ]
+
+    def _environment(self) -> dict[str, str]:
+        return {"C360_HOME": str(self._home), "C360_PROJECT_DIR": str(self._project)}
+
+
+def _project(folder: Path, shop: Shop) -> Path:
+    for name in PROJECT:
+        origin, copy = project_dir() / name, folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_dir():
+            shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("*_unit_tests.yml"))
+        else:
+            shutil.copyfile(origin, copy)
+    (folder / "profiles.example.yml").rename(folder / "profiles.yml")
+    place = folder / "dbt_project.yml"
+    settings = yaml.safe_load(place.read_text())
+    settings["vars"].update(shop.variables)
+    place.write_text(yaml.safe_dump(settings, sort_keys=False))
+    if shop.has_currency:
+        (folder / "seeds" / "exchange_rates.csv").write_text(RATES)
+    parts = folder / "macros/materializations/external_duckdb.sql"
+    few = parts.read_text().replace("{{ return(30) }}", "{{ return(2) }}")
+    assert few != parts.read_text()
+    parts.write_text(few)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    with Driver() as driver:
+        yield driver
+
+
+@pytest.mark.parametrize(("name", "seed"), [("lines", 1), ("full", 2)])
+def test_whatever_happens(driver: Driver, name: str, seed: int, tmp_path: Path) -> None:
+    story = Story(driver, SHOP[name], tmp_path, seed)
+    story.something_arrives(share=0.7)
+    story.build()
+    story.something_arrives()
+    story.kill()
+    story.build_something()
+    story.something_arrives()
+    story.build()
+    if name == "full":
+        story.retract()
+        story.build(C360_VERSION="20990101T000000Z-000000")  # by a clock that is put right then
+    story.something_arrives()
+    story.build_something()
+    story.something_arrives()
+    story.check()
+
+
+def test_what_staging_has_not_taken_in_yet_does_not_count(driver: Driver, tmp_path: Path) -> None:
+    """Neither its malformed lines nor what it keeps as the newest full load."""
+    orders = "OrderID,CustomerID,ProductID,DateTime,PaymentMethod,Amount,Status\n"
+    line = "{},1,1,2025-10-01 10:00,cash,{},Completed\n"
+    agents = "AgentID,Name,Department,Shift\n"
+    story = Story(driver, SHOP["full"], tmp_path)
+    for day, second in enumerate(("5", "5", "free"), start=1):
+        story.arrive(
+            {
+                f"OnlineTransactions_2025-10-0{day}.csv": orders
+                + line.format(1, day)
+                + line.format(2, second),
+                f"Agents_2025-10-0{day}.csv": agents + f"A,Ann,Support,{day}\ntoo,few\n",
+            }
+        )
+        if day == 1:
+            story.build()
+        if day == 2:
+            story.build("stg_online_transactions", "rejected_rows")
+    story.build("online_transactions")
+    story.check()
