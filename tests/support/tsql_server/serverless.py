@@ -71,28 +71,35 @@ class ServerlessPool(Server):
 
     def __init__(self, path: Path, database: str) -> None:
         super().__init__(path, "master")
-        self._found: dict[str, str] = {}
 
     def enter(self, session: Session, database: str) -> None:
         """Make a database the session's, in which wildcards find the files that there are now.
 
-        DuckDB has each view read the files that were there when it was made.
+        DuckDB has each view read the files that were there when it was made; it is made again when
+        files have landed since.
         """
         super().enter(session, database)
-        for schema, view, definition in session.catalog.query(
+        views = session.catalog.query(
             "select schemas.name, views.name, definition from sys.sql_modules"
             " join sys.views using (object_id) join sys.schemas using (schema_id)"
             " where definition like '%/*.%'"
-        ):
-            name = Name(schema, view).quoted
+        )
+        if not views:
+            return
+        storage = self.storage(session, "c360_lake")
+        landed = "\n".join(storage.found("bronze/manifests/*") + [view for _, view, _ in views])
+        noted = self.folder / "landed.txt"
+        if noted.exists() and noted.read_text(encoding="utf-8") == landed:
+            return
+        for schema, view, definition in views:
             body = re.split(r"(?i)\bas\s", definition, maxsplit=1)[1]
             try:
                 sql = self.translate(session, body).sql
             except SqlServerError:  # there are none now
                 continue
-            if self._found.get(name) != sql:
-                session.connection.execute(f"create or replace view {name} as {sql}")
-                self._found[name] = sql
+            name = Name(schema, view).quoted
+            session.connection.execute(f"create or replace view {name} as {sql}")
+        noted.write_text(landed, encoding="utf-8")
 
     # -- Statements
 
