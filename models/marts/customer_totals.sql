@@ -8,8 +8,8 @@
 -- depends_on: {{ ref('fct_online_transactions') }}, {{ ref('fct_in_store_transactions') }}
 -- depends_on: {{ ref('fct_service_interactions') }}, {{ ref('fct_loyalty_transactions') }}
 -- depends_on: {{ ref('dim_loyalty_accounts') }}, {{ ref('dim_products') }}, {{ ref('dim_stores') }}
--- What is counted over all events of a customer, once: customer_360 and customer_segments are made from it. Incrementally it
--- is of the customers whose events, or what these point to, changed.
+-- What is counted over all events of a customer, once: customer_360 and customer_segments are made from it.
+-- Incrementally it is of the customers whose events, or what these point to, changed.
 with
 {%- if is_incremental() %}
 touched as (
@@ -30,11 +30,10 @@ purchases as {{ computed_once() if is_incremental() }}(
         category,
         location
     from {{ ref('purchases') }}
-    where
-        customer_id <> {{ unknown_key('customers') }}
-        {%- if is_incremental() %}
+    where customer_id <> {{ unknown_key('customers') }}
+    {%- if is_incremental() %}
         and customer_id in (select touched.customer_id from touched)
-        {%- endif %}
+    {%- endif %}
 ),
 
 channel_totals as (
@@ -100,11 +99,10 @@ contacts as (
         sum(case when is_resolved = 1 then 1 else 0 end) as resolved_interactions,
         max(interacted_at) as last_contact_at
     from {{ ref('fct_service_interactions') }}
-    where
-        customer_id <> {{ unknown_key('customers') }}
-        {%- if is_incremental() %}
+    where customer_id <> {{ unknown_key('customers') }}
+    {%- if is_incremental() %}
         and customer_id in (select touched.customer_id from touched)
-        {%- endif %}
+    {%- endif %}
     group by customer_id
 ),
 
