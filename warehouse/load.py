@@ -168,27 +168,29 @@ def _copy(
         if superseded:
             cursor.execute(f"truncate table {gone}")
             keys = [column for column in columns_of(gone) if column != PART]
-            same_key = " and ".join(f"gone.{key} = there.{key}" for key in keys)
+            same_key = " and ".join(f"gone.{key} = {name}.{key}" for key in keys)
         for number, version in enumerate(versions):
             # What the oldest version replaces is in no part any more.
             if version in superseded and version != table.versions[0]:
                 for file in _files(lake, superseded[version]):
                     _send(lake, name, file, cursor, gone, keys, number=number)
                 cursor.execute(
-                    f"delete there from {target} as there where exists (select 1 from {gone} as "
-                    f"gone where gone.{PART} = {number} and {same_key})"
+                    f"delete from {target} where exists (select 1 from {gone} as gone where "
+                    f"gone.{PART} = {number} and {same_key})"
                 )
             if version in parts:
                 for file in _files(lake, parts[version]):
                     _send(lake, name, file, cursor, target, columns, told)
-        kept = ""
+        counted = [f"select count_big(*) from {target}"]
         if not whole:
-            kept = f" + (select count_big(*) from silver.{name} as there"
-            if superseded:
-                kept += f" where not exists (select 1 from {gone} as gone where {same_key})"
-            kept += ")"
-        cursor.execute(f"select (select count_big(*) from {target}){kept}")
-        (arrived,) = cursor.fetchone()
+            kept = f"not exists (select 1 from {gone} as gone where {same_key})"
+            counted.append(
+                f"select count_big(*) from silver.{name}{f' where {kept}' if superseded else ''}"
+            )
+        arrived = 0
+        for sql in counted:
+            cursor.execute(sql)
+            arrived += cursor.fetchone()[0]
     if whole and arrived != table.rows:
         raise C360Error(
             f"{arrived:,} of {table.rows:,} rows of silver {name} arrived in Azure SQL, so what is "

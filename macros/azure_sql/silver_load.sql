@@ -60,11 +60,10 @@
 {% macro sqlserver_add_rows(node) -%}
     {%- set name = quoted(node.alias) -%}
     {%- if node.name in entities() %}
-    delete there
-    from "silver".{{ name }} as there
+    delete from "silver".{{ name }}
     where exists (
         select 1 from "silver_load".{{ quoted(node.alias ~ '__gone') }} as gone
-        where {{ same_key(staging_contract(node.name).key, 'gone', 'there') }}
+        where {{ same_key(staging_contract(node.name).key, 'gone', name) }}
     );
     {%- endif %}
     insert into "silver".{{ name }} ({{ quoted_list(node.columns) }})
