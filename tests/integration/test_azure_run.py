@@ -225,8 +225,6 @@ def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
     assert f"Published {version}" in status
     assert f"Gold and marts are of {before}" in status
 
-    # Of orders, what arrived and what it replaced was built, and is copied.
-    assert len(platform.published["entities"]["online_transactions"]["parts"]) == 2
     sent = len(recorded(platform.servers))
     resumed = platform.steps(driver)
     assert resumed.returncode == 0, resumed.output + resumed.errors
@@ -236,12 +234,6 @@ def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
         for statement in recorded(platform.servers)[sent:]
         if "create external table" in statement.sql.lower()
     ]
-    (added,) = [
-        statement.sql
-        for statement in recorded(platform.servers)[sent:]
-        if 'insert into "silver"."online_transactions"' in statement.sql
-    ]
-    assert 'delete from "silver"."online_transactions"' in added
     assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
 
 

@@ -52,6 +52,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
@@ -215,14 +217,28 @@ def loading(
         build(run(), "silver.stores")
         keep("first")
 
-        # As if only the first day was loaded; of one table the rows of that day are lost.
-        first = tables["online_transactions"].versions[0]
-        assert first < published.version
-        execute("exec sys.sp_updateextendedproperty @name = N'c360_version',"
-                f" @value = N'{first}', @level0type = N'SCHEMA', @level0name = N'silver'")
-        execute("delete from silver.loyalty_transactions")
-        assert load(lake, published, dbt) < sum(table.rows for table in tables.values())
+        # Stores in two parts: the database has the first, and of the second one row is another's.
+        earlier, later = "20000101T000000Z-aaaaaa", "20980101T000000Z-bbbbbb"
+        (file,) = lake.list(tables["stores"].parts[0])
+        with lake.open_read(file) as source:
+            stores = pq.read_table(source)
+        parts = [f"silver/stores/{version}" for version in (earlier, later)]
+        superseded = f"silver/superseded/stores/{later}"
+        for folder, rows in zip([*parts, superseded], (None, 1, 1)):
+            with lake.open_write(f"{folder}/x.parquet") as sink:
+                pq.write_table(stores.slice(0, rows), sink)
+        in_parts = versions.PublishedEntity(parts, stores.num_rows, [superseded], 1)
+        newer = replace(published, version=later, entities=tables | {"stores": in_parts})
+        assert load(lake, newer, dbt) == 1
         keep("added")
+        execute("delete from silver.stores")  # all of it is copied then, with what comes
+        assert load(lake, replace(newer, version="20980102T000000Z-cccccc"), dbt) == 0
+        execute("exec sys.sp_updateextendedproperty @name = N'c360_version',"
+                f" @value = N'{published.version}',"
+                " @level0type = N'SCHEMA', @level0name = N'silver'")
+        assert load(lake, newer, dbt) == stores.num_rows + 1
+        keep("mended")
+        load(lake, published, dbt, again=True)
 
         execute("delete from silver.stores")  # tells these tables from those of another load
         newer = replace(published, version="20990101T000000Z-abcdef")
@@ -529,11 +545,11 @@ def test_only_the_parts_that_are_not_there_are_copied(
 ) -> None:
     azure, _ = loads
     _same_as_local(azure, second, "silver", after="added")
+    _same_as_local(azure, second, "silver", after="mended")
     sent = [batch.sql for batch in recorded(azure.folder / "state")]
-    (change,) = [sql for sql in sent if 'delete from "silver"."online_' in sql]
-    assert 'insert into "silver"."online_transactions"' in change
-    assert 'transfer "silver_load"."online_transactions"' not in change
-    assert 'transfer "silver_load"."loyalty_transactions"' in change
+    (change,) = [sql for sql in sent if 'delete from "silver"."stores"' in sql]
+    assert 'insert into "silver"."stores"' in change
+    assert "alter schema" not in change
 
 
 def test_a_load_after_one_that_was_killed_completes(
