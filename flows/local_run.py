@@ -56,7 +56,8 @@ class LocalRun(Run):
         super().__init__(home, lake, asked)
         self.dbt = DbtRun(home, home.staged_warehouse, self.id)
         self._copied: WarehouseState | None = None
-        # Whether this very project made the warehouse's seeds and views, which then can stay.
+        # Whether seeds, views and documentation are this very project's, by the same declarations,
+        # and can stay.
         self._same_project = False
 
     @property
@@ -92,11 +93,15 @@ class LocalRun(Run):
         if not (
             publishing.is_untouched(self.home, self.lake)
             and publishing.is_whole(self.home.warehouse, self.lake)
-            and pages_of(self.home)["documentation"].exists()
+            and self._is_documented
         ):
             return None
         with read_only(self.home.warehouse) as connection:
             return read_counts(lambda sql: connection.execute(sql).fetchall())
+
+    @property
+    def _is_documented(self) -> bool:
+        return pages_of(self.home)["documentation"].exists()
 
     def rewrite_pages(self, current: Published) -> None:
         """Write the report anew, from what is published; the documentation is there."""
@@ -122,7 +127,11 @@ class LocalRun(Run):
                 "Files of silver are gone, or the home was moved; everything is built anew from "
                 "the lake."
             )
-        self._same_project = made_alike and not self.full
+        current = versions.published(self.lake)
+        is_of_this_code = current is not None and current.code == self.code
+        self._same_project = (
+            made_alike and is_of_this_code and self._is_documented and not self.full
+        )
 
     def build_silver(self) -> None:
         """Build silver from bronze, with its tests."""
@@ -138,8 +147,7 @@ class LocalRun(Run):
 
     def write_docs(self) -> None:
         """Write the documentation site, and close the warehouse under construction."""
-        current = versions.published(self.lake)
-        if self._same_project and self.home.docs.is_dir() and current and current.code == self.code:
+        if self._same_project:
             self.dbt.close()  # it tells of the project, not of rows
             return
         with self.progress.step("Write the documentation") as step:

@@ -97,6 +97,10 @@ class Known:
         for key in self._keys(record):
             self._newest[key] = record.sha256, batch_id
 
+    def has_name(self, entity: str, source: str) -> bool:
+        """Tell whether a file of that name landed."""
+        return (entity, f"/{source}") in self._newest
+
     def batch_of(self, record: FileRecord) -> str | None:
         """Return the batch in which the same bytes landed, None for new ones."""
         for key in self._keys(record):

@@ -21,6 +21,7 @@ from ingest.arrival import holds_since
 from ingest.batch import (
     Batch,
     Duplicate,
+    Known,
     LandingResult,
     Step,
     commit,
@@ -128,25 +129,44 @@ class _File:
         except OSError:
             return 0
 
-    def receive(self, counter: _Counter) -> FileRecord:
-        """Copy the bytes into the lake; return what they are."""
+    def receive(self, known: Known, counter: _Counter) -> tuple[FileRecord, str | None]:
+        """Copy the bytes into the lake; return what they are, and the batch that had them already.
+
+        Those of a name that landed before are most likely the same, and so are looked at first.
+        """
         with _readable(self.path):
             check_input(self.path)  # opening a pipe would wait for whoever writes into it
-            self.before = before = self.path.stat()
-            digest = hashlib.sha256()
-            size = 0
-            with (
-                self.path.open("rb", buffering=0) as source,
-                self.batch.lake.open_write(self.landed) as copy,
-            ):
-                while block := source.read(BLOCK):
-                    digest.update(block)
+            self.before = self.path.stat()
+            if known.has_name(self.entity.name, self.source):
+                record = self._read_bytes(lambda _: counter.add(0))
+                if landed_in := known.batch_of(record):
+                    counter.add(record.bytes)
+                    return record, landed_in
+            with self.batch.lake.open_write(self.landed) as copy:
+
+                def take(block: bytes) -> None:
                     copy.write(block)
-                    size += len(block)
-                    if size > before.st_size:  # one that grows as fast as it is read has no end
-                        raise _ChangedError
                     counter.add(len(block))
-                self._check_unchanged()
+
+                record = self._read_bytes(take)
+        landed_in = known.batch_of(record)
+        if landed_in:
+            self.discard()
+        return record, landed_in
+
+    def _read_bytes(self, take: Callable[[bytes], object]) -> FileRecord:
+        """Read the file, `take` each block of it; return what its bytes are."""
+        assert self.before
+        digest = hashlib.sha256()
+        size = 0
+        with self.path.open("rb", buffering=0) as source:
+            while block := source.read(BLOCK):
+                digest.update(block)
+                size += len(block)
+                if size > self.before.st_size:  # one that grows as fast as it is read has no end
+                    raise _ChangedError
+                take(block)
+        self._check_unchanged()
         return FileRecord(
             self.entity.name,
             self.source,
@@ -154,7 +174,7 @@ class _File:
             "",
             digest.hexdigest(),
             size,
-            modified=datetime.fromtimestamp(before.st_mtime, UTC).isoformat(),
+            modified=datetime.fromtimestamp(self.before.st_mtime, UTC).isoformat(),
         )
 
     def read(self, record: FileRecord) -> tuple[FileRecord, list[str]]:
@@ -232,12 +252,9 @@ def _land_all(files: Sequence[_File], batch: Batch, step: Step, counter: _Counte
         def receive(group: Sequence[_File]) -> list[_Received]:
             received = []
             for file in group:
-                record = file.receive(counter)
-                landed_in = known.batch_of(record)
+                record, landed_in = file.receive(known, counter)
                 received.append(_Received(file, record, landed_in))
-                if landed_in:
-                    file.discard()
-                else:
+                if not landed_in:
                     known.add(record, batch.batch_id)
                     received[-1].reading = readers.submit(file.read, record)
             return received

@@ -120,16 +120,12 @@ class DbtRun:
             if not (event.info.name.startswith("Log") and event.info.name.endswith("Result")):
                 return
             data, node = event.data, event.data.node_info
-            started_in.copy().run(
-                logger.info,
+            logger.info(
                 "%s %s %s (%.2f s)",
                 node.resource_type, node.node_name, node.node_status, data.execution_time,
             )  # fmt: skip
             on_node(node.node_name, data.index, getattr(data, "total", None) or data.num_models)
 
-        # dbt tells of a node in the thread that built it. Prefect keeps a line of the log with the
-        # run whose context it is written in.
-        started_in = contextvars.copy_context()
         arguments = ["build", *selection, "--exclude-resource-type", "unit_test", "exposure"]
         if full_refresh:
             arguments.append("--full-refresh")
@@ -145,7 +141,7 @@ class DbtRun:
                 passing=all(node.status == "error" and passes(node.message) for node in failed),
             )
         if not outcome.success:
-            raise C360Error("dbt did not finish and did not say why; its log says more.")
+            raise C360Error("dbt did not finish and did not say why; the log says more.")
         return built
 
     def document(self) -> Path:
@@ -224,7 +220,7 @@ class DbtRun:
 
         given = ["--args", json.dumps(arguments)] if arguments else []
         if not self._invoke(["run-operation", macro, *given], callback).success:
-            why = _one_line(" ".join(errors)) or "its log says why"
+            why = _one_line(" ".join(errors)) or "the log says why"
             raise C360Error(f"dbt run-operation {macro} failed: {why}", passes(why))
 
     @contextmanager
@@ -242,6 +238,16 @@ class DbtRun:
                     os.environ[name] = value
 
     def _invoke(self, arguments: list[str], callback: Callable[[Any], None] | None = None) -> Any:
+        # dbt tells of a node in the thread that built it. Prefect keeps a line of the log with the
+        # run whose context it is written in.
+        started_in = contextvars.copy_context()
+
+        def listen(event: Any) -> None:
+            if event.info.level == "error":
+                logger.error("dbt: %s", event.info.msg)
+            if callback:
+                callback(event)
+
         with self._variables(), _garbage_kept():
             if arguments[0] != "parse":
                 self.parse()
@@ -249,7 +255,10 @@ class DbtRun:
             from dbt.adapters.factory import get_adapter_by_type
             from dbt.cli.main import dbtRunner
 
-            runner = dbtRunner(manifest=self._manifest, callbacks=[callback] if callback else [])
+            runner = dbtRunner(
+                manifest=self._manifest,
+                callbacks=[lambda event: started_in.copy().run(listen, event)],
+            )
             outcome = runner.invoke([*arguments, *self._common_arguments()])
             if self._target in _ADAPTERS and outcome.exception is None:
                 # dbt forgets its adapters when it is invoked for another target.
@@ -271,7 +280,7 @@ class DbtRun:
             "--target-path", str(self._target_path),
             "--log-path", str(self._home.logs),
             "--log-level", "none",
-            "--log-level-file", "info",
+            "--log-level-file", "none",  # its errors are in the run's own
             "--no-print",
             "--no-use-colors",
             "--no-use-colors-file",

@@ -78,7 +78,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """One log file a run, and dbt's own."""
+        """One log file a run."""
         return self.root / "logs"
 
     @property

@@ -276,10 +276,11 @@ def test_a_home_of_the_version_before_is_built_anew_and_told_so(driver: Driver, 
     succeed(driver.run("--home", home))
     log = log_of_last_run(home)
     assert "Read again 2 files: they were read by an earlier version" in log
-    assert "was built by an earlier version of the project; everything is built anew" in log
+    assert "The project is not the one that built what is published" in log
     assert not state.differences(answers(home), before)
     succeed(driver.run("--home", home))
     assert "earlier version" not in log_of_last_run(home)
+    assert "not the one that built" not in log_of_last_run(home)
     assert "Nothing new arrived" in log_of_last_run(home)
     assert state.leftovers(home) == []
 

@@ -367,6 +367,22 @@ def test_a_file_of_several_days_holds_since_the_last_of_them(lake, inbox, name, 
     assert read_rows(lake, result.batch_id, result.records[0])[0]["_as_of"] == since
 
 
+def test_the_same_under_its_name_is_not_even_copied(lake, inbox, monkeypatch):
+    told = []
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    first = land_folder(lake, inbox)
+    open_write = lake.open_write
+    written = []
+    monkeypatch.setattr(lake, "open_write", lambda path: written.append(path) or open_write(path))
+    again = land_folder(lake, inbox, on_progress=told.append)
+    assert [(d.source, d.batch_id) for d in again.duplicates] == [("Stores.csv", first.batch_id)]
+    assert not [path for path in written if path.endswith("Stores.csv")]
+    assert told == [0, len(STORES + STORE)]
+    (inbox / "Stores.csv").write_bytes(STORES + STORE + b"2,Rome,Bo,9-17\n")
+    assert [record.rows for record in land_folder(lake, inbox).records] == [2]
+    assert [path for path in written if path.endswith("Stores.csv")]
+
+
 def test_the_same_again_lands_once(lake, inbox):
     (inbox / "Stores.csv").write_bytes(STORES + STORE + b"2\n")
     (inbox / "Stores_copy.csv").write_bytes(STORES + STORE + b"2\n")
