@@ -203,6 +203,8 @@ class _Writer:
         rows_in_all = comes_again + self.part.stop - self.part.start
         dirty = self.part.dirty(rows_in_all - sound, self.ledger) + sound
         kinds = self.layout.kinds()
+        if rows_in_all == 1:  # a field that no record has would be a column that is missing
+            kinds = [kind for kind in kinds if kind != "field_absent"]
 
         first = nth = lost = 0
         for rows in chain(repeated, new.between(self.part.start, self.part.stop)):

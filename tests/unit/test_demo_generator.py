@@ -369,6 +369,15 @@ def test_the_api_has_the_newest(clean: tuple[Path, Ledger]) -> None:
             assert updated.replace(tzinfo=None) >= datetime.fromisoformat(str(row["DateTime"]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_single_record_has_all_fields(tmp_path: Path, seed: int) -> None:
+    """Or its API would be one that lacks a column, and the demo would stop."""
+    generate(tmp_path, transactions=200, seed=seed, end=date(2026, 10, 31))
+    records = (tmp_path / API_FOLDER / "customer_service_interactions.jsonl").read_text()
+    (record,) = map(json.loads, records.splitlines())
+    assert len(record) == 7
+
+
 def test_without_newest_share_everything_is_in_the_files(tmp_path: Path) -> None:
     generate(tmp_path, transactions=1000)
     generate(tmp_path, transactions=1000, newest_share=0)
