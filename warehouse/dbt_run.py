@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from warehouse.azure_sql import passes
 from warehouse.connection import Query, built_states, read_only
 from warehouse.data_warnings import DataTest
 from warehouse.home import Home, project_dir
+from warehouse.templates import Templates
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class DbtRun:
         self._target_path = home.dbt_target
         if target != "local":
             self._target_path /= target + environment.get("C360_SCHEMA_SUFFIX", "")
+        self._templates = Templates(self._target_path / "templates.marshal")
         self._manifest: Any = None
         self._adapter: Any = None
 
@@ -259,7 +261,8 @@ class DbtRun:
                 manifest=self._manifest,
                 callbacks=[lambda event: started_in.copy().run(listen, event)],
             )
-            outcome = runner.invoke([*arguments, *self._common_arguments()])
+            with nullcontext() if arguments[0] == "parse" else self._templates.in_use():
+                outcome = runner.invoke([*arguments, *self._common_arguments()])
             if self._target in _ADAPTERS and outcome.exception is None:
                 # dbt forgets its adapters when it is invoked for another target.
                 self._adapter = get_adapter_by_type(_ADAPTERS[self._target])

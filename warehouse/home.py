@@ -112,7 +112,7 @@ class Home:
 
     @property
     def dbt_target(self) -> Path:
-        """dbt's own folder: the parsed project, kept between runs, and the compiled SQL."""
+        """dbt's own folder: the project as it was read, kept between runs, and the compiled SQL."""
         return self.root / "dbt"
 
     @property
