@@ -117,7 +117,7 @@ def driver() -> Iterator[Driver]:
 def parsed(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the project as dbt has read it, which is the longest part of a first run."""
     home = tmp_path_factory.mktemp("parsed") / "home"
-    steps = "recover,land_files,commit_batch,build_silver"
+    steps = "recover,land_files,commit_batch,stage_warehouse,build_silver"
     folder = send(home.parent / "in", {"Stores.csv": STORES})
     run = driver.run("--input", folder, "--home", home, "--steps", steps)
     assert run.returncode == 0, run.errors
