@@ -248,6 +248,23 @@ def test_demo_serves_an_api_with_a_token_of_its_own_and_tidies_up(
     assert [path.name for path in (tmp_path / "demo").iterdir()] == ["settings.json"]
 
 
+def test_demo_prints_the_answers_though_nothing_is_new(
+    flow: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    def customer_360(**_: Any) -> Summary:
+        return Summary(Home.at(tmp_path), "v", None, [], [], [])
+
+    monkeypatch.setattr("flows.run.customer_360", customer_360)
+    monkeypatch.setattr("warehouse.answers.read_answers", lambda _: NO_ANSWERS)
+    assert call(monkeypatch, "run", "--home", tmp_path) == 0
+    assert "Average order value" not in capsys.readouterr().out
+    assert call(monkeypatch, "demo", "--transactions", 200, "--home", tmp_path) == 0
+    assert "Average order value: no data for this yet" in capsys.readouterr().out
+
+
 def test_demo_keeps_its_data_on_request(
     flow: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
