@@ -1,8 +1,7 @@
 {{
     config(
         incremental_strategy='by_customer',
-        post_hook='{{ note_increment() }}',
-        access='protected'
+        post_hook='{{ note_increment() }}'
     )
 }}
 -- depends_on: {{ ref('fct_online_transactions') }}, {{ ref('fct_in_store_transactions') }}
