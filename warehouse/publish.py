@@ -125,13 +125,14 @@ def is_whole(warehouse: Path, lake: Lake) -> bool:
     """Tell whether all that a warehouse reads of the lake is there, and in this lake."""
     with duckdb.connect(warehouse, read_only=True) as connection:
         views = connection.execute(
-            "select sql from duckdb_views() where schema_name in ('bronze', 'silver', 'staging')"
+            "select sql from duckdb_views() where schema_name in ('silver', 'staging')"
         ).fetchall()
-    files = {file for (sql,) in views for file in re.findall(r"'([^']*\.parquet)'", sql)}
-    return all(
-        file.startswith(f"{lake.uri('')}/") and ("*" in file or Path(file).exists())
-        for file in files
-    )
+    files = {
+        file.replace("''", "'")
+        for (sql,) in views
+        for file in re.findall(r"'((?:[^']|'')*\.parquet)'", sql)
+    }
+    return all(file.startswith(f"{lake.uri('')}/") and Path(file).exists() for file in files)
 
 
 def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> None:

@@ -4,6 +4,8 @@
     - `version`: the newest that it has something of: of a staging model a batch, of any other a silver version;
     - `inputs`: epoch and version of each model that it was made from, as they were then;
     - `parts`: of what stands in the lake, the versions whose folders it is read from; `rows`, how many it has;
+    - of an entity of silver, `replaced`, how many rows of the parts no longer count; `newest`, its newest delivery; on Synapse
+      `changes`, the versions that say of rows that do not count, and of staging `taken`, up to which batch each part goes;
     - `deletions_since`: changes before this version are not told any more;
     - `since`: what the last build took in is after these versions, its own or those of its inputs; none when it was built anew.
     It stands in the warehouse beside the relations, and changes with them. Read once an invocation.
@@ -27,6 +29,23 @@
 
 
 {% macro default__built_states() -%}{{ return([]) }}{%- endmacro %}
+
+
+{#-
+    The state of a relation in the lake that is about to be built: with what it had `before`, none where it is built anew, and
+    with the code and the inputs of now. Its parts and rows are added when they are written.
+-#}
+{% macro state_to_build(before) -%}
+    {%- set version = silver_version() -%}
+    {{ return(dict(
+        before or {'parts': [], 'rows': 0, 'deletions_since': ''},
+        code=project_code('silver'),
+        epoch=before.epoch if before else version,
+        version=arrivals(model.name[4:]).version if model.name.startswith('stg_') else version,
+        inputs=inputs_now(taken=true),
+        since={'version': before.version} if before else none,
+    )) }}
+{%- endmacro %}
 
 
 {#- Writes down what a relation is built from now; belongs in the transaction that shows it. -#}

@@ -1,8 +1,8 @@
 {#-
     What the model that is being built can take in instead of being built anew: `since`, by input the version up to which it
-    has it; `unchanged`, whether there is nothing new; `inputs`, as they are now. None when it has to be built anew: it never
-    was, another code built it, an input was built anew, what it was made from is no longer there (a batch was taken back, or
-    read again), or --full-refresh asks for it.
+    has it; `unchanged`, whether there is nothing new. None when it has to be built anew: it never was, another code built it,
+    an input was built anew, what it was made from is no longer there (a batch was taken back, or read again), its version
+    would not come after the one that is there, or --full-refresh asks for it.
 -#}
 {% macro increment() -%}
     {%- if not execute or graph.nodes is not defined or not adapter.dispatch('takes_increments')() -%}{{ return(none) }}{%- endif -%}

@@ -14,7 +14,6 @@
     {%- set increment = increment() -%}
     {%- set strategy = config.get('incremental_strategy') -%}
     {%- set state = built(model.name) -%}
-    {%- set version = silver_version() -%}
 
     {{ run_hooks(pre_hooks) }}
 
@@ -28,26 +27,15 @@
     {%- else -%}
         {#- Whoever is asked for a folder begins the transaction in which the new state is noted and shown. -#}
         {%- call statement('make_folder') -%}
-            select make_directory({{ sql_text(lake_path(part_folder(model.name, version))) }})
+            select make_directory({{ sql_text(lake_path(part_folder(model.name, silver_version()))) }})
         {%- endcall -%}
         {%- set before = state if increment and strategy else none -%}
-        {%- set new = dict(
-            state if before else {},
-            code=project_code('silver'),
-            epoch=state.epoch if before else version,
-            version=arrivals(model.name[4:]).version if model.name.startswith('stg_') else version,
-            inputs=inputs_now(taken=true),
-            since={'version': before.version} if before else none,
-        ) -%}
-        {%- if not before -%}{%- do new.update({'parts': [], 'rows': 0, 'deletions_since': ''}) -%}{%- endif -%}
+        {%- set new = state_to_build(before) -%}
         {%- if strategy == 'by_key' -%}
             {%- do duckdb_write_keys(sql, before, new) -%}
-        {%- else -%}
-            {%- do duckdb_write_rows(sql, target_relation, before, new) -%}
-        {%- endif -%}
-        {%- if strategy == 'by_key' -%}
             {%- do duckdb_show_keys(target_relation, new.parts) -%}
         {%- else -%}
+            {%- do duckdb_write_rows(sql, target_relation, before, new) -%}
             {%- do run_query('create or replace view ' ~ target_relation ~ ' as select * from ' ~ duckdb_parts(new.parts)) -%}
         {%- endif -%}
         {%- do note_built(model.name, new) -%}

@@ -13,7 +13,6 @@
     {%- set increment = increment() -%}
     {%- set strategy = config.get('incremental_strategy') -%}
     {%- set state = built(model.name) -%}
-    {%- set version = silver_version() -%}
 
     {{ run_hooks(pre_hooks) }}
 
@@ -27,14 +26,7 @@
         {%- if new != state -%}{%- do synapse_show(new) -%}{%- endif -%}
     {%- else -%}
         {%- set before = state if increment and strategy else none -%}
-        {%- set new = dict(
-            state if before else {},
-            code=project_code('silver'),
-            epoch=state.epoch if before else version,
-            version=arrivals(model.name[4:]).version if model.name.startswith('stg_') else version,
-            inputs=inputs_now(taken=true),
-        ) -%}
-        {%- if not before -%}{%- do new.update({'parts': [], 'rows': 0, 'deletions_since': ''}) -%}{%- endif -%}
+        {%- set new = state_to_build(before) -%}
         {%- if strategy == 'by_key' -%}
             {%- do synapse_write_keys(sql, before, new) -%}
         {%- else -%}

@@ -6,7 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from demo.ledger import Ledger
 from demo.sample_api import create_app, serve
 from tests.support import declared_shop
 from tests.support.reference import Batch, InputFile
+from tests.support.steps import Driver
 
 Made = TypeVar("Made")
 
@@ -134,6 +135,13 @@ def _declared_shop(work: Path) -> DeclaredShop:
 def declared(tmp_path_factory: pytest.TempPathFactory) -> DeclaredShop:
     """The shop that declares what it can, published. It is to be read only."""
     return made_once(tmp_path_factory, "declared", _declared_shop)
+
+
+@pytest.fixture(scope="module")
+def driver() -> Iterator[Driver]:
+    """A process that has imported what a run needs."""
+    with Driver() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="session")

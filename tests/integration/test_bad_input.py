@@ -13,7 +13,6 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -259,12 +258,6 @@ def landed_names(home: Path) -> set[str]:
         for record in json.loads(path.read_bytes())["files"]
         if record["outcome"] == "landed"
     }
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
 
 
 # What is wrong inside of files

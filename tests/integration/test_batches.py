@@ -4,7 +4,6 @@ import gzip
 import json
 import shutil
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,6 @@ from warehouse.home import Home
 
 STORES = "StoreID,Location,Manager,OpenHours\n"
 SALES = "TransactionID,CustomerID,StoreID,DateTime,Amount,PaymentMethod\n"
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ what needs a declaration, or a delivery after another, has a run of its own.
 import gzip
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -105,12 +105,6 @@ class Shop:
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(self.home / "warehouse.duckdb", read_only=True) as connection:
             return connection.execute(sql).fetchall()
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

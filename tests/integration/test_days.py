@@ -15,21 +15,17 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
 from tests.support.compare import difference, load
-from tests.support.generated import RATES, SHOPS, Shop, write_days
+from tests.support.generated import SHOPS, Shop, write_days
 from tests.support.layers import RELATIONS, Layers, differences
+from tests.support.project_copy import copy_project
 from tests.support.reference import Batch
 from tests.support.reference_contract import ENTITIES
 from tests.support.reference_options import options_of
 from tests.support.steps import Driver
-from warehouse.home import Home, project_dir
+from warehouse.home import Home
 
-PROJECT = (
-    *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
-    *("analyses", "tests/dbt"),
-)
 # Days replace so much of these few rows that each would be written as one part with those before;
 # the parts of these shops stay.
 UNFOLDED = ("lines", "full")
@@ -47,12 +43,6 @@ class Kept:
     layers: Layers
 
 
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
-
-
 @pytest.fixture(scope="module", params=SHOPS, ids=lambda shop: shop.name)
 def kept(
     request: pytest.FixtureRequest, driver: Driver, tmp_path_factory: pytest.TempPathFactory
@@ -60,7 +50,9 @@ def kept(
     """Homes that were given the shop's files day by day, the third day last, and all at once."""
     shop: Shop = request.param
     work = tmp_path_factory.mktemp(shop.name)
-    project = _project(work / "project", shop)
+    project = copy_project(
+        work / "project", shop, (FOLDED_WHEN, "") if shop.name in UNFOLDED else None
+    )
     sources = work / "sources.yml"
     sources.write_text(shop.sources)
     first, second, late, last = write_days(shop, work / "days")
@@ -90,29 +82,6 @@ def kept(
         duckdb.connect(at_once.warehouse, read_only=True) as other,
     ):
         yield Kept(batches, one, other, layers)
-
-
-def _project(folder: Path, shop: Shop) -> Path:
-    """Copy the project and set the shop's vars and rates in it."""
-    for name in PROJECT:
-        origin, copy = project_dir() / name, folder / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if origin.is_dir():
-            shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("*_unit_tests.yml"))
-        else:
-            shutil.copyfile(origin, copy)
-    place = folder / "dbt_project.yml"
-    settings = yaml.safe_load(place.read_text())
-    settings["vars"].update(shop.variables)
-    place.write_text(yaml.safe_dump(settings, sort_keys=False))
-    if shop.name in UNFOLDED:
-        place = folder / "macros" / "materializations" / "external_duckdb.sql"
-        text = place.read_text()
-        assert text.count(FOLDED_WHEN) == 1
-        place.write_text(text.replace(FOLDED_WHEN, ""))
-    if shop.has_currency:
-        (folder / "seeds" / "exchange_rates.csv").write_text(RATES)
-    return folder
 
 
 def test_days_are_taken_in_and_not_built_anew(kept: Kept) -> None:

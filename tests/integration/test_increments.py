@@ -12,13 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
-import yaml
 
 from flows.verify import compare
 from ingest import batches, declared
@@ -27,16 +26,13 @@ from ingest.declarations import load_declarations
 from ingest.landing import land
 from lake.local import LocalLake
 from lake.manifest import committed_batches
-from tests.support.generated import FIRST_DAY, RATES, SHOPS, Shop, make_file
+from tests.support.generated import FIRST_DAY, SHOPS, Shop, make_file
+from tests.support.project_copy import copy_project
 from tests.support.reference_contract import ENTITIES
 from tests.support.steps import Driver
 from warehouse.home import project_dir
 
 DBT = Path(sys.executable).with_name("dbt")
-PROJECT = (
-    *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
-    *("analyses", "tests/dbt"),
-)
 SHOP = {shop.name: shop for shop in SHOPS}
 
 # What somebody may build alone; a name after a + with all that it is made from.
@@ -63,7 +59,8 @@ class Story:
         self._work = work / shop.name
         self._project = self._work / "project"
         if not self._project.exists():
-            _make_project(self._project, shop)
+            copy_project(self._project, shop, ("{{ return(30) }}", "{{ return(2) }}"))
+            (self._project / "profiles.example.yml").rename(self._project / "profiles.yml")
         (self._work / "sources.yml").write_text(shop.sources)
         contract = load_contract(project_dir())
         self._declarations = load_declarations(self._work / "sources.yml", contract)
@@ -150,33 +147,6 @@ class Story:
 
     def _environment(self) -> dict[str, str]:
         return {"C360_HOME": str(self._home), "C360_PROJECT_DIR": str(self._project)}
-
-
-def _make_project(folder: Path, shop: Shop) -> None:
-    for name in PROJECT:
-        origin, copy = project_dir() / name, folder / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        if origin.is_dir():
-            shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("*_unit_tests.yml"))
-        else:
-            shutil.copyfile(origin, copy)
-    (folder / "profiles.example.yml").rename(folder / "profiles.yml")
-    place = folder / "dbt_project.yml"
-    settings = yaml.safe_load(place.read_text())
-    settings["vars"].update(shop.variables)
-    place.write_text(yaml.safe_dump(settings, sort_keys=False))
-    if shop.has_currency:
-        (folder / "seeds" / "exchange_rates.csv").write_text(RATES)
-    parts = folder / "macros/materializations/external_duckdb.sql"
-    few = parts.read_text().replace("{{ return(30) }}", "{{ return(2) }}")
-    assert few != parts.read_text()
-    parts.write_text(few)
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -36,12 +36,6 @@ cli.main()
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
-
-
-@pytest.fixture(scope="module")
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one published batch, its files beside it; to be copied, not changed."""
     work = tmp_path_factory.mktemp("begun")

@@ -1,6 +1,5 @@
 """Exports of common shops, as the presets declare them: what a run publishes of them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -41,12 +40,6 @@ PUBLISHED: dict[str, tuple[dict[str, str], list[str], str]] = {
         "98.14",
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -410,3 +410,24 @@ def test_a_kill_anywhere_leaves_one_version_and_the_next_run_completes_it(
         else:
             pytest.fail("the child never came to its end")
     assert {(V1, V1), (V1, V2), (V2, V2)} == set(outcomes)
+
+
+@pytest.mark.parametrize("name", ["home", "it's [a] home"])
+def test_a_warehouse_is_whole_while_its_parts_are_where_its_views_name_them(
+    tmp_path: Path, name: str
+) -> None:
+    home = Home.at(tmp_path / name)
+    home.prepare()
+    lake, parts = LocalLake(home.lake), home.lake / "silver" / "customers"
+    parts.mkdir(parents=True)
+    files = [parts / f"{version}.parquet" for version in (V1, V2)]
+    with duckdb.connect(home.warehouse) as connection:
+        for file in files:
+            connection.table_function("range", [1]).write_parquet(str(file))
+        named = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        connection.execute("create schema silver")
+        connection.execute(f"create view silver.customers as from read_parquet([{named}])")
+    assert publishing.is_whole(home.warehouse, lake)
+    assert not publishing.is_whole(home.warehouse, LocalLake(tmp_path / "elsewhere"))
+    files[0].unlink()
+    assert not publishing.is_whole(home.warehouse, lake)
