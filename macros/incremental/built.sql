@@ -3,7 +3,7 @@
     - `code`: project_code() of its layer; `epoch`: the version that built it anew;
     - `version`: the newest that it has something of: of a staging model a batch, of any other a silver version;
     - `inputs`: epoch and version of each model that it was made from, as they were then;
-    - `parts`: of what stands in the lake, the versions whose folders it is read from; `rows`, how many it has;
+    - `parts`: of what stands in the lake, the versions whose folders it is read from; `rows`, how many it has; `lake`, where;
     - of an entity of silver, `replaced`, how many rows of the parts no longer count; `newest`, its newest delivery; on Synapse
       `changes`, the versions that say of rows that do not count, and of staging `taken`, up to which batch each part goes;
     - `deletions_since`: changes before this version are not told any more;
@@ -40,6 +40,7 @@
     {{ return(dict(
         before or {'parts': [], 'rows': 0, 'deletions_since': ''},
         code=project_code('silver'),
+        lake=lake_path(''),
         epoch=before.epoch if before else version,
         version=arrivals(model.name[4:]).version if model.name.startswith('stg_') else version,
         inputs=inputs_now(taken=true),

@@ -17,11 +17,9 @@
 {%- endmacro %}
 
 
-{#- The function is warehouse/duckdb_plugin.py's. Views over silver name the lake's place: in another one they are made anew. -#}
+{#- The function is warehouse/duckdb_plugin.py's. -#}
 {% macro duckdb__project_files_code(layer) -%}
-    {{ return(
-        run_query('select project_code(' ~ sql_text(layer) ~ ')').rows[0][0] ~ (lake_path('') if layer == 'silver' else '')
-    ) }}
+    {{ return(run_query('select project_code(' ~ sql_text(layer) ~ ')').rows[0][0]) }}
 {%- endmacro %}
 
 
