@@ -36,6 +36,18 @@
 {%- endmacro %}
 
 
+{#- Where the lake is, as the engine that builds silver knows it. -#}
+{% macro lake_place() -%}
+    {{ return(adapter.dispatch('lake_place')()) }}
+{%- endmacro %}
+
+
+{% macro duckdb__lake_place() -%}{{ return(lake_path('')) }}{%- endmacro %}
+
+
+{% macro synapse__lake_place() -%}{{ return(lake_url()) }}{%- endmacro %}
+
+
 {#- The silver version that this invocation writes: C360_VERSION, or one of its own that sorts by time like a batch. -#}
 {% macro silver_version() -%}
     {{ return(env_var('C360_VERSION', run_started_at.strftime('%Y%m%dT%H%M%SZ') ~ '-' ~ invocation_id[:6])) }}

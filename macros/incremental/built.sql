@@ -40,7 +40,7 @@
     {{ return(dict(
         before or {'parts': [], 'rows': 0, 'deletions_since': ''},
         code=project_code('silver'),
-        lake=lake_path(''),
+        lake=lake_place(),
         epoch=before.epoch if before else version,
         version=arrivals(model.name[4:]).version if model.name.startswith('stg_') else version,
         inputs=inputs_now(taken=true),

@@ -17,7 +17,7 @@
 {% macro found_increment(state, inputs) -%}
     {%- if dbt.should_full_refresh() or not state or state.code != project_code(layer_of_model()) -%}{{ return(none) }}{%- endif -%}
     {#- Views over parts name the lake's place: in another one, as when a home was moved, they are made anew. -#}
-    {%- if state.lake is defined and state.lake != lake_path('') -%}{{ return(none) }}{%- endif -%}
+    {%- if state.lake is defined and state.lake != lake_place() -%}{{ return(none) }}{%- endif -%}
     {%- if state.inputs.keys() | sort != inputs.keys() | sort -%}{{ return(none) }}{%- endif -%}
     {%- set since = {} -%}
     {%- set news = [] -%}
