@@ -45,7 +45,7 @@
 {% macro duckdb__lake_place() -%}{{ return(lake_path('')) }}{%- endmacro %}
 
 
-{% macro synapse__lake_place() -%}{{ return(lake_url()) }}{%- endmacro %}
+{% macro default__lake_place() -%}{{ return(lake_url()) }}{%- endmacro %}
 
 
 {#- The silver version that this invocation writes: C360_VERSION, or one of its own that sorts by time like a batch. -#}
