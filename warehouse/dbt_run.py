@@ -4,6 +4,7 @@ Not prefect-dbt's runner: it makes a Prefect task run of every model and test, w
 times what dbt itself takes. Each node is seen all the same: a line in the log, a row of `nodes`.
 """
 
+import atexit
 import contextvars
 import gc
 import json
@@ -307,7 +308,8 @@ class DbtRun:
 def _garbage_kept() -> Iterator[None]:
     """Look for no garbage meanwhile, nor afterwards among what is there then.
 
-    Among all that dbt keeps that takes a tenth of its time, and once more where it begins again.
+    Among all that dbt keeps that takes a tenth of its time, and once more where it begins again. At
+    its end Python looks at all of it after all: DuckDB complains about what it has to leave behind.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -317,6 +319,7 @@ def _garbage_kept() -> Iterator[None]:
         if enabled:
             gc.freeze()
             gc.enable()
+            atexit.register(gc.unfreeze)
 
 
 def _node_result(result: Any, project: Path) -> NodeResult:
