@@ -32,8 +32,12 @@ logger = logging.getLogger(__name__)
 # What data can change where the project is the same: no seed, no view and no test of a seed.
 SILVER_BUT_SEEDS = "path:models/silver"
 MARTS_BUT_VIEWS = (
-    *("--select", "path:models/gold", "config.materialized:incremental"),
-    *("path:models/marts,resource_type:test", "resource_type:snapshot"),
+    *("--select", "path:models/gold", "resource_type:snapshot"),
+    *(
+        "path:models/marts,config.materialized:incremental",
+        "path:models/marts,config.materialized:table",
+    ),
+    "path:models/marts,resource_type:test",
 )
 
 

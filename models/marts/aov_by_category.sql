@@ -1,10 +1,5 @@
-with purchases as (
-    select * from {{ ref('purchases') }}
-    where channel = 'online'
-),
-
-totals as (
-    {{ purchase_totals('purchases', ['category']) }}
+with totals as (
+    {{ purchase_totals(ref('purchases'), ['category'], channel='online') }}
 )
 
 select

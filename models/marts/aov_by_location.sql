@@ -1,10 +1,5 @@
-with purchases as (
-    select * from {{ ref('purchases') }}
-    where channel = 'in_store'
-),
-
-totals as (
-    {{ purchase_totals('purchases', ['location']) }}
+with totals as (
+    {{ purchase_totals(ref('purchases'), ['location'], channel='in_store') }}
 )
 
 select

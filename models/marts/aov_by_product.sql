@@ -1,10 +1,5 @@
-with purchases as (
-    select * from {{ ref('purchases') }}
-    where channel = 'online'
-),
-
-totals as (
-    {{ purchase_totals('purchases', ['product_id']) }}
+with totals as (
+    {{ purchase_totals(ref('purchases'), ['product_id'], channel='online') }}
 ),
 
 products as (

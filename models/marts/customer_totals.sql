@@ -68,7 +68,7 @@ preferred_channels as (
 ),
 
 category_totals as (
-    {{ purchase_totals('purchases', ['customer_id', 'category']) }}
+    {{ purchase_totals('purchases', ['customer_id', 'category'], channel='online') }}
 ),
 
 preferred_categories as (
@@ -76,7 +76,7 @@ preferred_categories as (
 ),
 
 store_totals as (
-    {{ purchase_totals('purchases', ['customer_id', 'location']) }}
+    {{ purchase_totals('purchases', ['customer_id', 'location'], channel='in_store') }}
 ),
 
 preferred_stores as (
@@ -105,16 +105,52 @@ contacts as (
     group by customer_id
 ),
 
+-- As customer_timeline has events: an order or a visit is one, with its first line.
 touches as (
     select
         customer_id,
-        touchpoint,
-        max(occurred_at) as occurred_at
-    from {{ ref('customer_timeline') }}
+        'online order' as touchpoint,
+        max(ordered_at) as occurred_at
+    from {{ ref('fct_online_transactions') }}
+    where
+        line_number = 1
+        and customer_id <> {{ unknown_key('customers') }}
     {%- if is_incremental() %}
-    where customer_id in (select touched.customer_id from touched)
+        and customer_id in (select touched.customer_id from touched)
     {%- endif %}
-    group by customer_id, touchpoint
+    group by customer_id
+    union all
+    select
+        customer_id,
+        'store purchase' as touchpoint,
+        max(purchased_at) as occurred_at
+    from {{ ref('fct_in_store_transactions') }}
+    where
+        line_number = 1
+        and customer_id <> {{ unknown_key('customers') }}
+    {%- if is_incremental() %}
+        and customer_id in (select touched.customer_id from touched)
+    {%- endif %}
+    group by customer_id
+    union all
+    select
+        customer_id,
+        'service contact' as touchpoint,
+        last_contact_at as occurred_at
+    from contacts
+    union all
+    select
+        accounts.customer_id,
+        'loyalty change' as touchpoint,
+        max(changes.transacted_at) as occurred_at
+    from {{ ref('fct_loyalty_transactions') }} as changes
+    inner join {{ ref('dim_loyalty_accounts') }} as accounts on changes.loyalty_id = accounts.loyalty_id
+    where
+        accounts.customer_id <> {{ unknown_key('customers') }}
+    {%- if is_incremental() %}
+        and accounts.customer_id in (select touched.customer_id from touched)
+    {%- endif %}
+    group by accounts.customer_id
 ),
 
 ranked_touches as (
@@ -158,7 +194,7 @@ select
     cast(coalesce(contacts.resolved_interactions, 0) as {{ engine_type('bigint') }}) as resolved_interactions,
     contacts.last_contact_at,
     last_touches.occurred_at as last_touch_at,
-    last_touches.touchpoint as last_touchpoint
+    cast({{ collated('last_touches.touchpoint') }} as {{ engine_type('varchar(20)') }}) as last_touchpoint
 from known
 left join last_touches on known.customer_id = last_touches.customer_id
 left join purchase_totals on known.customer_id = purchase_totals.customer_id
