@@ -497,7 +497,7 @@ def test_publishing_exchanges_gold_and_marts_and_keeps_what_others_made(
         " where schema_id = schema_id('marts')",
         "published",
     )
-    assert len(texts) == 12
+    assert len(texts) == 11
     assert not any("_next" in definition for (definition,) in texts)
     noted = azure.query(
         "select schema_name(major_id), value from sys.extended_properties"
