@@ -20,12 +20,14 @@ from lake.manifest import committed_batches, remembered
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
+from warehouse import staged
 from warehouse.answers import EntityCounts, read_answers, read_counts
 from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 from warehouse.project_code import project_code
-from warehouse.publish import WarehouseState, entities_of
+from warehouse.publish import entities_of
+from warehouse.staged import WarehouseState
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +89,7 @@ class LocalRun(Run):
         with self.progress.step("Look for what an earlier run left") as step:
             completed = publishing.recover(self.home, self.lake)
             removed = self._recover_lake()
-            publishing.check_free(self.home)
+            staged.check_free(self.home)
             publishing.tidy(self.home, self.lake, before=self.id)
             step.done = completed or removed or "Found the home in order"
         self._read_again()
@@ -95,8 +97,8 @@ class LocalRun(Run):
     def published_counts(self, current: Published) -> list[EntityCounts] | None:
         """Return the rows published; None when something of it is gone, or changed since."""
         if not (
-            publishing.is_untouched(self.home, self.lake)
-            and publishing.is_whole(self.home.warehouse, self.lake)
+            staged.is_untouched(self.home, self.lake)
+            and staged.is_whole(self.home.warehouse, self.lake)
             and self._is_documented
         ):
             return None
@@ -119,13 +121,13 @@ class LocalRun(Run):
     def stage_warehouse(self) -> None:
         """Copy the published warehouse, to build on it."""
         with self.progress.step("Copy the warehouse") as step:
-            self._copied = publishing.stage_warehouse(self.home)
+            self._copied = staged.stage_warehouse(self.home)
             if not self.home.warehouse.exists():
                 step.done = "Began a warehouse"
                 return
             step.done = "Copied the warehouse"
         made_alike = made_with(self.home.staged_warehouse) == project_code(project_dir(), "all")
-        if not publishing.is_whole(self.home.staged_warehouse, self.lake):
+        if not staged.is_whole(self.home.staged_warehouse, self.lake):
             self.full = True
             self._warn(
                 "Files of silver are gone, or the home was moved; everything is built anew from "

@@ -10,6 +10,7 @@ from lake.local import LocalLake
 from pages import docs_site
 from pages.report import content, page
 from warehouse import publish as publishing
+from warehouse import staged
 from warehouse.answers import ask
 from warehouse.connection import open_warehouse
 from warehouse.dbt_run import DbtRun
@@ -20,7 +21,7 @@ def rewrite_docs(home: Home) -> None:
     """Write the documentation site anew, from a copy so that nobody is in the way."""
     open_warehouse(home).close()
     with _exchanged(home):
-        publishing.stage_warehouse(home)
+        staged.stage_warehouse(home)
         dbt = DbtRun(home, home.staged_warehouse)
         try:
             docs_site.write(dbt.document(), project_dir(), home.staged_docs)

@@ -150,7 +150,7 @@ def _point(text: str) -> tuple[str, int]:
 
 
 def _resume(run: Any, version: str) -> None:
-    from warehouse.publish import WarehouseState
+    from warehouse.staged import WarehouseState
 
     run.id = version
     run._copied = WarehouseState.of(run.home.warehouse)

@@ -16,6 +16,7 @@ from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.versions import Published, PublishedEntity
 from warehouse import publish as publishing
+from warehouse import staged
 from warehouse.home import Home
 
 V1, V2, V3 = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb", "20260103T000000Z-cccccc"
@@ -46,9 +47,9 @@ for line in sys.stdin:
 """
 
 
-def build(home: Home, version: str) -> publishing.WarehouseState:
+def build(home: Home, version: str) -> staged.WarehouseState:
     """Stand in for the steps of a run: one silver entity, a warehouse that shows it, the pages."""
-    copied = publishing.stage_warehouse(home)
+    copied = staged.stage_warehouse(home)
     folder = home.lake / "silver" / "customers" / version
     folder.mkdir(parents=True)
     file = folder / "customers.parquet"
@@ -64,7 +65,7 @@ def build(home: Home, version: str) -> publishing.WarehouseState:
     return copied
 
 
-def publish_build(home: Home, version: str, copied: publishing.WarehouseState) -> None:
+def publish_build(home: Home, version: str, copied: staged.WarehouseState) -> None:
     lake = LocalLake(home.lake)
     current = versions.published(lake)
     new = Published(
@@ -268,7 +269,7 @@ def test_changes_by_another_program_are_not_overwritten(first: Home) -> None:
 def test_a_change_while_the_build_is_written_to_the_disk_is_not_lost(
     first: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_durable = publishing._make_durable
+    make_durable = publishing.make_durable
 
     def write_meanwhile(files: list[Path]) -> None:
         make_durable(files)
@@ -276,7 +277,7 @@ def test_a_change_while_the_build_is_written_to_the_disk_is_not_lost(
             connection.execute("create table mine (x int)")
 
     copied = build(first, V2)
-    monkeypatch.setattr(publishing, "_make_durable", write_meanwhile)
+    monkeypatch.setattr(publishing, "make_durable", write_meanwhile)
     with pytest.raises(C360Error, match="another program wrote"):
         publish_build(first, V2, copied)
     assert seen(first) == {V1}
@@ -292,7 +293,7 @@ def test_a_change_while_the_warehouse_is_copied_is_not_lost(
         with duckdb.connect(source) as connection:
             connection.execute("create table mine (x int)")
 
-    monkeypatch.setattr(publishing.shutil, "copyfile", copy_then_write)
+    monkeypatch.setattr(staged.shutil, "copyfile", copy_then_write)
     with pytest.raises(C360Error, match=r"another program wrote .*Run again") as failure:
         publish_build(first, V2, build(first, V2))
     assert failure.value.passing
@@ -306,8 +307,8 @@ def test_a_change_while_the_warehouse_is_copied_is_not_lost(
 def test_a_warehouse_open_for_writing_elsewhere_is_refused(
     first: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "OPEN_ATTEMPTS", 2)
-    monkeypatch.setattr(publishing, "OPEN_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(staged, "OPEN_ATTEMPTS", 2)
+    monkeypatch.setattr(staged, "OPEN_WAIT_SECONDS", 0.01)
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(first.warehouse)],
@@ -318,9 +319,9 @@ def test_a_warehouse_open_for_writing_elsewhere_is_refused(
         assert other.stdout
         assert other.stdout.readline() == "open\n"
         with pytest.raises(C360Error, match=rf"open for writing .*process {other.pid}"):
-            publishing.stage_warehouse(first)
+            staged.stage_warehouse(first)
         other.communicate("\n")
-    publishing.stage_warehouse(first)
+    staged.stage_warehouse(first)
 
 
 def test_a_reader_does_not_stop_a_publish_and_keeps_what_it_sees(first: Home) -> None:
@@ -358,7 +359,7 @@ def test_changes_that_a_killed_program_left_in_its_log_are_kept(first: Home) -> 
 def test_a_damaged_warehouse_is_reported(first: Home) -> None:
     first.warehouse.write_bytes(b"not a database" * 1000)
     with pytest.raises(C360Error, match="cannot be opened"):
-        publishing.stage_warehouse(first)
+        staged.stage_warehouse(first)
 
 
 @pytest.mark.parametrize("with_pages", [True, False])
@@ -427,7 +428,7 @@ def test_a_warehouse_is_whole_while_its_parts_are_where_its_views_name_them(
         named = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
         connection.execute("create schema silver")
         connection.execute(f"create view silver.customers as from read_parquet([{named}])")
-    assert publishing.is_whole(home.warehouse, lake)
-    assert not publishing.is_whole(home.warehouse, LocalLake(tmp_path / "elsewhere"))
+    assert staged.is_whole(home.warehouse, lake)
+    assert not staged.is_whole(home.warehouse, LocalLake(tmp_path / "elsewhere"))
     files[0].unlink()
-    assert not publishing.is_whole(home.warehouse, lake)
+    assert not staged.is_whole(home.warehouse, lake)
