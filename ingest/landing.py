@@ -1,27 +1,21 @@
 """Landing: input files become part of a batch of bronze, untouched and read.
 
-Each file's bytes are copied as they are, then read (`reading`) into rows beside them. A file that
-reading refuses goes to quarantine with the reason. The batch exists from its commit on (`batch`).
+Each file's bytes are copied as they are, then read into rows beside them (`incoming`), several
+files at a time. A file that reading refuses goes to quarantine with the reason. The batch exists
+from its commit on (`batch`).
 """
 
-import hashlib
 import logging
-import os
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from ingest.arrival import holds_since
 from ingest.batch import (
     Batch,
     Duplicate,
-    Known,
     LandingResult,
     Step,
     commit,
@@ -30,18 +24,14 @@ from ingest.batch import (
 )
 from ingest.contract import Entity, why_left_alone
 from ingest.declarations import Declarations
-from ingest.input_files import check_input, entity_of, list_input
-from ingest.reading import read_landed
-from ingest.structure import BLOCK
+from ingest.incoming import Counter, InputFile, Progress
+from ingest.input_files import entity_of, list_input
 from lake import paths
-from lake.errors import InputError, LakeError, UnreadableError
+from lake.errors import LakeError
 from lake.manifest import FileRecord
 from lake.store import Lake
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int], None]
-"""Is told how many bytes of the input have been dealt with so far."""
 
 _THREADS = 2
 
@@ -66,14 +56,14 @@ def land_files(batch: Batch, input_dir: Path, on_progress: Progress | None = Non
     """Land the files of a folder, and of the folders in it, in a batch."""
     batch.begin("files")
     step = Step()
-    counter = _Counter(on_progress)
+    counter = Counter(on_progress)
     files = []
     names: set[str] = set()
     for path, source in list_input(input_dir):
         entity = entity_of(source, batch.contract, batch.declarations)
         if entity:
             name = _unique(paths.safe_name(source), names)
-            files.append(_File(batch, entity, path, source, name))
+            files.append(InputFile(batch, entity, path, source, name))
         else:
             step.unrecognised.append(source)
             step.warnings.append(
@@ -85,171 +75,28 @@ def land_files(batch: Batch, input_dir: Path, on_progress: Progress | None = Non
     return step
 
 
-class _ChangedError(Exception):
-    """An input file is still being written."""
-
-
-class _Counter:
-    """Adds up what all threads have read."""
-
-    def __init__(self, on_progress: Progress | None) -> None:
-        self._on_progress = on_progress
-        self._done = 0
-        self._lock = threading.Lock()
-        self.stop = False
-
-    def add(self, size: int) -> None:
-        if self.stop:
-            raise InputError("Another file could not be read.")
-        with self._lock:
-            self._done += size
-            if self._on_progress:
-                self._on_progress(self._done)
-
-
-@dataclass
-class _File:
-    """One input file on its way into the batch."""
-
-    batch: Batch
-    entity: Entity
-    path: Path
-    source: str
-    name: str
-    before: os.stat_result | None = None  # its size and time when it was received
-
-    @property
-    def landed(self) -> str:
-        return paths.landed(self.entity.name, self.batch.batch_id, self.name)
-
-    def size(self) -> int:
-        """Return how many bytes there seem to be; receiving tells what is wrong with it."""
-        try:
-            return self.path.stat().st_size
-        except OSError:
-            return 0
-
-    def receive(self, known: Known, counter: _Counter) -> tuple[FileRecord, str | None]:
-        """Copy the bytes into the lake; return what they are, and the batch that had them already.
-
-        Those of a name that landed before are most likely the same, and so are looked at first.
-        """
-        with _readable(self.path):
-            check_input(self.path)  # opening a pipe would wait for whoever writes into it
-            self.before = self.path.stat()
-            if known.has_name(self.entity.name, self.source):
-                record = self._read_bytes(lambda _: counter.add(0))
-                if landed_in := known.batch_of(record):
-                    counter.add(record.bytes)
-                    return record, landed_in
-            with self.batch.lake.open_write(self.landed) as copy:
-
-                def take(block: bytes) -> None:
-                    copy.write(block)
-                    counter.add(len(block))
-
-                record = self._read_bytes(take)
-        landed_in = known.batch_of(record)
-        if landed_in:
-            self.discard()
-        return record, landed_in
-
-    def _read_bytes(self, take: Callable[[bytes], object]) -> FileRecord:
-        """Read the file, `take` each block of it; return what its bytes are."""
-        assert self.before
-        digest = hashlib.sha256()
-        size = 0
-        with self.path.open("rb", buffering=0) as source:
-            while block := source.read(BLOCK):
-                digest.update(block)
-                size += len(block)
-                if size > self.before.st_size:  # one that grows as fast as it is read has no end
-                    raise _ChangedError
-                take(block)
-        self._check_unchanged()
-        return FileRecord(
-            self.entity.name,
-            self.source,
-            self.landed,
-            "",
-            digest.hexdigest(),
-            size,
-            modified=datetime.fromtimestamp(self.before.st_mtime, UTC).isoformat(),
-        )
-
-    def read(self, record: FileRecord) -> tuple[FileRecord, list[str]]:
-        """Read the file into rows; its record says so when it is refused."""
-        batch = self.batch
-        since = holds_since(record, batch.arrived_at, batch.landed_at(record))
-        with _readable(self.path):
-            try:
-                read = read_landed(
-                    batch.lake,
-                    self.entity,
-                    batch.declarations.for_entity(self.entity.name),
-                    record,
-                    batch.batch_id,
-                    since,
-                    # Not from the lake, which can be far away, as long as they are the same bytes.
-                    lambda: cast(BinaryIO, self.path.open("rb")),
-                )
-            except UnreadableError as error:
-                read = replace(record, outcome="quarantined", reason=str(error)), []
-            self._check_unchanged()
-            return read
-
-    def discard(self) -> None:
-        """Take out of the batch whatever was written for the file."""
-        self.batch.remove(self.entity.name, self.name)
-
-    def _check_unchanged(self) -> None:
-        """Raise when the file is not what it was before its bytes were received."""
-        before, after = self.before, self.path.stat()
-        assert before
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise _ChangedError
-
-
-class _readable:
-    """Turns what goes wrong with an input file into an InputError."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, _ChangedError):
-            raise InputError(
-                f"{self._path} changed while it was read. Run again when it is whole."
-            ) from None
-        if isinstance(error, OSError):
-            raise InputError(f"Cannot read {self._path}: {error.strerror}.") from error
-
-
 @dataclass
 class _Received:
     """A file whose bytes are in the batch, or were in the lake before."""
 
-    file: _File
+    file: InputFile
     record: FileRecord
     landed_in: str | None
     reading: Future[tuple[FileRecord, list[str]]] | None = None
 
 
-def _land_all(files: Sequence[_File], batch: Batch, step: Step, counter: _Counter) -> None:
+def _land_all(files: Sequence[InputFile], batch: Batch, step: Step, counter: Counter) -> None:
     """Receive all files, leave out what is known, read the rest, several at a time."""
     # Of one entity in the order of names, since the file before one can be what makes it known.
-    entities: dict[str, list[_File]] = {}
+    entities: dict[str, list[InputFile]] = {}
     for file in files:
         entities.setdefault(file.entity.name, []).append(file)
     # What takes longest begins first.
-    groups = sorted(entities.values(), key=lambda group: -sum(map(_File.size, group)))
+    groups = sorted(entities.values(), key=lambda group: -sum(map(InputFile.size, group)))
     known = batch.known()
     with ThreadPoolExecutor(_THREADS) as receivers, ThreadPoolExecutor(_THREADS) as readers:
 
-        def receive(group: Sequence[_File]) -> list[_Received]:
+        def receive(group: Sequence[InputFile]) -> list[_Received]:
             received = []
             for file in group:
                 record, landed_in = file.receive(known, counter)

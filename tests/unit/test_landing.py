@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import duckdb
 import pytest
 
-from ingest import api, landing, reading
+from ingest import api, incoming, landing, reading
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import Entity
 from ingest.declarations import ApiSource, Declaration, Declarations, Incremental
@@ -556,13 +556,13 @@ def test_a_file_that_still_grows_is_refused(lake, inbox):
 def test_a_file_that_changes_between_being_copied_and_read_is_refused(lake, inbox, monkeypatch):
     path = inbox / "Stores.csv"
     path.write_bytes(STORES + STORE)
-    holds_since = landing.holds_since
+    holds_since = incoming.holds_since
 
     def change(*about):
         path.write_bytes(STORES + STORE * 2)
         return holds_since(*about)
 
-    monkeypatch.setattr(landing, "holds_since", change)  # of all that is done, the first to read
+    monkeypatch.setattr(incoming, "holds_since", change)  # of all that is done, the first to read
     with pytest.raises(InputError, match="changed while it was read"):
         land(lake, CONTRACT, inbox)
     assert tree(lake) == {}
