@@ -24,6 +24,7 @@ class PublishedEntity:
     rows: int
     superseded: list[str] = field(default_factory=list)
     replaced: int = 0  # rows of the parts that no longer count
+    epoch: str | None = None  # the version that built it anew; later ones changed some keys of it
 
     @property
     def folders(self) -> list[str]:

@@ -1,7 +1,8 @@
 """Copies a published silver version from the lake into Azure SQL Database.
 
-Of a table whose parts the database has, up to the version that it notes, only newer parts are
-copied: their rows, and the keys of the rows that they replace. Of any other table all parts are.
+Of a table whose rows the database has, up to the version that it notes, only newer ones are
+copied, and the keys of the rows that they replace: those of newer parts, and of a newer part that
+older ones were written into, the rows that it says are newer. Of any other table all is copied.
 Each goes to a table beside the one that is in use (`silver_load`), and is counted there; when all
 are there, one transaction puts rows or whole tables in their places and notes the version. So a
 load that fails or is killed leaves the tables as they were, and the next one starts over. dbt's
@@ -35,6 +36,7 @@ COMMIT_ROWS = 524_288  # what is lost when a connection breaks, and what the log
 Progress = Callable[[str, int, int], None]  # table, rows copied, rows in all
 
 PART = "_part"  # the column that tells which part a key is of
+VERSION = "_version"  # the column of a part that tells which version last changed a key
 
 
 def load(
@@ -68,15 +70,18 @@ def load(
     copied = 0
     added = []  # the tables of which only newer parts are copied
     for name, newer in missing.items():
-        for wanted in [newer, tables[name].versions]:
-            copy = partial(_copy, lake, dbt, name, tables[name], wanted, on_progress)
+        table, complete = tables[name], False
+        if loaded and _can_add(table, newer, loaded):
+            copy = partial(_copy, lake, dbt, name, table, newer, loaded, on_progress)
             rows, complete = _tried(copy, name)
             if complete:
-                break
-            logger.warning("silver.%s is not what was loaded; all of it is copied", name)
+                added.append(name)
+            else:
+                logger.warning("silver.%s is not what was loaded; all of it is copied", name)
+        if not complete:
+            copy = partial(_copy, lake, dbt, name, table, table.versions, None, on_progress)
+            rows, _ = _tried(copy, name)
         copied += rows
-        if wanted != tables[name].versions:
-            added.append(name)
     dbt.run_operation(
         "publish_silver_load",
         version=published.version,
@@ -114,6 +119,22 @@ def _check_rows(lake: Lake, version: str, name: str, table: PublishedEntity) -> 
         )
 
 
+def _can_add(table: PublishedEntity, newer: list[str], loaded: str) -> bool:
+    """Tell whether what is newer can be told from what is loaded already.
+
+    Where the oldest part is newer too, older ones were written into it, or all was built anew.
+    """
+    return newer != table.versions or bool(table.superseded and (table.epoch or newer[0]) <= loaded)
+
+
+def _newer(batches: Iterator["pa.RecordBatch"], loaded: str | None) -> Iterator["pa.RecordBatch"]:
+    """Return rows that a version after the one that is loaded changed; all where none is."""
+    import pyarrow.compute as pc
+
+    for batch in batches:
+        yield batch.filter(pc.greater(batch.column(VERSION), loaded)) if loaded else batch
+
+
 def _tried(copy: Callable[[], tuple[int, bool]], name: str) -> tuple[int, bool]:
     """Do a copy, again when it fails for a reason that passes; tell of one that does not."""
     try:
@@ -134,9 +155,10 @@ def _copy(
     name: str,
     table: PublishedEntity,
     versions: list[str],
+    loaded: str | None,
     on_progress: Progress | None,
 ) -> tuple[int, bool]:
-    """Fill one table from what some versions added, from the start.
+    """Fill one table from what some versions added, from the start; with a `loaded` one, after it.
 
     Returns the rows copied, and whether they make, with those of the table in use when older ones
     are there already, all rows that were published.
@@ -144,7 +166,7 @@ def _copy(
     target, gone = f"silver_load.{name}", f"silver_load.{name}__gone"
     parts = {version_of(folder): folder for folder in table.parts}
     superseded = {version_of(folder): folder for folder in table.superseded}
-    whole = versions == table.versions
+    since = loaded if versions == table.versions else None  # newer parts have newer rows only
     done = 0
     with (
         closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
@@ -171,18 +193,22 @@ def _copy(
             same_key = " and ".join(f"gone.{key} = {name}.{key}" for key in keys)
         for number, version in enumerate(versions):
             # What the oldest version replaces is in no part any more.
-            if version in superseded and version != table.versions[0]:
+            if version in superseded and (loaded or version != table.versions[0]):
                 for file in _files(lake, superseded[version]):
-                    _send(lake, name, file, cursor, gone, keys, number=number)
+                    _send(lake, name, file, cursor, gone, keys, number=number, since=since)
                 cursor.execute(
                     f"delete from {target} where exists (select 1 from {gone} as gone where "
                     f"gone.{PART} = {number} and {same_key})"
                 )
             if version in parts:
                 for file in _files(lake, parts[version]):
-                    _send(lake, name, file, cursor, target, columns, told)
+                    _send(lake, name, file, cursor, target, columns, told, since=since)
+        if since:
+            # What versions between the two replaced is told no more, but these rows are instead.
+            listed = ", ".join(keys)
+            cursor.execute(f"insert into {gone} ({listed}) select {listed} from {target}")
         counted = [f"select count_big(*) from {target}"]
-        if not whole:
+        if loaded:
             kept = f"not exists (select 1 from {gone} as gone where {same_key})"
             counted.append(
                 f"select count_big(*) from silver.{name}{f' where {kept}' if superseded else ''}"
@@ -191,7 +217,7 @@ def _copy(
         for sql in counted:
             cursor.execute(sql)
             arrived += cursor.fetchone()[0]
-    if whole and arrived != table.rows:
+    if not loaded and arrived != table.rows:
         raise C360Error(
             f"{arrived:,} of {table.rows:,} rows of silver {name} arrived in Azure SQL, so what is "
             "loaded there stays as it was. Run again."
@@ -208,15 +234,20 @@ def _send(
     columns: list[str],
     on_rows: Callable[[int], None] | None = None,
     number: int | None = None,
+    since: str | None = None,
 ) -> None:
-    """Copy columns of a file into a table, with the number of its part where one is given."""
+    """Copy columns of a file into a table, with the number of its part where one is given.
+
+    With `since` only rows are copied that a version after that one changed.
+    """
     import pyarrow as pa
 
     failures: list[Exception] = []
 
     def batches(parquet: "pq.ParquetFile", schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
         try:
-            for batch in parquet.iter_batches(READ_ROWS, columns=columns):
+            read = [*columns, VERSION] if since else columns
+            for batch in _newer(parquet.iter_batches(READ_ROWS, columns=read), since):
                 sent = [batch.column(each).cast(schema.field(each).type) for each in columns]
                 if number is not None:
                     sent.append(pa.array([number] * batch.num_rows, pa.int32()))

@@ -47,6 +47,7 @@ def entities_of(states: dict[str, dict[str, Any]]) -> dict[str, PublishedEntity]
                 if "replaced" in state
             ],
             state.get("replaced", 0),
+            state.get("epoch"),
         )
         for name, state in states.items()
         if "parts" in state and not name.startswith("stg_")
