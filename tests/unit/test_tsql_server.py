@@ -276,7 +276,8 @@ def test_select_into_and_updates_with_a_join(client: Client) -> None:
         "update d set b = s.b from dbo.t as d inner join dbo.t as s on s.a = 2 where d.a = 1;"
         " delete from dbo.t where a = 2"
     )
-    assert client("select a, b from dbo.t") == [(1, "y")]
+    client("with s as (select 3 as a, N'z' as b) insert into dbo.t (a, b) select a, b from s")
+    assert client("select a, b from dbo.t order by a") == [(1, "y"), (3, "z")]
 
 
 # -- Transactions

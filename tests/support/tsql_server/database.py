@@ -722,6 +722,11 @@ class SqlDatabase(Server):
     ) -> ResultSet:
         """Add a description or note to a schema, table, view or column."""
         place, given = self._property(session, arguments)
+        if len(str(given["value"]).encode("utf-16-le")) > 7500:
+            raise SqlServerError(
+                15097,
+                "The size associated with an extended property cannot be more than 7,500 bytes.",
+            )
         if self._property_at(session, place):
             raise SqlServerError(
                 15233,

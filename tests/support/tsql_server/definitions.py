@@ -111,7 +111,7 @@ class Definitions:
         # In a view DuckDB cannot bind an overloaded macro on what is outside of a subquery; there,
         # and only there, spaces at the end of a text count.
         sql = re.sub(
-            r'TSQL_KEY\(("changed"\."\w+")\) ([=>]) TSQL_KEY\(("there"\."\w+")\)',
+            r'TSQL_KEY\(("(?:changed|gone)"\."\w+")\) ([=>]) TSQL_KEY\(("\w+"\."\w+")\)',
             r"\1 \2 \3",
             translation.sql,
         )

@@ -274,6 +274,8 @@ class Server(Definitions):
             return self._assign(session, statement)
         translation = self.translate(session, statement.sql)
         tree = translation.tree.expressions[0]
+        if isinstance(tree, exp.Insert):  # after WITH
+            return self.modify(session, statement)
         if isinstance(tree, exp.Select) and tree.args.get("into") is not None:
             into = tree.args["into"].this
             name = Name(into.text("db") or "dbo", into.name)
