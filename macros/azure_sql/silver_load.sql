@@ -28,13 +28,14 @@
 
 {#-
     Operation, the last step of `c360 load`: in one transaction puts the filled `tables` in the place of silver's, or, of those
-    in `added`, their rows in the place of those whose keys are gone, and notes the version, and the entities whose keys are
-    text in it, on the schema. Dimensions get their primary key; facts are read from end to end, once a build, which no index
-    helps.
+    in `added`, their rows in the place of those whose keys are gone. It notes the version, and the entities whose keys are text
+    in it, on the schema, and for gold which keys of an entity changed. Dimensions get their primary key; facts are read from
+    end to end, which no index helps.
 -#}
 {% macro publish_silver_load(version, tables, added=[], text_keys=[]) -%}
     {%- set moves = [] -%}
     {%- set changes = [] -%}
+    {%- set notes = [] -%}
     {%- for node in silver_tables() if node.name in tables -%}
         {%- if node.name in added -%}
             {%- do changes.append(sqlserver_add_rows(node)) -%}
@@ -47,9 +48,13 @@
                 ) -%}
             {%- endif -%}
         {%- endif -%}
+        {%- if node.name in entities() -%}
+            {%- set before = sqlserver_noted('silver', 'c360_built', node.alias) if node.name in added else '' -%}
+            {%- do notes.append(sqlserver_note_changed_keys(node, version, fromjson(before).epoch if before else none)) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- do run_query(sqlserver_transaction(
-        changes | join('\n') ~ sqlserver_replace(moves) ~ sqlserver_note('silver', 'c360_version', version)
+        changes | join('\n') ~ sqlserver_replace(moves) ~ notes | join('\n') ~ sqlserver_note('silver', 'c360_version', version)
         ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
@@ -68,6 +73,37 @@
     {%- endif %}
     insert into "silver".{{ name }} ({{ quoted_list(node.columns) }})
     select {{ quoted_list(node.columns) }} from "silver_load".{{ name }};
+{%- endmacro %}
+
+
+{#-
+    The T-SQL that keeps the keys of an entity that a loaded version changed, and forgets those that gold has taken in. `epoch` is
+    the version that it was loaded whole with. Where that is this one (none), gold is built whole, and there are none to keep.
+-#}
+{% macro sqlserver_note_changed_keys(node, version, epoch) -%}
+    {%- set changed = sqlserver_changed_keys_of(node.alias) -%}
+    {%- set key = staging_contract(node.name).key -%}
+    {%- if epoch %}
+    delete from {{ changed }} where _version <= {{ sql_text(sqlserver_noted('gold', 'c360_version')) }};
+    insert into {{ changed }} ({{ quoted_list(key + ['_version']) }})
+    select {{ quoted_list(key) }}, {{ sql_text(version) }}
+    from (
+        select {{ quoted_list(key) }} from "silver_load".{{ quoted(node.alias) }}
+        union
+        select {{ quoted_list(key) }} from "silver_load".{{ quoted(node.alias ~ '__gone') }}
+    ) as arrived;
+    {%- else %}
+    {{ sqlserver_drop(changed) }}
+    create table {{ changed }} (
+        {%- for column in key %}
+        {{ quoted(column) }} {{ sqlserver_stored_type(node.columns[column].data_type) }},
+        {%- endfor %}
+        "_version" {{ sqlserver_stored_type('varchar(255)') }}
+    );
+    {%- endif %}
+    {{ sqlserver_note('silver', 'c360_built', tojson({
+        'epoch': epoch or version, 'version': version, 'deletions_since': ''
+    }), node.alias) }}
 {%- endmacro %}
 
 

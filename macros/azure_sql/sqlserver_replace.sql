@@ -1,10 +1,11 @@
 {#-
     The T-SQL that puts relations in the place of others of the same names: drops what stands there, whatever it is, and
     moves the new one from its schema, with its indexes, keys, masks and descriptions. Belongs in a transaction.
-    `moves` is a list of [schema it is in, schema it goes to, name].
+    `moves` is a list of [schema it is in, schema it goes to, name], what others refer to first: the last is locked first, as
+    those do who read it.
 -#}
 {% macro sqlserver_replace(moves) -%}
-    {%- for from_schema, schema, name in moves %}
+    {%- for from_schema, schema, name in moves | reverse %}
     {{ sqlserver_drop(quoted(schema) ~ '.' ~ quoted(name)) }}
     {%- endfor %}
     {%- for from_schema, schema, name in moves %}
@@ -24,28 +25,39 @@
 
 {#-
     The T-SQL that notes something on a schema: `c360_version`, the silver version in it, or `c360_text_keys`, the entities
-    whose keys are text in it, as a JSON list.
+    whose keys are text in it, as a JSON list; or on a table or view (`kind`) in it: `c360_built`, what it was built from.
 -#}
-{% macro sqlserver_note(schema, name, value) -%}
+{% macro sqlserver_note(schema, name, value, table=none, kind='TABLE') -%}
+    {%- set place -%}
+        @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }}
+        {%- if table %}, @level1type = N{{ sql_text(kind) }}, @level1name = N{{ sql_text(table) }}{% endif -%}
+    {%- endset -%}
     if exists (
         select * from sys.extended_properties
-        where class = 3 and major_id = schema_id({{ sql_text(schema) }}) and name = {{ sql_text(name) }}
+        where
+            name = {{ sql_text(name) }} and minor_id = 0
+            and class = {{ 1 if table else 3 }}
+            and major_id = {{ sqlserver_id(schema, table) }}
     )
-        exec sys.sp_dropextendedproperty
-            @name = N{{ sql_text(name) }}, @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }};
-    exec sys.sp_addextendedproperty
-        @name = N{{ sql_text(name) }}, @value = N{{ sql_text(value) }},
-        @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }};
+        exec sys.sp_dropextendedproperty @name = N{{ sql_text(name) }}, {{ place }};
+    exec sys.sp_addextendedproperty @name = N{{ sql_text(name) }}, @value = N{{ sql_text(value) }}, {{ place }};
 {%- endmacro %}
 
 
-{#- What is noted on a schema under a name; empty when nothing is. -#}
-{% macro sqlserver_noted(schema, name) -%}
+{#- What is noted on a schema, or on a table or view in it, under a name; empty when nothing is. -#}
+{% macro sqlserver_noted(schema, name, table=none) -%}
     {%- set found = run_query(
-        "select cast(value as nvarchar(1000)) as noted from sys.extended_properties where class = 3 and major_id = "
-        ~ 'schema_id(' ~ sql_text(schema) ~ ') and name = ' ~ sql_text(name)
+        'select cast(value as nvarchar(4000)) as noted from sys.extended_properties where class = ' ~ (1 if table else 3)
+        ~ ' and major_id = ' ~ sqlserver_id(schema, table) ~ ' and minor_id = 0 and name = ' ~ sql_text(name)
     ).rows -%}
     {{ return(found[0][0] if found else '') }}
+{%- endmacro %}
+
+
+{#- The T-SQL for the id of a schema, or of a table or view in it. -#}
+{% macro sqlserver_id(schema, table=none) -%}
+    {%- if table -%}{{ return('object_id(' ~ sql_text(quoted(schema) ~ '.' ~ quoted(table)) ~ ')') }}{%- endif -%}
+    {{ return('schema_id(' ~ sql_text(schema) ~ ')') }}
 {%- endmacro %}
 
 

@@ -18,15 +18,14 @@
     {%- endfor -%}
     {%- set rows -%}
     (
-    select {{ columns | join(', ') }} from {{ counted_rows(entity) }}
-    where _version > {{ sql_text(since[entity]) }}
+    {{ changed_rows(entity, columns, since[entity]) }}
     {%- if stale %}
     union all
     select
         {%- for column in columns %}
         facts.{{ stored_column(column, dimensions) }} as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from {{ this }} as facts
+    from {{ published_relation() }} as facts
     where
         ({{ stale | join(' or ') }})
         and not exists (

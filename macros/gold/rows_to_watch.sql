@@ -7,7 +7,7 @@
     {%- if not increment -%}{{ return(relation) }}{%- endif -%}
     {%- set entity = relation.identifier -%}
     {{ return(
-        '(select ' ~ quoted_list(graph.nodes['model.' ~ project_name ~ '.' ~ entity].columns) ~ ' from ' ~ counted_rows(entity)
-        ~ ' where _version > ' ~ sql_text(increment.since[entity]) ~ ') as changed_rows'
+        '(' ~ changed_rows(entity, graph.nodes['model.' ~ project_name ~ '.' ~ entity].columns, increment.since[entity])
+        ~ ') as changed_rows'
     ) }}
 {%- endmacro %}

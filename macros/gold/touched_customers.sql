@@ -3,10 +3,15 @@
     fact, and those who bought what is sold in another category now, or in a store that is elsewhere.
 -#}
 {% macro touched_customers(since) -%}
+    {{ return(adapter.dispatch('touched_customers')(since)) }}
+{%- endmacro %}
+
+
+{% macro default__touched_customers(since) -%}
     {%- set type = engine_type('key(customers)') -%}
     {%- for relation, version in since.items() -%}
-    select cast(changed_key as {{ type }}) as customer_id
-    from staging.changes
+    select try_cast(changed_key as {{ type }}) as customer_id
+    from {{ changes_relation() }}
     where relation = {{ sql_text(relation) }} and version > {{ sql_text(version) }} and change = 'customer'
     union
     {% endfor -%}

@@ -1,16 +1,22 @@
 {#-
-    What incremental models tell those that are made from them (staging.changes): a row of a `relation` and `version` with the
+    What incremental models tell those that are made from them: a row of a `relation` and `version` with the
     `changed_key` and what became of it: of a dimension a member that is `new`, `gone`, or `changed` in a column that others
     follow; of any relation the `customer` whose rows came or went.
 -#}
+{% macro changes_relation() -%}
+    {{ return(adapter.dispatch('changes_relation')()) }}
+{%- endmacro %}
+
+
+{% macro default__changes_relation() -%}{{ return('staging.changes') }}{%- endmacro %}
 
 
 {#- Whether members of a dimension came or went after a version. -#}
 {% macro members_that_came_or_went(dimension, since) -%}
     {{ return(run_query(
-        'select 1 from staging.changes where relation = ' ~ sql_text(dimension) ~ ' and version > ' ~ sql_text(since)
-        ~ " and change in ('new', 'gone') limit 1"
-    ).rows | length > 0) }}
+        'select count(*) as number from ' ~ changes_relation() ~ ' where relation = ' ~ sql_text(dimension)
+        ~ ' and version > ' ~ sql_text(since) ~ " and change in ('new', 'gone')"
+    ).rows[0][0] > 0) }}
 {%- endmacro %}
 
 
@@ -18,8 +24,9 @@
 {% macro members_changed(dimension, column, since, changes=['new', 'gone']) -%}
     {%- set kinds = [] -%}
     {%- for change in changes -%}{%- do kinds.append(sql_text(change)) -%}{%- endfor -%}
-    select cast(changed_key as {{ key_type(dimension, column) }})
-    from staging.changes
+    {#- Keys of other relations may be of other types, and an engine may convert them before it leaves them out. -#}
+    select try_cast(changed_key as {{ key_type(dimension, column) }})
+    from {{ changes_relation() }}
     where relation = {{ sql_text(dimension) }} and version > {{ sql_text(since) }} and change in ({{ kinds | join(', ') }})
 {%- endmacro %}
 

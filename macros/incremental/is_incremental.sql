@@ -6,8 +6,20 @@
     {#- dbt's unit tests, which are shown no graph, build nothing. -#}
     {%- if not execute or graph.nodes is not defined -%}{{ return(false) }}{%- endif -%}
     {%- if model.config.materialized == 'external' -%}{{ return(increment() is not none) }}{%- endif -%}
-    {{ return(dbt.is_incremental()) }}
+    {{ return(adapter.dispatch('adds_to_table')()) }}
 {%- endmacro %}
+
+
+{% macro default__adds_to_table() -%}{{ return(dbt.is_incremental()) }}{%- endmacro %}
+
+
+{#- The relation that an incremental model adds to. -#}
+{% macro published_relation() -%}
+    {{ return(adapter.dispatch('published_relation')()) }}
+{%- endmacro %}
+
+
+{% macro default__published_relation() -%}{{ return(this) }}{%- endmacro %}
 
 
 {#- dbt asks it of each incremental model. -#}

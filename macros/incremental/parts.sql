@@ -28,10 +28,26 @@
 
 {#- The select of the keys of an entity that changed after a silver version. -#}
 {% macro changed_keys(entity, since) -%}
+    {{ return(adapter.dispatch('changed_keys')(entity, since)) }}
+{%- endmacro %}
+
+
+{% macro default__changed_keys(entity, since) -%}
     {%- set key = staging_contract(entity).key | join(', ') -%}
     select {{ key }} from {{ counted_rows(entity) }}
     where _version > {{ sql_text(since) }}
     union
     select {{ key }} from {{ superseded_rows_of(entity) }}
     where _version > {{ sql_text(since) }}
+{%- endmacro %}
+
+
+{#- The select of columns of the rows of an entity that have a key that changed after a silver version. -#}
+{% macro changed_rows(entity, columns, since) -%}
+    {{ return(adapter.dispatch('changed_rows')(entity, columns, since)) }}
+{%- endmacro %}
+
+
+{% macro default__changed_rows(entity, columns, since) -%}
+    select {{ quoted_list(columns) }} from {{ counted_rows(entity) }} where _version > {{ sql_text(since) }}
 {%- endmacro %}

@@ -4,9 +4,10 @@
 
     1. before a table is dropped, the foreign keys that point to it are (get_drop_sql);
     2. when the new table is in place it gets its primary key (build_model_constraints);
-    3. at the end of each invocation every key that gold's contracts declare and that is not there or not trusted is added,
-       WITH CHECK, between the tables that there are (complete_keys). Rebuilding one dimension, a build that failed and
-       the next one, all end there with every key in force, or with a message that names the tables that have to follow.
+    3. at the end of each invocation, and of publish_gold's transaction, every key that gold's contracts declare and that is not
+       there or not trusted is added, WITH CHECK, between the tables that there are (complete_keys). Rebuilding one dimension, a
+       build that failed and the next one, all end there with every key in force, or with a message that names the tables that
+       have to follow.
 
     Names follow from what a key is, so they are the same in every schema: pk_<table>, fk_<table>_<columns>.
 -#}
@@ -18,7 +19,10 @@
 {% macro default__complete_keys() -%}{{ return('') }}{%- endmacro %}
 
 
-{#- Keys that cannot be added keep no other from being added; they are told together, at the end. -#}
+{#-
+    Keys that cannot be added keep no other from being added; they are told together, at the end. In a transaction the first one
+    is told, since nothing can be done in it any more.
+-#}
 {% macro sqlserver__complete_keys() -%}
     declare @broken nvarchar(2000) = N'';
     {%- for node in sqlserver_keyed_models() %}
@@ -36,6 +40,7 @@
     if
         object_id({{ sql_text(key.table) }}, 'U') is not null
         and objectproperty(object_id({{ sql_text(key.to) }}, 'U'), 'TableHasPrimaryKey') = 1
+        and xact_state() <> -1
     begin
         begin try
             if not exists (

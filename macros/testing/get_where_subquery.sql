@@ -17,8 +17,14 @@
 {% macro default__touched_rows(relation) -%}{{ return(none) }}{%- endmacro %}
 
 
+{% macro duckdb__touched_rows(relation) -%}{{ return(rows_touched(relation)) }}{%- endmacro %}
+
+
+{% macro sqlserver__touched_rows(relation) -%}{{ return(rows_touched(relation)) }}{%- endmacro %}
+
+
 {#- The select of the rows of a relation that the last build touched; none for all rows. -#}
-{% macro duckdb__touched_rows(relation) -%}
+{% macro rows_touched(relation) -%}
     {%- set name = relation.identifier -%}
     {%- if name in ['purchases', 'customer_timeline'] -%}{{ return(rows_of_touched_facts(relation)) }}{%- endif -%}
     {%- set state = built(name) -%}
@@ -55,15 +61,20 @@
 -#}
 {% macro rows_of_touched_facts(relation) -%}
     {%- set columns = graph.nodes['model.' ~ project_name ~ '.' ~ relation.identifier].columns -%}
+    {%- set type = engine_type(columns.reference_id.data_type) -%}
     {%- set found = [] -%}
     {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.name.startswith('fct_') -%}
         {%- set state = built(node.name) -%}
         {%- if not state or not state.since -%}{{ return(none) }}{%- endif -%}
         {%- set entity = entity_of(node) -%}
+        {%- set key = 'try_cast(' ~ staging_contract(entity).key[0] ~ ' as ' ~ type ~ ')' -%}
         {%- do found.append(
-            'select try_cast(' ~ staging_contract(entity).key[0] ~ ' as ' ~ engine_type(columns.reference_id.data_type) ~ ') as key '
-            ~ 'from (' ~ changed_keys(entity, state.since[entity]) ~ ')'
+            'select ' ~ (collated(key) if 'char' in type else key) ~ ' as changed_key from ('
+            ~ changed_keys(entity, state.since[entity]) ~ ') as changed'
         ) -%}
     {%- endfor -%}
-    {{ return('select * from ' ~ relation ~ ' where (reference_id in (select key from (' ~ found | join(' union ') ~ ')))') }}
+    {{ return(
+        'select * from ' ~ relation ~ ' where (reference_id in (select changed_key from (' ~ found | join(' union ')
+        ~ ') as touched_facts))'
+    ) }}
 {%- endmacro %}

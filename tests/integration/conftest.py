@@ -26,7 +26,10 @@ TOKEN = "a-token-that-must-not-be-seen"
 C360 = Path(sys.executable).with_name("c360")
 
 # They begin first, so that no worker is left alone with one of them at the end.
-LONGEST = ("test_kill", "test_azure_run", "test_azure_sql", "test_synapse", "test_bad_input")
+LONGEST = (
+    *("test_kill", "test_azure_run", "test_azure_days", "test_azure_sql", "test_synapse"),
+    "test_bad_input",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -210,7 +210,7 @@ def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
     second: Arrival,
 ) -> None:
     before = platform.published["version"]
-    platform.fail("azure_sql", r'alter schema "silver" transfer "silver_load"')
+    platform.fail("azure_sql", r'insert into "silver"\."')
     with serve(create_app(second.folder / API_FOLDER, TOKEN)) as url:
         message = assert_one_line(
             platform.run("run", "--target", "azure", "--input", second.folder, "--api", url)
