@@ -112,13 +112,6 @@ def test_both_ways_are_the_same(service: Service, homes: dict[str, Path], tmp_pa
     (sent / "Agents.csv").unlink()
     (sent / "Stores.csv").write_text(STORES)
 
-    # An API that is away, also when it is asked once more.
-    status, output, errors = both(service, homes, "--input", sent, statuses=(503,))
-    assert status == 1
-    assert output.count("✗ Pull sales failed") == 2
-    assert "URL/sales answered with status 503 after 1 attempts" in errors
-    assert errors.endswith("The log is HOME/logs/ID.log. Another attempt may help.\n")
-
     # An API that is away and comes back.
     status, output, errors = both(service, homes, "--input", sent, statuses=(503, 200))
     assert (status, errors) == (0, "")
