@@ -37,14 +37,15 @@ def warning(tested: DataTest, sql: str, query: Query) -> str | None:
 def _unlisted(tested: DataTest, sql: str, query: Query) -> str:
     column = tested.arguments["column"]
     does, of = _UNLISTED.get(column, ("are kept as they came", "row"))
-    named = query(
-        f"select * from ({sql}) as warned order by occurrences desc "
-        f"offset 0 rows fetch next {_NAMED} rows only"
+    summed = ["occurrences", *(["amount"] if "amount" in tested.arguments else [])]
+    totals = ", ".join(f"sum({each}) over ()" for each in summed)
+    found = query(
+        f"select {column}, {', '.join(summed)}, {totals}, count(*) over () from ({sql}) as warned "
+        f"order by occurrences desc, {column} offset 0 rows fetch next {_NAMED} rows only"
     )
-    summed = ", sum(amount)" if "amount" in tested.arguments else ""
-    ((different, *sums),) = query(
-        f"select count(*), sum(occurrences){summed} from ({sql}) as warned"
-    )
+    width = len(summed)
+    named = [row[: 1 + width] for row in found]
+    *sums, different = found[0][1 + width :]
     values = [f"{value} ({_worth(of, *worth)})" for value, *worth in named]
     if different > len(named):
         values.append(f"… ({_worth(of, *sums)} in all)")
