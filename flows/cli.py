@@ -611,6 +611,7 @@ def main() -> None:
 
 
 def _call() -> int:
+    logging.raiseExceptions = False  # a log that cannot be written, on a full disk, is no news
     try:
         app()
     except SystemExit as end:

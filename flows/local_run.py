@@ -16,7 +16,7 @@ from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
 from lake.local import LocalLake
-from lake.manifest import committed_batches, remembered
+from lake.manifest import committed_batches, file_entries, remembered
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
@@ -141,6 +141,7 @@ class LocalRun(Run):
 
     def build_silver(self) -> None:
         """Build silver from bronze, with its tests."""
+        self.dbt.take_memory_for(sum(entry.rows for entry in file_entries(self.lake)))
         with self.progress.step("Read the dbt project") as step:
             self.dbt.parse()
             step.done = "Read the dbt project"

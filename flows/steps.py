@@ -4,6 +4,7 @@ Nothing of it needs Prefect: `run` carries the steps out in this process, `flow`
 and both retry and tell the same.
 """
 
+import errno
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -57,7 +58,8 @@ def failure_told(give_up: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Make one message of what went wrong; `give_up` is called when another run cannot help."""
     try:
         yield
-    except Exception as error:
+    except Exception as failure:
+        error = _known(failure)
         if may_pass(error):
             error.add_note("Another attempt may help")
         else:
@@ -69,3 +71,17 @@ def failure_told(give_up: Callable[[], None] = lambda: None) -> Iterator[None]:
             give_up()
         # Where an error that we know comes from helps nobody who reads the log.
         raise RunFailed(told(error)) from None if isinstance(error, C360Error) else error
+
+
+def _known(error: Exception) -> Exception:
+    """Return what went wrong, as an error of ours where it can be told what to do about it."""
+    if not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+        return error
+    file = error.filename2 or error.filename
+    known = C360Error(
+        f"The disk is full{f', which {file} is on' if file else ''}, so nothing was published, and "
+        "what was stays as it is. Make room and run again."
+    )
+    for note in getattr(error, "__notes__", ()):
+        known.add_note(note)
+    return known

@@ -19,7 +19,7 @@ from flows.terminal import plain
 from lake import versions
 from lake.errors import C360Error, InputError
 from lake.local import LocalLake
-from lake.manifest import committed_batches, new_batch_id, remembered
+from lake.manifest import committed_batches, file_entries, new_batch_id, remembered
 from warehouse import publish as publishing
 from warehouse.connection import built_states, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
@@ -59,6 +59,7 @@ def verify(home: Home, steps: progress.Progress) -> None:
         version = new_batch_id(committed_batches(lake))
         with progress.logged_to(home.new_log_file(version)), _scratch(home) as scratch:
             dbt = DbtRun(home, home.staged_warehouse, version, C360_LAKE=str(scratch))
+            dbt.take_memory_for(sum(entry.rows for entry in file_entries(lake)))
             dbt.left_unchanged = "nothing could be compared; what is published stays as it is"
             try:
                 _build(dbt, steps)

@@ -1,6 +1,7 @@
 """Opens a DuckDB warehouse to read, with the memory that a run may take."""
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +16,23 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 """Asks a warehouse a question, whatever engine it is on; returns all rows."""
 
 MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
-MEMORY_LIMIT = "2GB"  # what profiles.example.yml gives dbt
+LEAST_GIGABYTES = 2  # what profiles.example.yml gives dbt
+BYTES_A_ROW = 45  # that a build of everything needs to sort and group in, spilling the rest
+
+
+def memory_limit(rows: int = 0) -> str:
+    """Return what DuckDB may take: C360_MEMORY_LIMIT, or 2 GB, and more where many rows arrived.
+
+    It is no more than half of what the machine has.
+    """
+    half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    needed = math.ceil(min(rows * BYTES_A_ROW, half) / 1e9)
+    return os.environ.get(MEMORY_VARIABLE, f"{max(LEAST_GIGABYTES, needed)}GB")
 
 
 def read_only(warehouse: Path) -> duckdb.DuckDBPyConnection:
     """Open a warehouse to read; what does not fit into the memory is spilled beside it."""
-    limit = os.environ.get(MEMORY_VARIABLE, MEMORY_LIMIT)
-    return duckdb.connect(warehouse, read_only=True, config={"memory_limit": limit})
+    return duckdb.connect(warehouse, read_only=True, config={"memory_limit": memory_limit()})
 
 
 def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:

