@@ -79,8 +79,8 @@ def _known(error: Exception) -> Exception:
         return error
     file = error.filename2 or error.filename
     known = C360Error(
-        f"The disk is full{f', which {file} is on' if file else ''}, so nothing was published, and "
-        "what was stays as it is. Make room and run again."
+        f"The disk{f' that {file} is on' if file else ''} is full. What is published is whole. "
+        "Make room and run again."
     )
     for note in getattr(error, "__notes__", ()):
         known.add_note(note)

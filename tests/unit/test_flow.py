@@ -150,8 +150,8 @@ def test_an_unforeseen_failure_says_what_to_do_too(
 
 def test_a_full_disk_is_told_as_such(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     assert failed(monkeypatch, OSError(28, "No space left on device", "here/warehouse.duckdb")) == (
-        "The disk is full, which here/warehouse.duckdb is on, so nothing was published, and what "
-        "was stays as it is. Make room and run again. The log is x.log."
+        "The disk that here/warehouse.duckdb is on is full. What is published is whole. Make room "
+        "and run again. The log is x.log."
     )
 
 
