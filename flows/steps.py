@@ -75,13 +75,19 @@ def failure_told(give_up: Callable[[], None] = lambda: None) -> Iterator[None]:
 
 def _known(error: Exception) -> Exception:
     """Return what went wrong, as an error of ours where it can be told what to do about it."""
-    if not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        file = error.filename2 or error.filename
+        known = C360Error(
+            f"The disk{f' that {file} is on' if file else ''} is full. What is published is whole. "
+            "Make room and run again."
+        )
+    elif type(error).__name__ == "OutOfMemoryException":  # DuckDB's
+        known = C360Error(
+            "DuckDB needs more memory than it may take. What is published is whole. Set "
+            "C360_MEMORY_LIMIT to more, such as 8GB, and run again."
+        )
+    else:
         return error
-    file = error.filename2 or error.filename
-    known = C360Error(
-        f"The disk{f' that {file} is on' if file else ''} is full. What is published is whole. "
-        "Make room and run again."
-    )
     for note in getattr(error, "__notes__", ()):
         known.add_note(note)
     return known

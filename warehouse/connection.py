@@ -18,6 +18,7 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
 LEAST_GIGABYTES = 2  # what profiles.example.yml gives dbt
 BYTES_A_ROW = 45  # that a build of everything needs to sort and group in, spilling the rest
+STORED_BYTES_A_ROW = 180  # in a warehouse
 
 
 def memory_limit(rows: int = 0) -> str:
@@ -32,7 +33,8 @@ def memory_limit(rows: int = 0) -> str:
 
 def read_only(warehouse: Path) -> duckdb.DuckDBPyConnection:
     """Open a warehouse to read; what does not fit into the memory is spilled beside it."""
-    return duckdb.connect(warehouse, read_only=True, config={"memory_limit": memory_limit()})
+    rows = warehouse.stat().st_size // STORED_BYTES_A_ROW if warehouse.exists() else 0
+    return duckdb.connect(warehouse, read_only=True, config={"memory_limit": memory_limit(rows)})
 
 
 def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:

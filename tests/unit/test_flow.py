@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import pytest
 from prefect.client.schemas.objects import FlowRunPolicy
 
@@ -152,6 +153,13 @@ def test_a_full_disk_is_told_as_such(monkeypatch: pytest.MonkeyPatch, client: Cl
     assert failed(monkeypatch, OSError(28, "No space left on device", "here/warehouse.duckdb")) == (
         "The disk that here/warehouse.duckdb is on is full. What is published is whole. Make room "
         "and run again. The log is x.log."
+    )
+
+
+def test_too_little_memory_is_told_as_such(monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    assert failed(monkeypatch, duckdb.OutOfMemoryException("failed to pin block")) == (
+        "DuckDB needs more memory than it may take. What is published is whole. Set "
+        "C360_MEMORY_LIMIT to more, such as 8GB, and run again. The log is x.log."
     )
 
 
