@@ -31,9 +31,7 @@ from warehouse.home import Home
 # the parts of these shops stay.
 UNFOLDED = ("lines", "full")
 FOLDED_WHEN = " or replaced * 10 > rows"
-# Its files arrive all in one folder, too.
-AT_ONCE = "full"
-AT_ONCE_SHOP = next(shop for shop in SHOPS if shop.name == AT_ONCE)
+AT_ONCE = SHOPS[0]  # its files arrive all in one folder, too
 PUBLISHING = ("--without", "write_report")  # which has no relations
 
 
@@ -71,7 +69,7 @@ def kept(
 
     daily = arrive(work / "daily", [first, second, last, late])
     at_once = None
-    if shop.name == AT_ONCE:
+    if shop is AT_ONCE:
         everything = work / "everything"
         for folder in (first, second, late, last):
             shutil.copytree(folder, everything, dirs_exist_ok=True)
@@ -108,7 +106,7 @@ def test_a_relation_is_the_references(kept: Kept, relation: str) -> None:
     assert differences(kept.daily, relation, kept.layers) is None
 
 
-@pytest.mark.parametrize("kept", [AT_ONCE_SHOP], ids=[AT_ONCE], indirect=True)
+@pytest.mark.parametrize("kept", [AT_ONCE], ids=[AT_ONCE.name], indirect=True)
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_it_is_the_same_when_everything_arrives_at_once(kept: Kept, relation: str) -> None:
     described = kept.daily.execute(f"describe {relation}").fetchall()
