@@ -9,5 +9,5 @@
         post_hook='{{ note_increment() }}'
     )
 }}
-select * from {{ rows_to_watch(ref('customers')) }}
+select * from {{ rows_to_watch(ref('customers')) }} -- noqa: AM04
 {% endsnapshot %}

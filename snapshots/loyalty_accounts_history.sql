@@ -9,5 +9,5 @@
         post_hook='{{ note_increment() }}'
     )
 }}
-select * from {{ rows_to_watch(ref('loyalty_accounts')) }}
+select * from {{ rows_to_watch(ref('loyalty_accounts')) }} -- noqa: AM04
 {% endsnapshot %}

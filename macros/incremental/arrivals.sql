@@ -32,6 +32,7 @@
 
 
 {% macro duckdb__arrived_files() -%}
+    {%- if not duckdb_has('bronze', 'landed_files') or not duckdb_has('staging', 'built') -%}{{ return([]) }}{%- endif -%}
     {%- set query -%}
         with staged as (
             select

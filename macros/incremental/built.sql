@@ -23,8 +23,17 @@
 {%- endmacro %}
 
 
+{#- `dbt compile` in a home where nothing was built finds no table. -#}
 {% macro duckdb__built_states() -%}
-    {{ return(run_query('select relation, state from staging.built').rows) }}
+    {{ return(run_query('select relation, state from staging.built').rows if duckdb_has('staging', 'built') else []) }}
+{%- endmacro %}
+
+
+{% macro duckdb_has(schema, name) -%}
+    {{ return(run_query(
+        'select count(*) from information_schema.tables where table_schema = ' ~ sql_text(schema) ~ ' and table_name = '
+        ~ sql_text(name)
+    ).rows[0][0] > 0) }}
 {%- endmacro %}
 
 

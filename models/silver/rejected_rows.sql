@@ -11,9 +11,9 @@ with staged as (
         raw_row,
         _source_file,
         _batch_id
-    from {{ staged_since(entity) }} as staged_rows
+    from {{ staged_since(entity) }} as staged_rows -- noqa: AL05
     where
-        reject_reason is not null
+        reject_reason is not null -- noqa: LT02
         {%- if is_incremental() %}
         and _batch_id > {{ sql_text(since[entity]) }}
         {%- endif %}

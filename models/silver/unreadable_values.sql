@@ -16,10 +16,10 @@ select
     unreadable_{{ name }} as value,
     cast(count(*) as {{ engine_type('bigint') }}) as row_count,
     _batch_id
-from {{ staged_since(entity) }} as staged
+from {{ staged_since(entity) }} as staged -- noqa: AL05
 where
     unreadable_{{ name }} is not null
-    and reject_reason is null
+    and reject_reason is null -- noqa: LT02
     {%- if is_incremental() %}
     and _batch_id > {{ sql_text(increment().since['stg_' ~ entity]) }}
     {%- endif %}
