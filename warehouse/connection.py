@@ -18,7 +18,7 @@ Query = Callable[[str], list[tuple[Any, ...]]]
 MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
 LEAST_GIGABYTES = 2  # what profiles.example.yml gives dbt
 BYTES_A_ROW = 45  # that a build of everything needs to sort and group in, spilling the rest
-STORED_BYTES_A_ROW = 180  # in a warehouse
+STORED_BYTES_A_ROW = 45  # in a warehouse, about
 
 
 def memory_limit(rows: int = 0) -> str:
