@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from lake.durable import sync_folder
 from lake.errors import ConflictError, LakeError
 from lake.store import ANY_VERSION, TEMPORARY, checked
 
@@ -71,7 +72,7 @@ class LocalLake:
                     os.fsync(file.fileno())
             with self._failure("write", path), self._held(path, expected):
                 os.replace(temporary, target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             self._prune(target.parent)
@@ -113,7 +114,7 @@ class LocalLake:
         with self._failure("write", dst), self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         self._prune(source.parent)
 
     def delete(self, path: str) -> None:
@@ -186,12 +187,3 @@ class LocalLake:
         except OSError as error:
             reason = error.strerror or str(error)
             raise LakeError(f"Cannot {verb} {self.root / path}: {reason}.") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
