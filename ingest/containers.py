@@ -22,8 +22,7 @@ _PACKING_ERRORS = (
     EOFError,
     zlib.error,
     zipfile.BadZipFile,
-    NotImplementedError,  # a way of packing that Python does not know
-    RuntimeError,  # it wants a password
+    RuntimeError,  # it wants a password, or is packed in a way that Python does not know
 )
 
 

@@ -107,11 +107,15 @@ contacts as (
 
 -- As customer_timeline has events: an order or a visit is one, with its first line.
 touches as (
+    {%- for touchpoint, fact, moment in [
+        ('online order', 'fct_online_transactions', 'ordered_at'),
+        ('store purchase', 'fct_in_store_transactions', 'purchased_at'),
+    ] %}
     select
         customer_id,
-        'online order' as touchpoint,
-        max(ordered_at) as occurred_at
-    from {{ ref('fct_online_transactions') }}
+        '{{ touchpoint }}' as touchpoint,
+        max({{ moment }}) as occurred_at
+    from {{ ref(fact) }}
     where
         line_number = 1
         and customer_id <> {{ unknown_key('customers') }}
@@ -120,19 +124,7 @@ touches as (
     {%- endif %}
     group by customer_id
     union all
-    select
-        customer_id,
-        'store purchase' as touchpoint,
-        max(purchased_at) as occurred_at
-    from {{ ref('fct_in_store_transactions') }}
-    where
-        line_number = 1
-        and customer_id <> {{ unknown_key('customers') }}
-    {%- if is_incremental() %}
-        and customer_id in (select touched.customer_id from touched)
-    {%- endif %}
-    group by customer_id
-    union all
+    {%- endfor %}
     select
         customer_id,
         'service contact' as touchpoint,
