@@ -211,6 +211,7 @@ MARTS = {
     ),
     "customer_timeline": "customer_id occurred_at touchpoint event reference_id amount detail",
     # What customer_360 and customer_segments are made from.
+    "customer_rfm": "customer_id recency_days recency_score frequency_score monetary_score",
     "customer_totals": (
         "customer_id online_orders online_spend in_store_orders in_store_spend total_orders"
         " total_spend refunds refunded_amount first_purchase_at last_purchase_at preferred_channel"
@@ -449,7 +450,7 @@ def test_marts_have_the_contract_s_columns(manifest: Node) -> None:
     wanted = {column for columns in CUSTOMER_360.values() for column in columns.split()}
     assert wanted <= marts["customer_360"]["columns"].keys()
     stored = {n for n, node in marts.items() if node["config"]["materialized"] != "view"}
-    assert stored == {"customer_totals", "customer_segments"}
+    assert stored == {"customer_totals", "customer_segments", "customer_rfm"}
     assert marts["customer_totals"]["config"]["materialized"] == "incremental"
     assert {node["config"]["contract"]["enforced"] for node in marts.values()} == {True}
     assert {node["schema"] for node in marts.values()} == {"marts"}
