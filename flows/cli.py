@@ -1,5 +1,7 @@
 """The `c360` command. What takes long to import is imported by the command that needs it."""
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -607,7 +609,19 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a console that lacks a character is no failure
     # What dbt imports has the log written to the console, unless somebody else takes care of it.
     logging.getLogger().addHandler(logging.NullHandler())
-    sys.exit(_call())
+    atexit.register(_end_quietly)  # the first that is registered is the last that is done
+    status = _call()
+    atexit.unregister(gc.unfreeze)
+    sys.exit(status)
+
+
+def _end_quietly() -> None:
+    """Leave what dbt kept as it is: to clear it up would take a second, and the process ends.
+
+    DuckDB complains then, on stderr, about what it in turn has to leave behind.
+    """
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _call() -> int:

@@ -320,6 +320,7 @@ def _garbage_kept() -> Iterator[None]:
 
     Among all that dbt keeps that takes a tenth of its time, and once more where it begins again. At
     its end Python looks at all of it after all: DuckDB complains about what it has to leave behind.
+    A command, which has nothing to do then but to end, unregisters that.
     """
     enabled = gc.isenabled()
     gc.disable()

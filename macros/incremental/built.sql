@@ -66,8 +66,10 @@
 
 
 {% macro duckdb__note_built(name, state) -%}
-    {%- do run_query('delete from staging.built where relation = ' ~ sql_text(name)) -%}
-    {%- do run_query('insert into staging.built values (' ~ sql_text(name) ~ ', ' ~ sql_text(state) ~ ')') -%}
+    {%- do run_query(
+        'delete from staging.built where relation = ' ~ sql_text(name) ~ '; insert into staging.built values ('
+        ~ sql_text(name) ~ ', ' ~ sql_text(state) ~ ')'
+    ) -%}
 {%- endmacro %}
 
 
