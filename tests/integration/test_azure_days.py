@@ -145,7 +145,8 @@ class Kept:
         """Return the tables that a day replaced, but for the ranks, which are always made anew."""
         ids = self.ids(before)
         now = self.ids(day)
-        return {name for name, id_ in now.items() if ids[name] != id_} - {"customer_segments"}
+        replaced = {name for name, id_ in now.items() if ids[name] != id_}
+        return replaced - {"customer_segments", "customer_rfm"}
 
     def rows(self, day: str) -> dict[str, int]:
         """Return how many rows the increments of a day have that were built beside gold."""
