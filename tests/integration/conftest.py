@@ -98,13 +98,17 @@ def arrive(work: Path, batch: int, before: Path | None = None) -> Arrival:
     return Arrival(folder, ledger, home, warehouse, report, manifest.stem, run.stdout)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all pytest workers have."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 def made_once(
     tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Made]
 ) -> Made:
     """Return what `make` makes in a folder of its own; of several pytest workers, one makes it."""
-    base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        base = base.parent  # the workers' own folders are in it
+    base = shared_folder(tmp_path_factory)
     made, folder = base / f"{name}.pickle", base / name
     with (base / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -140,10 +144,16 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> DeclaredShop:
     return made_once(tmp_path_factory, "declared", _declared_shop)
 
 
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what dbt read of projects, which all drivers share."""
+    return shared_folder(tmp_path_factory) / "parsed"
+
+
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
+def driver(parsed: Path) -> Iterator[Driver]:
     """A process that has imported what a run needs."""
-    with Driver() as driver:
+    with Driver(parsed) as driver:
         yield driver
 
 

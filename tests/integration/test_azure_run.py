@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from demo.generator import API_FOLDER
 from demo.sample_api import create_app, serve
 from lake import paths
 from lake.adls import AdlsLake
-from tests.integration.conftest import C360, TOKEN, Arrival, run_c360
+from tests.integration.conftest import TOKEN, Arrival, run_c360
 from tests.integration.test_against_reference import GOLD, KEYS, MARTS
 from tests.support.azurite import ACCOUNT, Azurite
 from tests.support.compare import assert_same, load
@@ -76,16 +75,18 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
+def driver(parsed: Path) -> Iterator[Driver]:
     """A process that has imported what a run needs, with the stand-ins for the drivers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(DRIVERS))
-        with Driver("dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
+        with Driver(parsed, "dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
             yield driver
 
 
 @pytest.fixture(scope="module")
-def platform(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+def platform(
+    azurite: Azurite, driver: Driver, tmp_path_factory: pytest.TempPathFactory
+) -> Platform:
     """A platform that both set-up operations have been run on."""
     work = tmp_path_factory.mktemp("azure")
     servers = work / "servers"
@@ -109,29 +110,25 @@ def platform(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Plat
             "C360_API_TOKEN": TOKEN,
         },
     )
-    set_up(platform, "setup_synapse", "synapse", "--args", "{database: customer360}")
-    set_up(platform, "setup_azure_sql", "azure_sql")
+    set_up(platform, driver, "setup_synapse", "synapse", "--args", "{database: customer360}")
+    set_up(platform, driver, "setup_azure_sql", "azure_sql")
     return platform
 
 
-def set_up(platform: Platform, operation: str, target: str, *arguments: str) -> None:
+def set_up(
+    platform: Platform, driver: Driver, operation: str, target: str, *arguments: str
+) -> None:
     """Run a set-up operation, as docs/azure.md has it."""
     work = platform.home.parent
-    done = subprocess.run(
-        [
-            *(C360.with_name("dbt"), "run-operation", operation, "--target", target, *arguments),
-            # Where the runs have it: they need not parse the project again.
-            *("--target-path", str(platform.home / "dbt" / target)),
-            *("--log-path", str(work / "logs")),
-        ],
-        cwd=PROJECT,
-        env={**os.environ, **platform.environment, "C360_SYNAPSE_DATABASE": "master"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = driver.dbt(
+        *("run-operation", operation, "--target", target, *arguments),
+        # Where the runs have it: they need not parse the project again.
+        *("--target-path", platform.home / "dbt" / target),
+        *("--log-path", work / "logs"),
+        environment={**platform.environment, "C360_SYNAPSE_DATABASE": "master"},
     )
-    assert done.returncode == 0, done.stdout
-    assert_discreet(work, [PASSWORD], done.stdout)
+    assert done.returncode == 0, done.output
+    assert_discreet(work, [PASSWORD], done.output)
 
 
 @pytest.fixture(scope="module")

@@ -434,7 +434,7 @@ def test_tables_views_and_columns_have_their_descriptions(azure: AzureSql) -> No
             " and object_schema_name(major_id) in ('gold', 'marts')",
             step,
         )
-        assert len({relation for relation, _ in described}) == 10 + 13
+        assert len({relation for relation, _ in described}) == 10 + 14
         assert ("gold.dim_customers", "E-mail address. Personal data.") in described
         assert ("marts.customer_360", "E-mail address. Personal data.") in described
 

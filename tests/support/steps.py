@@ -21,7 +21,6 @@ import atexit
 import gc
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -175,14 +174,17 @@ class Outcome:
 class Driver:
     """A process that has imported all that a run needs and forks for each one."""
 
-    def __init__(self, *modules: str) -> None:
-        """Prepare one that also imports these modules."""
-        self._modules = modules
+    def __init__(self, parsed: Path, *modules: str) -> None:
+        """Prepare one that also imports these modules.
+
+        `parsed` is a folder for what dbt reads of projects, which drivers may share.
+        """
+        self._arguments = (str(parsed), *modules)
 
     def __enter__(self) -> Driver:
         """Start it."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__, "serve", *self._modules],
+            [sys.executable, "-m", __name__, "serve", *self._arguments],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -220,45 +222,60 @@ class Driver:
             return Outcome(status, output.read_text(), errors.read_text())
 
 
-def _keep_parsed(folder: Path) -> None:
-    """Have runs on this machine share what dbt read of a project, which takes it seconds a home."""
-    from dbt.contracts.graph.manifest import Manifest
+class _Parsed:
+    """What dbt read of projects, which takes it seconds a home: all runs on this machine share it.
 
-    from warehouse.dbt_run import DbtRun
-    from warehouse.project_code import project_code
+    It stands in a folder, for other processes too, and in memory, for those that fork from here.
+    """
 
-    parse = DbtRun.parse
+    def __init__(self, folder: Path) -> None:
+        """Keep it in this folder, and have runs take it from here."""
+        from warehouse.dbt_run import DbtRun
+        from warehouse.project_code import project_code
 
-    def parse_once(run: DbtRun) -> None:
-        if run._target != "local" or run._manifest is not None:
-            return parse(run)
-        kept = folder / project_code(run._project, "published")
-        if kept.exists():
-            run._manifest = Manifest.from_msgpack(kept.read_bytes())
-        else:
-            parse(run)
-            kept.with_suffix(".new").write_bytes(run._manifest.to_msgpack())
-            kept.with_suffix(".new").rename(kept)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._read: dict[str, Any] = {}
+        parse = DbtRun.parse
 
-    setattr(DbtRun, "parse", parse_once)  # noqa: B010
+        def parse_once(run: DbtRun) -> None:
+            if run._target != "local" or run._manifest is not None:
+                return parse(run)
+            code = project_code(run._project, "published")
+            if code in self._read:
+                run._manifest = self._read[code]
+            else:
+                parse(run)
+                new = folder / f"{code}.{os.getpid()}"
+                new.write_bytes(run._manifest.to_msgpack())
+                new.rename(folder / f"{code}.parsed")
+
+        setattr(DbtRun, "parse", parse_once)  # noqa: B010
+
+    def read(self) -> None:
+        """Read what others have left."""
+        from dbt.contracts.graph.manifest import Manifest
+
+        for file in self._folder.glob("*.parsed"):
+            if file.stem not in self._read:
+                self._read[file.stem] = Manifest.from_msgpack(file.read_bytes())
 
 
-def _serve(*modules: str) -> None:
+def _serve(folder: str, *modules: str) -> None:
     for module in (*PRELOADED, *modules):
         import_module(module)
-    parsed = tempfile.mkdtemp()
-    _keep_parsed(Path(parsed))
+    parsed = _Parsed(Path(folder))
     # Looking for garbage among all that dbt keeps is a sixth of a run's time.
     gc.disable()
 
     for line in sys.stdin:
         job = json.loads(line)
+        parsed.read()
         process = os.fork()
         if not process:
             os._exit(_forked(job))
         _, status = os.waitpid(process, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
-    shutil.rmtree(parsed)
 
 
 def _forked(job: dict[str, Any]) -> int:
