@@ -145,15 +145,15 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> DeclaredShop:
 
 
 @pytest.fixture(scope="session")
-def parsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def parses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of what dbt read of projects, which all drivers share."""
     return shared_folder(tmp_path_factory) / "parsed"
 
 
 @pytest.fixture(scope="module")
-def driver(parsed: Path) -> Iterator[Driver]:
+def driver(parses: Path) -> Iterator[Driver]:
     """A process that has imported what a run needs."""
-    with Driver(parsed) as driver:
+    with Driver(parses) as driver:
         yield driver
 
 

@@ -75,11 +75,11 @@ class Platform:
 
 
 @pytest.fixture(scope="module")
-def driver(parsed: Path) -> Iterator[Driver]:
+def driver(parses: Path) -> Iterator[Driver]:
     """A process that has imported what a run needs, with the stand-ins for the drivers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(DRIVERS))
-        with Driver(parsed, "dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
+        with Driver(parses, "dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
             yield driver
 
 

@@ -83,11 +83,11 @@ class Home:
 
 
 @pytest.fixture(scope="module")
-def driver(parsed: Path) -> Iterator[Driver]:
+def driver(parses: Path) -> Iterator[Driver]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("C360_")]:
             patch.delenv(name)
-        with Driver(parsed) as driver:
+        with Driver(parses) as driver:
             yield driver
 
 

@@ -87,12 +87,12 @@ def mode(path: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def scene(parsed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+def scene(parses: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     work = tmp_path_factory.mktemp("kill")
     first, second, home, saved = (work / name for name in ("first", "second", "home", "saved"))
     generate(first, transactions=400, dirt=0.05)
     generate(second, transactions=400, dirt=0.05, batch=2)
-    with Driver(parsed) as driver:
+    with Driver(parses) as driver:
         for _ in range(2):
             run = driver.run("--input", first, "--home", home, "--full")
             assert run.returncode == 0, run.errors

@@ -230,14 +230,14 @@ def profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def driver(parsed: Path) -> Iterator[Driver]:
+def driver(parses: Path) -> Iterator[Driver]:
     """A process that has imported dbt, with the stand-ins for the drivers."""
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             for name in [name for name in os.environ if name.startswith("C360_")]:
                 patch.delenv(name)
             patch.setenv("PYTHONPATH", str(DRIVERS))
-            driver = stack.enter_context(Driver(parsed, "dbt.adapters.synapse"))
+            driver = stack.enter_context(Driver(parses, "dbt.adapters.synapse"))
         yield driver
 
 
