@@ -253,12 +253,24 @@ class _Parsed:
         setattr(DbtRun, "parse", parse_once)  # noqa: B010
 
     def begin(self) -> None:
-        """Have dbt make what each process makes of its own, by going through the project once."""
+        """Have dbt make what each process makes of its own, by going through the project once.
+
+        Another process reads it, if need be: that is done in threads, which no fork takes along.
+        """
         from warehouse.dbt_run import DbtRun
         from warehouse.home import Home
 
         with tempfile.TemporaryDirectory() as home:
-            DbtRun(Home(Path(home)), None)._invoke(["list"])
+            run = DbtRun(Home(Path(home)), None)
+            self.read()
+            process = os.fork()
+            if not process:
+                run.parse()
+                atexit._run_exitfuncs()
+                os._exit(0)
+            os.waitpid(process, 0)
+            self.read()
+            run._invoke(["list"])
 
     def read(self) -> None:
         """Read what others have left."""
@@ -273,7 +285,6 @@ def _serve(folder: str, *modules: str) -> None:
     for module in (*PRELOADED, *modules):
         import_module(module)
     parsed = _Parsed(Path(folder))
-    parsed.read()
     parsed.begin()
     # Looking for garbage among all that dbt keeps is a sixth of a run's time.
     gc.disable()
