@@ -43,11 +43,11 @@ ACCESS_VARIABLE = "C360_SILVER_ACCESS"
 
 NEXT = "_next"  # after the names of schemas that are under construction
 
-# Which silver version gold was made from; `publish_gold` writes it.
-_GOLD_VERSION = """
+# Which silver version a schema has; `publish_silver_load` and `publish_gold` write it.
+_VERSION = """
 select cast(value as nvarchar(100))
 from sys.extended_properties
-where class = 3 and name = 'c360_version' and major_id = schema_id('gold')
+where class = 3 and name = 'c360_version' and major_id = schema_id('{schema}')
 """
 
 
@@ -79,13 +79,17 @@ def load_published(home: Home, progress: Progress) -> None:
 
 
 def published_on_azure(home: Home) -> tuple[Lake, str | None, list[EntityCounts]]:
-    """Return the lake, the silver version that gold is made from, and the rows per entity."""
+    """Return the lake, the silver version that gold is made from, and the rows per entity.
+
+    There are none of these while no silver was loaded, as after a first run that failed.
+    """
     check_settings()
     home.prepare()
     lake = open_lake(os.environ[LAKE_VARIABLE])
     _published(lake)
     database = _dbt(home, "azure_sql")
-    return lake, gold_version(database), read_counts(database.query)
+    counts = read_counts(database.query) if _version_of(database, "silver") else []
+    return lake, gold_version(database), counts
 
 
 def _check_pool(silver: DbtRun) -> None:
@@ -108,7 +112,11 @@ def _check_pool(silver: DbtRun) -> None:
 
 def gold_version(database: DbtRun) -> str | None:
     """Return the silver version that gold in Azure SQL is made from."""
-    rows = database.query(_GOLD_VERSION)
+    return _version_of(database, "gold")
+
+
+def _version_of(database: DbtRun, schema: str) -> str | None:
+    rows = database.query(_VERSION.format(schema=schema))
     return str(rows[0][0]) if rows else None
 
 

@@ -46,5 +46,8 @@ def _print_published(console: Console, lake: Lake, counts: list[EntityCounts]) -
             ("Batches  ", f"{len(batches)}{span}"),
         ):
             console.print(plain(what, "bold"), plain(said), highlight=False)
+    if not counts:
+        console.print("Silver is in no database yet; the next run loads it.")
+        return
     arrived = {each.entity for each in file_entries(lake) if each.outcome == "landed"}
     print_counts(console, counts, [each.entity for each in counts if each.entity not in arrived])
