@@ -173,31 +173,15 @@ def answers(output: str) -> str:
     return output.split("Average order value\n")[1].split("\nTime\n")[0]
 
 
-def test_a_run_that_fails_says_at_what_and_what_to_do(
+def test_after_a_first_run_that_fails_the_status_says_that_nothing_is_loaded(
     platform: Platform, failed: subprocess.CompletedProcess[str]
 ) -> None:
-    message = assert_one_line(failed)
-    assert "The disk is on fire" in message
-    assert "The step that failed: Load silver" in message
-    assert "c360 run --target azure" in message
+    assert "The disk is on fire" in assert_one_line(failed)
     version = platform.published["version"]
     status = platform.run("status", "--target", "azure").stdout
     assert f"Published {version}" in status
     assert "Silver is in no database yet" in status
     assert "Gold and marts are of no version yet" in status
-
-
-def test_the_next_one_goes_on_from_there(
-    platform: Platform, failed: subprocess.CompletedProcess[str], request: pytest.FixtureRequest
-) -> None:
-    version, sent = platform.published["version"], len(recorded(platform.servers))
-    request.getfixturevalue("ran")
-    assert platform.published["version"] == version
-    assert not [
-        statement
-        for statement in recorded(platform.servers)[sent:]
-        if "create external table" in statement.sql.lower()
-    ]
 
 
 def test_the_command_gives_the_answers_that_it_gives_on_this_machine(
@@ -234,6 +218,41 @@ def test_bronze_is_what_it_is_on_this_machine(
 def _arrived(file: io.BytesIO | Path) -> pa.Table:
     """Return rows without what differs from one arrival of a file to the next."""
     return pq.read_table(file).drop_columns(["_batch_id", "_as_of"])
+
+
+def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
+    platform: Platform,
+    driver: Driver,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    second: Arrival,
+) -> None:
+    before = platform.published["version"]
+    platform.fail("azure_sql", r'insert into "silver"\."')
+    with serve(create_app(second.folder / API_FOLDER, TOKEN)) as url:
+        message = assert_one_line(
+            platform.run("run", "--target", "azure", "--input", second.folder, "--api", url)
+        )
+    assert "The disk is on fire" in message
+    assert "The step that failed: Load silver" in message
+    assert "c360 run --target azure" in message
+    version = platform.published["version"]
+    assert version != before
+    assert_database_equals(platform, first.warehouse, "gold", "marts")
+    status = platform.run("status", "--target", "azure").stdout
+    assert f"Published {version}" in status
+    assert f"Gold and marts are of {before}" in status
+
+    sent = len(recorded(platform.servers))
+    resumed = platform.steps(driver)
+    assert resumed.returncode == 0, resumed.output + resumed.errors
+    assert platform.published["version"] == version
+    assert not [
+        statement
+        for statement in recorded(platform.servers)[sent:]
+        if "create external table" in statement.sql.lower()
+    ]
+    assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
 
 
 def test_when_nothing_new_arrived_nothing_is_changed(
