@@ -19,6 +19,9 @@ STATE = f"{BRONZE}/state"
 DECLARED = f"{BRONZE}/declared.json"
 SILVER = "silver"
 PUBLISHED = f"{SILVER}/published.json"
+IDENTITY = "identity"
+IDENTITY_PUBLISHED = f"{IDENTITY}/published.json"
+DECISIONS = f"{IDENTITY}/decisions.jsonl"
 LOCK = "run.lock"
 
 LONGEST_NAME = 180
@@ -83,6 +86,16 @@ def staged(entity: str, version: str) -> str:
 def superseded(entity: str, version: str) -> str:
     """Return the folder of what one version says about rows of silver that do not count."""
     return f"{SILVER}/superseded/{entity}/{version}"
+
+
+def identity_version(version: str) -> str:
+    """Return the folder of what one version found out about who is who."""
+    return f"{IDENTITY}/versions/{version}"
+
+
+def identity_table(version: str, name: str) -> str:
+    """Return the path of one table of what a version found out about who is who."""
+    return f"{identity_version(version)}/{name}.parquet"
 
 
 def folders(batch_id: str, entities: Iterable[str]) -> list[str]:
