@@ -19,6 +19,7 @@ from flows.base_run import Run, move_old_layout
 from flows.progress import Progress
 from flows.steps import Step
 from flows.summary import pages_of
+from identity import store as identity_store
 from ingest.declared import text_keys
 from lake import paths, versions
 from lake.clock import utc_now
@@ -178,6 +179,7 @@ class AzureRun(Run):
         """Silver is published as soon as it is tested; the database takes it from there."""
         return [
             Step("build silver", self.build_silver),
+            Step("match customers", self.match_customers),
             Step("publish silver", self.publish_silver),
             Step("load silver", self.load_silver),
             Step("build gold and marts", self.build_marts),
@@ -237,6 +239,11 @@ class AzureRun(Run):
         self.full = self.full or self._has_lost_files()
         self._build_silver(self.silver)
 
+    def match_customers(self) -> None:
+        """Find out which customers are one person."""
+        if not self._resumed:
+            self._match(entities_of(built_states(self.silver.query)))
+
     def publish_silver(self) -> None:
         """Make the new version of silver the published one, if no other run has in the meantime."""
         if self._resumed:
@@ -255,9 +262,12 @@ class AzureRun(Run):
                 kept=self.published.folders if self.published else [],
                 code=self.code,
                 text_keys=text_keys(self.declarations),
+                identity=self.matched.version if self.matched else None,
             )
             self._check_arrivals(sum(each.bronze for each in read_counts(self.silver.query)))
             versions.check_files(self.lake, new)
+            if new.identity:
+                identity_store.publish(self.lake, new.identity)
             self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
             self.published = new
             step.done = f"Published silver {self.id}"
@@ -385,3 +395,4 @@ class AzureRun(Run):
         tables = self.silver.query("select location from sys.external_tables")
         shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)
+        identity_store.remove_others(self.lake, [identity_store.current_version(self.lake)])

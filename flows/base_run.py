@@ -12,6 +12,8 @@ from flows import progress, rejections
 from flows.asked import Asked
 from flows.steps import Step
 from flows.summary import Summary, pages_of, places_of
+from identity import matching
+from identity.settings import Settings
 from ingest import api, batches, declared, landing, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
@@ -28,10 +30,10 @@ from lake.manifest import (
     retracted_batches,
 )
 from lake.store import Lake
-from lake.versions import Published
+from lake.versions import Published, PublishedEntity
 from pages.report import content, page
 from warehouse.answers import Answers, EntityCounts, ask
-from warehouse.connection import Query
+from warehouse.connection import Query, memory_limit
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 from warehouse.project_code import project_code
@@ -68,6 +70,8 @@ class Run(ABC):
         self._is_otherwise = False  # what is declared, or how what had arrived is read
         self.stays = False
         self.full = asked.full
+        self.identity = Settings.of(asked.declarations.identity)
+        self.matched: matching.Matched | None = None
 
     @property
     def api_sources(self) -> list[ApiSource]:
@@ -234,7 +238,10 @@ class Run(ABC):
 
     def _is_of_now(self, current: Published) -> bool:
         """Tell whether a version is of the batches that count, by the code and as declared now."""
-        return (current.batches, current.code) == (committed_batches(self.lake), self.code)
+        return (current.batches, current.code) == (
+            committed_batches(self.lake),
+            self.code,
+        ) and matching.is_of_now(self.lake, self.identity, current.identity)
 
     def _open_batch(self) -> Batch:
         if self._batch is None:
@@ -310,6 +317,23 @@ class Run(ABC):
             )
         self._warn(f"Published without most of what arrived, as asked. {problem}")
 
+    def _match(self, entities: dict[str, PublishedEntity]) -> str | None:
+        """Find out who is who among silver's customers; return the version that says it."""
+        with self.progress.step("Find out who is who") as step:
+            self.home.staging.mkdir(parents=True, exist_ok=True)
+            self.matched = matching.match(
+                self.lake,
+                entities,
+                self.identity,
+                self.id,
+                spill_to=self.home.staging,
+                memory=memory_limit(),
+            )
+            step.done = _who_is_who(self.matched)
+        for sentence in self.matched.told:
+            self._warn(sentence)
+        return self.matched.version
+
     def _warn(self, text: str) -> None:
         logger.warning("%s", text)
         self.warnings.append(text)
@@ -356,6 +380,15 @@ class Run(ABC):
             nodes=[node for dbt in self.dbts for node in dbt.nodes],
             places=self.places(),
         )
+
+
+def _who_is_who(matched: matching.Matched) -> str:
+    if not matched.version:
+        return "Left customers as they are: matching is not wanted"
+    return (
+        f"Found {_count(matched.persons, 'person')} behind {_count(matched.customers, 'customer')}"
+        + (f", {_count(matched.waiting, 'pair')} to review" if matched.waiting else "")
+    )
 
 
 def move_old_layout(lake: Lake) -> None:

@@ -27,7 +27,7 @@ NAMED = 3  # of a batch's files
 
 def print_batches(console: Console, home: Home, target: str) -> None:
     """Print what arrived, batch by batch."""
-    entries = batches.list_batches(_lake_to_read(home, target))
+    entries = batches.list_batches(lake_to_read(home, target))
     if not entries:
         console.print("Nothing has arrived yet.")
         return
@@ -45,7 +45,7 @@ def print_batches(console: Console, home: Home, target: str) -> None:
 
 def print_quarantine(console: Console, home: Home, target: str) -> None:
     """Print the files in quarantine, and why they are there."""
-    held = batches.quarantined(_lake_to_read(home, target))
+    held = batches.quarantined(lake_to_read(home, target))
     if not held:
         console.print("Nothing is in quarantine.")
         return
@@ -86,7 +86,8 @@ def drop(home: Home, target: str, ids: Sequence[str] | None) -> list[Quarantined
         return batches.drop(lake, ids)
 
 
-def _lake_to_read(home: Home, target: str) -> Lake:
+def lake_to_read(home: Home, target: str) -> Lake:
+    """Return the lake as it is; raise when an earlier version of the product left it."""
     lake = _lake(home, target)
     if upgrade.is_needed(lake):
         raise InputError(

@@ -382,6 +382,97 @@ def customer(
     print_customer(Console(), Home.at(home), who)
 
 
+identity = typer.Typer(
+    help="Find out why customers are one person, or not, and decide it.", no_args_is_help=True
+)
+app.add_typer(identity, name="identity")
+
+OneArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of a customer.")]
+OtherArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the other one.")]
+WhyOption = Annotated[
+    str | None, typer.Option("--why", metavar="TEXT", help="Why, for those who read it later.")
+]
+
+
+@identity.command("explain")
+def identity_explain(
+    one: OneArgument,
+    other: OtherArgument,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Show what speaks for two customers being one person, and what against it."""
+    from flows.identity import print_explanation
+
+    print_explanation(Console(), Home.at(home), target.value, sources, one, other)
+
+
+@identity.command("link")
+def identity_link(
+    one: OneArgument,
+    other: OtherArgument,
+    why: WhyOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Decide that two customers are one person."""
+    from flows.identity import decide
+
+    decide(Console(), Home.at(home), target.value, "same", one, other, why)
+
+
+@identity.command("separate")
+def identity_separate(
+    one: OneArgument,
+    other: OtherArgument,
+    why: WhyOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Decide that two customers are different persons."""
+    from flows.identity import decide
+
+    decide(Console(), Home.at(home), target.value, "different", one, other, why)
+
+
+@identity.command("undo")
+def identity_undo(
+    decision: Annotated[
+        str, typer.Argument(metavar="DECISION", help="A decision, as `decisions` names it.")
+    ],
+    why: WhyOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Take a decision back."""
+    from flows.identity import undo
+
+    undo(Console(), Home.at(home), target.value, decision, why)
+
+
+@identity.command("decisions")
+def identity_decisions(
+    target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME
+) -> None:
+    """List what was decided: who, when, why, from where, and whether it holds."""
+    from flows.identity import print_decisions
+
+    print_decisions(Console(), Home.at(home), target.value)
+
+
+@identity.command("quality")
+def identity_quality(
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Estimate from decisions how good the matching is: precision and recall."""
+    from flows.identity import print_quality
+
+    print_quality(Console(), Home.at(home), target.value, sources)
+
+
 @app.command()
 def status(
     target: TargetOption = Target.LOCAL,

@@ -1,5 +1,6 @@
 """A run on this machine: everything is built beside what is published, then published at once."""
 
+import json
 import logging
 import shutil
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from warehouse.answers import EntityCounts, read_answers, read_counts
 from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
+from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
 from warehouse.publish import entities_of
 from warehouse.staged import WarehouseState
@@ -72,6 +74,7 @@ class LocalRun(Run):
         return [
             Step("stage warehouse", self.stage_warehouse),
             Step("build silver", self.build_silver),
+            Step("match customers", self.match_customers),
             Step("build gold and marts", self.build_marts),
             Step("write documentation", self.write_docs),
             Step("read answers", self.read_answers),
@@ -147,6 +150,14 @@ class LocalRun(Run):
             step.done = "Read the dbt project"
         self._build_silver(self.dbt, SILVER_BUT_SEEDS if self._same_project else SILVER)
 
+    def match_customers(self) -> None:
+        """Find out which customers are one person."""
+        built = self.dbt.query("select relation, state from staging.built")
+        states = {relation: json.loads(state) for relation, state in built}
+        version = self._match(entities_of(states))
+        if version:
+            load_tables(self.dbt.query, self.lake, version)
+
     def build_marts(self) -> None:
         """Build gold, the marts and the snapshots from silver, with their tests."""
         selection = MARTS_BUT_VIEWS if self._same_project else ("--exclude", SILVER)
@@ -194,6 +205,7 @@ class LocalRun(Run):
                 kept=current.folders if current else [],
                 code=self.code,
                 text_keys=text_keys(self.declarations),
+                identity=self.matched.version if self.matched else None,
             )
             publishing.publish(self.home, self.lake, new, self._copied)
             step.done = f"Published {self.id}"

@@ -128,6 +128,7 @@ class Declarations:
     path: Path
     apis: tuple[ApiSource, ...] = ()
     files: Mapping[str, Declaration] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)  # as it is said
 
     def for_entity(self, name: str) -> Declaration:
         """Return how files of an entity are to be read, the defaults included."""
@@ -162,6 +163,7 @@ def load_declarations(path: Path | None, contract: Mapping[str, Entity]) -> Decl
         path=path,
         apis=tuple(_api({**agreed[each["entity"]], **each}) for each in apis),
         files={name: Declaration(**_typed({**agreed[name], **files[name]})) for name in contract},
+        identity=said.get("identity", {}),
     )
 
 

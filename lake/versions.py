@@ -58,6 +58,7 @@ class Published:
     """Folders of the version before, for readers who still have its warehouse open."""
     code: str | None = None  # of what the version was built with, see `project_code`
     text_keys: list[str] = field(default_factory=list)  # the entities whose keys are text in it
+    identity: str | None = None  # the version of who is who that gold is made with
 
     @property
     def folders(self) -> list[str]:

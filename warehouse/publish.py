@@ -19,6 +19,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from identity import store as identity_store
 from lake import paths
 from lake.durable import files_under, make_durable, sync_folder, write_durably
 from lake.errors import C360Error
@@ -106,6 +107,7 @@ def recover(home: Home, lake: Lake) -> str | None:
 
 def tidy(home: Home, lake: Lake, before: str) -> list[str]:
     """Remove the versions up to `before` that nobody needs, the warehouse's readers included."""
+    identity_store.remove_others(lake, [identity_store.current_version(lake)])
     return remove_versions(lake, folders_shown(home.warehouse), before)
 
 
@@ -126,6 +128,9 @@ def _roll_forward(home: Home, lake: Lake, new: Published) -> None:
         os.replace(home.staged_warehouse, home.warehouse)
     exchange_pages(home)
     sync_folder(home.root)
+    if new.identity:
+        identity_store.publish(lake, new.identity)
+        follow_folder(Path(lake.uri(paths.IDENTITY)))
     lake.write_bytes(paths.PUBLISHED, new.to_json())
     follow_folder(Path(lake.uri(paths.PUBLISHED)))
     home.intent.unlink()

@@ -15,7 +15,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 
 # Each room may import itself and those below it.
-ROOMS = ("flows", "pages", "warehouse", "ingest", "lake")
+ROOMS = ("flows", "pages", "warehouse", "identity", "ingest", "lake")
 # Beside them stand those that may import any. Only what runs over sample data imports it.
 BESIDE = ("demo", "bench")
 MAY_IMPORT_DEMO = ("demo", "bench", "flows.demo")

@@ -1,0 +1,190 @@
+"""Which customer is which person's, of all customers that ever were, from one version to the next.
+
+Works on tables of a connection: `records` of now, and of before `ledger_before` and
+`person_aliases_before`.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from identity import clusters, persons
+from identity.decisions import place_of
+from identity.judging import fetch_one
+
+ONLY_RECORD = "only record"
+
+# Whose person may be another now: who is, or was, of a person of several records, and whose own id
+# another person has, or may have.
+_CONCERNED = """
+create or replace temp table concerned as
+with named as (
+    select customer_id from records semi join grouped using (n)
+    union
+    select customer_id from ledger_before
+    semi join (
+        select person_id from ledger_before group by person_id having count(*) > 1
+    ) as held using (person_id)
+    union
+    select customer_id from ledger_before where person_id <> 'P' || customer_id
+    union
+    select records.customer_id from records
+    anti join ledger_before using (customer_id)
+    semi join ledger_before as taken on 'P' || records.customer_id = taken.person_id
+)
+
+select
+    named.customer_id,
+    records.n,
+    grouped.number,
+    ledger_before.person_id,
+    ledger_before.gone_at is null as was_there,
+    coalesce(records.seen_at, ledger_before.seen_at) as seen_at
+from named
+left join records using (customer_id)
+left join grouped using (n)
+left join ledger_before using (customer_id)
+"""
+
+_LEDGER = f"""
+create or replace table ledger as
+with found as (
+    select
+        records.customer_id,
+        coalesce(
+            assigned.person_id, before.person_id, 'P' || records.customer_id
+        ) as person_id,
+        coalesce(grouped.matched_by, '{ONLY_RECORD}') as matched_by,
+        grouped.probability,
+        before.person_id as person_before,
+        before.matched_by as matched_by_before,
+        before.matched_at as matched_at_before,
+        records.seen_at
+    from records
+    left join assigned using (customer_id)
+    left join grouped using (n)
+    left join ledger_before as before using (customer_id)
+)
+
+select
+    customer_id,
+    person_id,
+    matched_by,
+    probability,
+    case
+        when person_before = person_id and matched_by_before = matched_by then matched_at_before
+        else $1
+    end as matched_at,
+    seen_at,
+    null::timestamp as gone_at
+from found
+union all by name
+select * exclude (gone_at), coalesce(gone_at, $1) as gone_at
+from ledger_before
+anti join records using (customer_id)
+"""
+
+# An alias of an alias is one of whoever has that now; one that is a person's own again has ended.
+_ALIASES = """
+create or replace table person_aliases as
+select
+    there.alias_id,
+    coalesce(further.person_id, there.person_id) as person_id,
+    there.merged_at,
+    case
+        when
+            there.ended_at is null
+            and there.alias_id in (select person_id from ledger where gone_at is null)
+            then $1
+        else there.ended_at
+    end as ended_at
+from person_aliases_before as there
+left join new_aliases as further
+    on there.person_id = further.alias_id and there.ended_at is null
+union all
+select alias_id, person_id, $1, null from new_aliases
+"""
+
+
+def assign(
+    connection: duckdb.DuckDBPyConnection, groups: clusters.Groups, at: datetime
+) -> list[str]:
+    """Make `ledger` and `person_aliases`; return what is to be told of ids that moved."""
+    _register_groups(connection, groups)
+    connection.execute(_CONCERNED)
+    members: dict[Any, list[str]] = defaultdict(list)
+    before, age = {}, {}
+    for customer, n, number, person, was_there, seen_at in connection.execute(
+        "select customer_id, n, number, person_id, was_there, seen_at from concerned"
+    ).fetchall():
+        age[customer] = (seen_at or "", *place_of(customer))
+        if person:
+            before[customer] = persons.Membership(person, was_there)
+        if n is not None:  # who is not there any more is in no group
+            members[(0, number) if number is not None else (1, n)].append(customer)
+    listed = [members[key] for key in sorted(members)]
+    found = persons.assigned(listed, before, age)
+    pairs = [
+        (customer, person)
+        for group, person in zip(listed, found.person_ids, strict=True)
+        for customer in group
+    ]
+    _register(connection, "assigned", ["customer_id", "person_id"], pairs)
+    _register(connection, "new_aliases", ["alias_id", "person_id"], list(found.aliases.items()))
+    connection.execute(_LEDGER, [at])
+    connection.execute(_ALIASES, [at])
+    return _told(connection, found.aliases)
+
+
+def _register_groups(connection: duckdb.DuckDBPyConnection, groups: clusters.Groups) -> None:
+    """Have `grouped`: of each record of a group its number, and what brought it there."""
+    rows = [
+        (n, number, groups.joined_by[n].matched_by, groups.joined_by[n].probability)
+        for number, group in enumerate(groups.members.values())
+        for n in sorted(group)
+    ]
+    types = [pa.int32(), pa.int32(), pa.string(), pa.float64()]
+    names = ["n", "number", "matched_by", "probability"]
+    connection.register(
+        "grouped",
+        pa.table(
+            {
+                name: pa.array([row[place] for row in rows], type_)
+                for place, (name, type_) in enumerate(zip(names, types, strict=True))
+            }
+        ),
+    )
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: list[str],
+    rows: list[tuple[str, str]],
+) -> None:
+    connection.register(
+        name,
+        pa.table(
+            {
+                column: pa.array([row[place] for row in rows], pa.string())
+                for place, column in enumerate(columns)
+            }
+        ),
+    )
+
+
+def _told(connection: duckdb.DuckDBPyConnection, aliases: Mapping[str, str]) -> list[str]:
+    moved = fetch_one(
+        connection,
+        "select count(*) from ledger inner join ledger_before as before using (customer_id) "
+        "where ledger.person_id <> before.person_id and ledger.gone_at is null",
+    )
+    if not moved:
+        return []
+    merged = f"; {len(aliases):,} persons are one with others now" if aliases else ""
+    what = "1 customer is" if moved == 1 else f"{moved:,} customers are"
+    return [f"{what} of another person than before{merged}."]
