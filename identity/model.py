@@ -229,7 +229,7 @@ def _linker(
 
     logging.getLogger("splink").setLevel(logging.ERROR)  # it tells of each iteration
     api = DuckDBAPI(connection=connection)
-    return Linker(api.register(records), settings)
+    return Linker(api.register(records), settings, log_level=None)
 
 
 def _settings(model: Model, present: Iterable[Comparison]) -> dict[str, Any]:

@@ -223,7 +223,7 @@ select
     words,
     nullif(array_to_string(words, ''), '') as street,
     list_aggregate(
-        list_transform(words, lambda word: 1::ubigint << (hash(word) % 64)::integer), 'bit_or'
+        list_transform(words, lambda word: 1::bigint << (hash(word) % 63)::integer), 'bit_or'
     ) as word_bits
 from parts
 """
