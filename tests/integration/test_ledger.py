@@ -210,7 +210,7 @@ def _assert_cleaned(rows: dict[tuple, list[dict[str, str | None]]], defect: Defe
         for column in FIELDS[defect.entity]:
             value = defect.values.get(column.bronze)
             if column.silver not in wanted and column.silver not in defect.key:
-                wanted[column.silver] = value
+                wanted[column.silver] = value or column.blank
     found = rows[tuple(str(defect.key[column]) for column in KEYS[defect.entity])]
     assert any(all(row[name] == value for name, value in wanted.items()) for row in found), (
         defect,

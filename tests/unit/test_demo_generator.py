@@ -201,7 +201,8 @@ def test_without_dirt_every_value_is_good(
             for row in tables[entity]:
                 value = row[column.bronze]
                 assert value is not None
-                assert value == value.strip() != ""
+                assert value == value.strip()
+                assert value or column.bronze == "Email"  # who has none, is still a good customer
                 if column.role in ("key", "foreign_key", "integer"):
                     assert str(int(value)) == value
                 elif column.bronze == "Amount":
@@ -258,7 +259,7 @@ def test_the_retailer_is_believable(tables: dict[str, list[Row]]) -> None:
     contacts = Counter(row["AgentID"] for row in tables["customer_service_interactions"])
     assert len(contacts) == len(tables["agents"]) - 1  # one agent is new
     names = " ".join(str(row["Name"]) + str(row["Address"]) for row in tables["customers"])
-    assert all(found in names for found in ("Łódź", "O'", '"', ", "))
+    assert all(found in names for found in ("ö", "O'", '"', ", "))
 
 
 def test_every_kind_of_defect_occurs(dirty: tuple[Path, Ledger]) -> None:
