@@ -71,6 +71,16 @@ TWINS: dict[str, str] = {
     for first, other in [pair.split(": "), pair.split(": ")[::-1]]
 }
 
+# Names that fathers give to their sons.
+INHERITED = frozenset(
+    _words(
+        """
+        James Robert John Michael David William Richard Joseph Thomas Charles Daniel Anthony Donald
+        Steven Kenneth George Edward Ronald Jeffrey Jacob Gary Samuel Frank Raymond Walter Carl
+        """
+    )
+)
+
 _MORE_FIRST_NAMES = _words(
     """
     Alexander Amber Andrea Benjamin Samuel Gregory Patrick Raymond Lawrence Gerald Douglas Catherine
@@ -153,7 +163,7 @@ LAST_NAMES = _once(
     [start + end for end, start in product(_LAST_ENDS, _LAST_STARTS)],
 )
 
-TITLES = ["Dr.", "Mr.", "Mrs.", "Ms.", "Prof."]
+TITLES = ["Dr.", "Prof."]
 
 # What ends a street's name and what it is short for.
 STREET_KINDS = {

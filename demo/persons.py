@@ -42,21 +42,25 @@ class Customers:
     address: Column
 
 
+_NO_CUSTOMERS = pa.table(
+    {
+        name: pa.array([], pa.string())
+        for name in ("customer_id", "customer_name", "email", "address")
+    }
+)
+
+
 def make_customers(count: int, seed: int) -> tuple[pa.Table, Ints]:
     """Make so many labelled customers: a table of customer_id, customer_name, email and address,
     all text, and the person of each row, as the number of that person's first row."""
     population = Population(seed)
-    tables, persons = [], [np.empty(0, np.int64)]
-    for start in range(0, max(count, 1), _CHUNK):
+    tables, persons = [_NO_CUSTOMERS], [np.empty(0, np.int64)]
+    for start in range(0, count, _CHUNK):
         numbers = np.arange(start, min(start + _CHUNK, count))
         made = population.customers(numbers)
-        columns = {
-            "customer_id": as_column(numbers.astype(f"S{max(len(str(count)), 1)}")),
-            "customer_name": made.name,
-            "email": made.email,
-            "address": made.address,
-        }
-        tables.append(pa.table({name: _as_arrow(column) for name, column in columns.items()}))
+        ids = as_column(numbers.astype(f"S{len(str(count))}"))
+        columns = map(_as_arrow, (ids, made.name, made.email, made.address))
+        tables.append(pa.table(list(columns), schema=_NO_CUSTOMERS.schema))
         persons.append(population.persons(numbers))
     return pa.concat_tables(tables), np.concatenate(persons)
 
@@ -260,7 +264,8 @@ class _Kind:
     write: Callable[[Person, Person, Random], Record] | None = None
     """Writes a further record, of a person and of attributes that could be another's."""
     keeps_name: bool = False
-    """It can be told from a record of somebody else in the same household."""
+    """It can be told from a record of somebody else in the same household, and all that it needs
+    is what relatives have too."""
     distance: int = 0
     """The other one is the customer so many numbers before; 0: any customer before."""
 
@@ -274,20 +279,20 @@ DOUBLES: dict[str, _Kind] = {
     "nickname": _Kind(10, ("nickname",), _nickname),
     "initial": _Kind(5, (), _initial),
     "turned name": _Kind(6, (), _turned, keeps_name=True),
-    "accents dropped": _Kind(5, ("accent",), _accents_dropped, keeps_name=True),
+    "accents dropped": _Kind(5, ("accent",), _accents_dropped),
     "moved": _Kind(9, ("mail",), _moved, keeps_name=True),
     "married": _Kind(6, ("mail",), _married),
-    "tagged e-mail": _Kind(6, ("mail", "gmail"), _tagged, keeps_name=True),
+    "tagged e-mail": _Kind(6, ("mail", "gmail"), _tagged),
     "later account": _Kind(7, (), _later_account, keeps_name=True),
     "same again": _Kind(4, (), _again, keeps_name=True),
 }
 """How a further record of a person comes about."""
 
 TRAPS: dict[str, _Kind] = {
-    "family e-mail": _Kind(36, ("mail",), distance=3),
-    "household": _Kind(70, distance=4),
-    "sibling": _Kind(40, ("twin",), distance=1),
-    "junior": _Kind(5, distance=2),
+    "family e-mail": _Kind(50, ("mail",), distance=3),
+    "household": _Kind(120, distance=4),
+    "sibling": _Kind(70, ("twin",), distance=1),
+    "junior": _Kind(14, ("inherited",), distance=2),
     "namesake": _Kind(12),
     "placeholder e-mail": _Kind(10),
     "office e-mail": _Kind(4),
@@ -402,26 +407,20 @@ class Population:
         else:
             suits = alone & ~with_doubles
         some = np.flatnonzero(suits)
-        for need in kind.needs:
-            some = some[_NEEDS[need](self, numbers[some])]
-        result = np.zeros(len(numbers), np.bool_)
-        result[some] = True
-        return result
+        if kind.needs and len(some):
+            suits[some] = np.all([self._has(need, numbers[some]) for need in kind.needs], axis=0)
+        return suits
 
-    def _has_mail(self, numbers: Ints) -> Bools:
-        return self._mail_kind(numbers) == _OWN
-
-    def _has_gmail(self, numbers: Ints) -> Bools:
-        return self._ranked(numbers, "domain", _DOMAIN_ENDS) == _GMAIL
-
-    def _has_nickname(self, numbers: Ints) -> Bools:
-        return _HAS_NICKNAME[self._first(numbers)]
-
-    def _has_twin(self, numbers: Ints) -> Bools:
-        return _TWINS[self._first(numbers)] >= 0
-
-    def _has_accent(self, numbers: Ints) -> Bools:
-        return _FIRST_ACCENTS[self._first(numbers)] | _LAST_ACCENTS[self._last(numbers)]
+    def _has(self, what: str, numbers: Ints) -> Bools:
+        """Tell of customers who resemble nobody what a kind may need."""
+        if what == "mail":
+            return self._mail_kind(numbers) == _OWN
+        if what == "gmail":
+            return self._domain(numbers) == _GMAIL
+        first = self._first(numbers)
+        if what == "accent":
+            return _FIRST_ACCENTS[first] | _LAST_ACCENTS[self._last(numbers)]
+        return {"nickname": _HAS_NICKNAME, "twin": _HAS_TWIN, "inherited": _INHERITED}[what][first]
 
     # --- What somebody is like ----------------------------------------------------------------
 
@@ -430,6 +429,9 @@ class Population:
 
     def _last(self, numbers: Ints) -> Ints:
         return self._ranked(numbers, "last", _LAST_ENDS)
+
+    def _domain(self, numbers: Ints) -> Ints:
+        return self._ranked(numbers, "domain", _DOMAIN_ENDS)
 
     def _mail_kind(self, numbers: Ints) -> Ints:
         return np.where(self._share(numbers, "mail") < 0.04, _NO_MAIL, _OWN)
@@ -462,7 +464,7 @@ class Population:
             mail_last=last.copy(),
             mail_style=self._below(numbers, "style", len(_STYLES)),
             mail_number=self._below(numbers, "number", np.where(common, 9990, 990)) + 10,
-            mail_domain=self._ranked(numbers, "domain", _DOMAIN_ENDS),
+            mail_domain=self._domain(numbers),
         )
 
     def _people(self, numbers: Ints) -> _People:
@@ -476,7 +478,7 @@ class Population:
 
         at, relative = related("family e-mail")
         people.copy(at, relative, *_MAIL, "last")
-        people.set(at, first=self._unlike(numbers[at], relative.first))
+        people.set(at, first=self._unlike(numbers[at], relative.first, half=0))
         moved = self._share(numbers[at], "family moved") < 0.15
         people.copy(at[~moved], relative.take(np.flatnonzero(~moved)), *_ADDRESS)
 
@@ -484,7 +486,7 @@ class Population:
         people.copy(at, relative, *_ADDRESS)
         same = np.flatnonzero(self._share(numbers[at], "same last name") < 0.7)
         people.copy(at[same], relative.take(same), "last")
-        people.set(at, first=self._unlike(numbers[at], relative.first))
+        people.set(at, first=self._unlike(numbers[at], relative.first, half=1))
         people.set(at, mail_first=people.first[at], mail_last=people.last[at])
 
         at, relative = related("sibling")
@@ -514,11 +516,12 @@ class Population:
         people.copy(at[there], self._plain(-1 - office[there]), *_ADDRESS)
         return people
 
-    def _unlike(self, numbers: Ints, others: Ints) -> Ints:
-        """Draw first names that begin otherwise than these others."""
+    def _unlike(self, numbers: Ints, others: Ints, half: int) -> Ints:
+        """Draw first names, of one half of all, that begin otherwise than these others."""
         names = self._first(numbers)
         for attempt in range(_TRIES):
-            alike = np.flatnonzero(_INITIALS[names] == _INITIALS[others])
+            alike = (_INITIALS[names] == _INITIALS[others]) | (names % 2 != half)
+            alike = np.flatnonzero(alike)
             if not len(alike):
                 break
             names[alike] = self._ranked(numbers[alike], f"first {attempt}", _FIRST_ENDS)
@@ -547,15 +550,6 @@ class Population:
         """Draw 0, or rarely one of the numbers from 1 to `limit`."""
         drawn = self._share(numbers, what)
         return np.where(drawn < share, 1 + (drawn / share * limit), 0).astype(np.int64)
-
-
-_NEEDS: dict[str, Callable[[Population, Ints], Bools]] = {
-    "mail": Population._has_mail,
-    "gmail": Population._has_gmail,
-    "nickname": Population._has_nickname,
-    "twin": Population._has_twin,
-    "accent": Population._has_accent,
-}
 
 
 # --- Written out ----------------------------------------------------------------------------------
@@ -747,14 +741,14 @@ _KEYS_BESIDE = {
 
 def _ends(weights: Sequence[float] | Shares) -> Shares:
     """Return up to which share of all draws each of them reaches."""
-    shares: Shares = np.asarray(weights, np.float64)
-    ends: Shares = np.cumsum(shares)[:-1] / shares.sum()
+    ends: Shares = np.cumsum(weights)[:-1] / np.sum(weights)
     return ends
 
 
 def _by_rank(count: int, start: float, steepness: float) -> Shares:
     """Return how often each of so many comes up, as of names: the more often the earlier."""
-    return (np.arange(count) + start) ** -steepness
+    weights: Shares = (np.arange(count, dtype=np.float64) + start) ** -steepness
+    return weights
 
 
 def _accented(names: Sequence[str]) -> Bools:
@@ -808,6 +802,7 @@ _HAS_NICKNAME = np.array([name in words.NICKNAMES for name in words.FIRST_NAMES]
 _SHORT_NAMES = table(
     [f' "{words.NICKNAMES[n][0]}"' if n in words.NICKNAMES else "" for n in words.FIRST_NAMES]
 )
+_INHERITED = np.array([name in words.INHERITED for name in words.FIRST_NAMES])
 _NOTHING = table([""])
 _TWINS = np.array(
     [
@@ -815,6 +810,7 @@ _TWINS = np.array(
         for name in words.FIRST_NAMES
     ]
 )
+_HAS_TWIN = _TWINS >= 0
 _INITIALS = np.array([ord(_slug(name)[0]) for name in words.FIRST_NAMES])
 _TITLE_TEXTS = ["", *words.TITLES]
 _TITLES = table(["", *(f"{title} " for title in words.TITLES)])

@@ -185,6 +185,24 @@ def test_the_reader_of_the_answers_is_told_what_the_ledger_says(
     assert found == expected
 
 
+def test_the_ledger_knows_whose_records_all_customers_are(
+    arrival: Arrival, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    found = {
+        id for (id,) in warehouse.execute("select customer_id from silver.customers").fetchall()
+    }
+    several = {customer for person in arrival.ledger.persons for customer in person}
+    lost = {
+        defect.key["customer_id"]
+        for defect in arrival.ledger.defects
+        if defect.entity == "customers" and defect.key
+        if defect.outcome in ("rejected", "malformed_line")
+    }
+    assert len(several & found) > 0.15 * len(found)
+    assert several - found <= lost
+    assert arrival.ledger.person_of(found).keys() == found
+
+
 def _counts(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for entity, reason, rows in connection.execute(query).fetchall():
