@@ -192,14 +192,14 @@ def test_the_ledger_knows_whose_records_all_customers_are(
         id for (id,) in warehouse.execute("select customer_id from silver.customers").fetchall()
     }
     several = {customer for person in arrival.ledger.persons for customer in person}
-    lost = {
-        defect.key["customer_id"]
+    lost = [
+        defect.key and defect.key["customer_id"]
         for defect in arrival.ledger.defects
-        if defect.entity == "customers" and defect.key
-        if defect.outcome in ("rejected", "malformed_line")
-    }
+        if defect.entity == "customers" and defect.outcome in ("rejected", "malformed_line")
+    ]
     assert len(several & found) > 0.15 * len(found)
-    assert several - found <= lost
+    # Of some rows that were lost, the key was what was spoiled.
+    assert len(several - found - set(lost)) <= lost.count(None)
     assert arrival.ledger.person_of(found).keys() == found
 
 
