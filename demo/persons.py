@@ -8,15 +8,15 @@ whatever pieces they are made.
 About a tenth are further records of a person, unlike the first in one of the ways of `DOUBLES`.
 Others look alike without being one person, in one of the ways of `TRAPS`. Whether two records are
 of one person can always be told from them: a further record shares the name, or what it was, and
-the e-mail or the postal address, or what these were before they were mistyped.
+the e-mail or the postal address, or what these were before they were mistyped. (What makes it a
+third record may have to be told from the first one.)
 """
 
 from __future__ import annotations
 
-import unicodedata
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from random import Random
 
 import numpy as np
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from demo import people_words as words
 from demo.columns import Column, as_column, either, joined, packed, replaced, table, texts
+from demo.likeness import DOUBLES, TRAPS, Kind, Person, Record, without_accents
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -42,12 +43,9 @@ class Customers:
     address: Column
 
 
-_NO_CUSTOMERS = pa.table(
-    {
-        name: pa.array([], pa.string())
-        for name in ("customer_id", "customer_name", "email", "address")
-    }
-)
+_NO_CUSTOMERS = pa.schema(
+    [(name, pa.string()) for name in ("customer_id", "customer_name", "email", "address")]
+).empty_table()
 
 
 def make_customers(count: int, seed: int) -> tuple[pa.Table, Ints]:
@@ -114,190 +112,6 @@ class _People:
 _ADDRESS = ("house", "street", "unit", "town")
 _MAIL = ("mail_kind", "mail_first", "mail_last", "mail_style", "mail_number", "mail_domain")
 
-
-@dataclass(frozen=True)
-class Person:
-    """A person's attributes as text, to write another record of."""
-
-    title: str
-    first: str
-    middle: str
-    last: str
-    house: str
-    street: str
-    unit: str
-    town: str
-    abroad: bool
-    email: str
-
-    def name(self) -> str:
-        """Write the name."""
-        return " ".join(filter(None, (self.title, self.first, self.middle, self.last)))
-
-    def address(self) -> str:
-        """Write the postal address."""
-        street = (self.street, self.house) if self.abroad else (self.house, self.street)
-        return f"{' '.join(street)}{self.unit}, {self.town}"
-
-
-Record = tuple[str, str, str]
-"""A customer's name, e-mail and postal address."""
-
-
-# --- The ways in which records of one person differ -----------------------------------------------
-
-
-def _name_mistyped(one: Person, other: Person, random: Random) -> Record:
-    if random.random() < 0.4:
-        one = replace(one, first=mistyped(one.first, random))
-    else:
-        one = replace(one, last=mistyped(one.last, random))
-    return one.name(), _mail(one, other, random), _maybe_rewritten(one, random)
-
-
-def _email_mistyped(one: Person, other: Person, random: Random) -> Record:
-    local, domain = one.email.split("@")
-    if random.random() < 0.4:
-        email = f"{local}@{random.choice(words.MISTYPED_DOMAINS[domain])}"
-    else:
-        email = f"{mistyped(local, random)}@{domain}"
-    return one.name(), email, _maybe_rewritten(one, random)
-
-
-def _address_mistyped(one: Person, other: Person, random: Random) -> Record:
-    email = _mail(one, other, random, same=0.6)
-    if email == one.email != "" and random.random() < 0.3 and len(one.house) > 1:
-        one = replace(one, house=_swapped(one.house, random))
-    elif random.random() < 0.6:
-        one = replace(one, street=mistyped(one.street, random))
-    else:
-        one = replace(one, town=mistyped(one.town, random))
-    return one.name(), email, one.address()
-
-
-def _shop_and_online(one: Person, other: Person, random: Random) -> Record:
-    return one.name(), other.email, _maybe_rewritten(one, random)
-
-
-def _without_email(one: Person, other: Person, random: Random) -> Record:
-    email = random.choice(list(words.PLACEHOLDERS)) if random.random() < 0.25 else ""
-    return one.name(), email, _maybe_rewritten(one, random)
-
-
-def _nickname(one: Person, other: Person, random: Random) -> Record:
-    one = replace(one, first=random.choice(words.NICKNAMES[one.first]), middle="")
-    return one.name(), _mail(one, other, random), _maybe_rewritten(one, random)
-
-
-def _initial(one: Person, other: Person, random: Random) -> Record:
-    initial = random.choice(["{}.", "{}"]).format(one.first[0])
-    one = replace(one, title="", first=initial, middle="")
-    email = one.email if random.random() < 0.6 else ""
-    return one.name(), email, _maybe_rewritten(one, random)
-
-
-def _turned(one: Person, other: Person, random: Random) -> Record:
-    first = " ".join(filter(None, (one.first, one.middle)))
-    name = f"{one.last}, {first}" if random.random() < 0.8 else f"{one.last} {first}"
-    return name, _mail(one, other, random), _maybe_rewritten(one, random)
-
-
-def _accents_dropped(one: Person, other: Person, random: Random) -> Record:
-    plain = _spelled_out if random.random() < 0.25 else without_accents
-    name, address = plain(one.name()), _maybe_rewritten(one, random)
-    email = _mail(one, other, random)
-    return name, email, plain(address) if random.random() < 0.7 else address
-
-
-def _moved(one: Person, other: Person, random: Random) -> Record:
-    return one.name(), one.email, other.address()
-
-
-def _married(one: Person, other: Person, random: Random) -> Record:
-    if one.email and random.random() < 0.75:
-        moved = random.random() < 0.5
-        wed = replace(one, last=other.last)
-        return wed.name(), one.email, (other if moved else one).address()
-    wed = replace(one, last=f"{one.last}-{other.last}")
-    return wed.name(), other.email, one.address()
-
-
-def _tagged(one: Person, other: Person, random: Random) -> Record:
-    local, domain = one.email.split("@")
-    if random.random() < 0.5:
-        local += random.choice(["+shop", "+news", "+orders", "+2", "+store"])
-    elif "." in local:
-        local = local.replace(".", "")
-    else:
-        at = random.randrange(1, len(local))
-        local = f"{local[:at]}.{local[at:]}"
-    address = other.address() if random.random() < 0.4 else _maybe_rewritten(one, random)
-    return one.name(), f"{local}@{domain}", address
-
-
-def _later_account(one: Person, other: Person, random: Random) -> Record:
-    """Sign up again years later, with what forms ask for by then."""
-    if one.middle:
-        one = replace(one, title="", middle="")
-    else:
-        middle = random.choice("ABCDEFGHJKLMNPRSTW")
-        one = replace(one, middle=random.choice([f"{middle}.", middle]))
-    return one.name(), _mail(one, other, random), rewritten(one, random)
-
-
-def _again(one: Person, other: Person, random: Random) -> Record:
-    """Copy the record, as systems do that know one case only, or none of the fields' rules."""
-    forms: list[Callable[[str], str]] = [str.upper, str.lower, str.title, str]
-    form = random.choice(forms)
-    email = one.email.upper() if random.random() < 0.2 else one.email
-    return form(one.name()), email, form(one.address())
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A way in which a record resembles another."""
-
-    weight: float
-    """How many of a thousand customers are drawn so; fewer become so, for want of another one."""
-    needs: tuple[str, ...] = ()
-    """What the other one must have."""
-    write: Callable[[Person, Person, Random], Record] | None = None
-    """Writes a further record, of a person and of attributes that could be another's."""
-    keeps_name: bool = False
-    """It can be told from a record of somebody else in the same household, and all that it needs
-    is what relatives have too."""
-    distance: int = 0
-    """The other one is the customer so many numbers before; 0: any customer before."""
-
-
-DOUBLES: dict[str, _Kind] = {
-    "name mistyped": _Kind(14, (), _name_mistyped),
-    "e-mail mistyped": _Kind(9, ("mail",), _email_mistyped, keeps_name=True),
-    "address mistyped": _Kind(9, (), _address_mistyped, keeps_name=True),
-    "shop and online": _Kind(13, (), _shop_and_online, keeps_name=True),
-    "without e-mail": _Kind(9, (), _without_email, keeps_name=True),
-    "nickname": _Kind(10, ("nickname",), _nickname),
-    "initial": _Kind(5, (), _initial),
-    "turned name": _Kind(6, (), _turned, keeps_name=True),
-    "accents dropped": _Kind(5, ("accent",), _accents_dropped),
-    "moved": _Kind(9, ("mail",), _moved, keeps_name=True),
-    "married": _Kind(6, ("mail",), _married),
-    "tagged e-mail": _Kind(6, ("mail", "gmail"), _tagged),
-    "later account": _Kind(7, (), _later_account, keeps_name=True),
-    "same again": _Kind(4, (), _again, keeps_name=True),
-}
-"""How a further record of a person comes about."""
-
-TRAPS: dict[str, _Kind] = {
-    "family e-mail": _Kind(50, ("mail",), distance=3),
-    "household": _Kind(120, distance=4),
-    "sibling": _Kind(70, ("twin",), distance=1),
-    "junior": _Kind(14, ("inherited",), distance=2),
-    "namesake": _Kind(12),
-    "placeholder e-mail": _Kind(10),
-    "office e-mail": _Kind(4),
-}
-"""How the record of somebody else resembles one."""
 
 ALONE = "alone"
 _KINDS = [*DOUBLES, *TRAPS, ALONE]
@@ -394,7 +208,7 @@ class Population:
             kinds[left] = _ALONE
         return kinds, others
 
-    def _suits(self, kind: _Kind, numbers: Ints, in_household: Bools) -> Bools:
+    def _suits(self, kind: Kind, numbers: Ints, in_household: Bools) -> Bools:
         drawn = self._drawn(numbers)
         with_doubles = self._share(numbers, "with doubles") < _WITH_DOUBLES
         alone = drawn == _ALONE
@@ -520,11 +334,11 @@ class Population:
         """Draw first names, of one half of all, that begin otherwise than these others."""
         names = self._first(numbers)
         for attempt in range(_TRIES):
-            alike = (_INITIALS[names] == _INITIALS[others]) | (names % 2 != half)
-            alike = np.flatnonzero(alike)
-            if not len(alike):
+            others_initial = _INITIALS[names] == _INITIALS[others]
+            again = np.flatnonzero(others_initial | (names % 2 != half))
+            if not len(again):
                 break
-            names[alike] = self._ranked(numbers[alike], f"first {attempt}", _FIRST_ENDS)
+            names[again] = self._ranked(numbers[again], f"first {attempt}", _FIRST_ENDS)
         return names
 
     # --- Draws --------------------------------------------------------------------------------
@@ -644,96 +458,8 @@ def _record(kind: int, one: Person, other: Person, seed: int) -> Record:
     return write(one, other, Random(seed))
 
 
-def mistyped(text: str, random: Random) -> str:
-    """Make one slip of the fingers, not in the first letter."""
-    places = [n for n, letter in enumerate(text) if n and letter.isalnum()]
-    at = random.choice(places)
-    slip = random.random()
-    if slip < 0.3 and at + 1 < len(text) and text[at] != text[at + 1] and text[at + 1].isalnum():
-        return f"{text[:at]}{text[at + 1]}{text[at]}{text[at + 2 :]}"
-    if slip < 0.55 and len(places) > 3:
-        return text[:at] + text[at + 1 :]
-    if slip < 0.75:
-        return text[:at] + text[at] + text[at:]
-    near = _KEYS_BESIDE.get(without_accents(text[at].lower()), "")
-    key = random.choice(near or "aeiou")
-    return text[:at] + key + text[at + 1 :]
-
-
-def _swapped(digits: str, random: Random) -> str:
-    at = random.randrange(len(digits) - 1)
-    swapped = digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :]
-    return swapped if swapped[0] != "0" and swapped != digits else digits + random.choice("123")
-
-
-def rewritten(one: Person, random: Random) -> str:
-    """Write an address otherwise: with other words for the same place, or with less of them."""
-    street, unit, town = one.street, one.unit, one.town
-    way = random.random()
-    if one.abroad:
-        if way < 0.5:
-            town = town.rsplit(",", 1)[0]
-        else:
-            street = street.replace("straße", "str.").replace("strasse", "str.")
-        return replace(one, street=street, town=town).address()
-    name, kind = street.rsplit(" ", 1)
-    if way < 0.7:
-        whole = words.STREET_KINDS[kind]
-        kind = whole if whole == kind or random.random() < 0.7 else f"{kind}."
-    if way > 0.4:
-        unit = random.choice([unit.replace("Apt ", "#"), unit.replace(", ", " "), unit.upper()])
-    if random.random() < 0.15:
-        town = town.replace(", ", " ")
-    elif random.random() < 0.1:
-        town = town.rsplit(" ", 1)[0]  # without the postcode
-    return replace(one, street=f"{name} {kind}", unit=unit, town=town).address()
-
-
-def _maybe_rewritten(one: Person, random: Random) -> str:
-    """Write the address: as before, or one time in three otherwise."""
-    try:
-        return rewritten(one, random) if random.random() < 0.33 else one.address()
-    except KeyError:  # the kind of street was mistyped
-        return one.address()
-
-
-def _mail(one: Person, other: Person, random: Random, same: float = 0.5) -> str:
-    """Return the e-mail of the first record, another one, or none."""
-    drawn = random.random()
-    return one.email if drawn < same else other.email if drawn < same + 0.3 else ""
-
-
-def without_accents(text: str) -> str:
-    """Write with the letters of English only."""
-    plain = text.translate(_PLAIN_LETTERS)
-    decomposed = unicodedata.normalize("NFKD", plain)
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
-
-
 def _slug(name: str) -> str:
     return "".join(c for c in without_accents(name).lower() if c.isascii() and c.isalpha())
-
-
-def _spelled_out(text: str) -> str:
-    """Write without accents as Germans and Scandinavians do: two letters for one."""
-    return without_accents(text.translate(_SPELLED_LETTERS))
-
-
-_PLAIN_LETTERS = str.maketrans(
-    {
-        **dict(zip("łŁøØđĐı", "lLoOdDi", strict=True)),
-        **{"þ": "th", "Þ": "Th", "ß": "ss", "æ": "ae", "Æ": "Ae"},
-    }
-)
-_SPELLED_LETTERS = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "oe", "Ø": "Oe",
-     "å": "aa", "Å": "Aa"}
-)  # fmt: skip
-_KEYS_BESIDE = {
-    key: "".join(row[n] for n in (row.index(key) - 1, row.index(key) + 1) if 0 <= n < len(row))
-    for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm", "1234567890")
-    for key in row
-}
 
 
 # --- The words as tables --------------------------------------------------------------------------

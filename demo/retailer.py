@@ -6,6 +6,8 @@ and hours have the rhythm of their channel. Some of what was bought is brought b
 row of its own, with a negative amount. A second batch continues the story: new rows after the first
 batch's last day, and rows of the first batch that changed.
 
+Some customers are one person; whose records they are is drawn in `persons`.
+
 A retailer `with_lines` has a row for each product of an online order, all with the order's id, and
 for a product that was sent back a further one; those who buy without an account are customer 0.
 """

@@ -12,7 +12,8 @@ import pytest
 
 from demo import people_words as words
 from demo.columns import texts
-from demo.persons import DOUBLES, TRAPS, Population, make_customers, without_accents
+from demo.likeness import DOUBLES, TRAPS, without_accents
+from demo.persons import Population, make_customers
 
 COUNT = 60_000
 SEED = 360
