@@ -8,8 +8,8 @@ whatever pieces they are made.
 About a tenth are further records of a person, unlike the first in one of the ways of `DOUBLES`.
 Others look alike without being one person, in one of the ways of `TRAPS`. Whether two records are
 of one person can always be told from them: a further record shares the name, or what it was, and
-the e-mail or the postal address, or what these were before they were mistyped. (What makes it a
-third record may have to be told from the first one.)
+the e-mail or the postal address with the first one, or what these were before they were mistyped.
+Two further records may have little in common but that first one.
 """
 
 from __future__ import annotations
