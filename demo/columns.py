@@ -35,6 +35,13 @@ def quoted(value: str) -> str:
     return value
 
 
+def quoted_column(column: Column) -> Column:
+    """Write CSV fields: those that need it in quotes."""
+    needs = np.flatnonzero(np.isin(column, list(b',"\r\n')).any(axis=1))
+    fields = [quoted(text.decode()) for text in texts(column[needs]).tolist()]
+    return replaced(column, needs, table(fields)) if fields else column
+
+
 _FOUR_DIGITS = table([f"{number:04}" for number in range(_GROUP)])
 _SIGNS = table(["", "-"])
 _DOLLARS = as_column(np.arange(100_000).astype("S5"))
@@ -76,6 +83,31 @@ def joined(parts: Sequence[Column | bytes]) -> Column:
         )
         start += width
     return result
+
+
+def either(first: NDArray[np.bool_], yes: Column, no: Column) -> Column:
+    """Take each row's text from `yes` where `first` holds, otherwise from `no`."""
+    width = max(yes.shape[1], no.shape[1])
+    result = np.zeros((len(first), width), np.uint8)
+    result[first, : yes.shape[1]] = yes[first]
+    result[~first, : no.shape[1]] = no[~first]
+    return result
+
+
+def replaced(column: Column, at: NDArray[np.int64], others: Column) -> Column:
+    """Set other texts in some rows."""
+    result = np.zeros((len(column), max(column.shape[1], others.shape[1])), np.uint8)
+    result[:, : column.shape[1]] = column
+    result[at] = 0
+    result[at, : others.shape[1]] = others
+    return result
+
+
+def texts(column: Column) -> NDArray[np.bytes_]:
+    """Return a column as numpy's fixed-width texts."""
+    text_first = np.argsort(column == 0, axis=1, kind="stable")
+    packed_left = np.ascontiguousarray(np.take_along_axis(column, text_first, axis=1))
+    return packed_left.view(f"S{column.shape[1]}").reshape(len(column))
 
 
 def packed(column: Column) -> bytes:

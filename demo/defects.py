@@ -41,7 +41,7 @@ class Field:
 
     def clean(self, raw: str) -> Value:
         """Return the clean value of a good row's value."""
-        return int(raw) if self.role in ("key", "foreign_key", "integer") else raw
+        return int(raw) if self.role in ("key", "foreign_key", "integer") else raw or self.blank
 
 
 def _key(bronze: str, silver: str) -> Field:
@@ -366,7 +366,7 @@ def _text_null_word(column: Field, raw: str, random: Random) -> tuple[str, Value
 
 def _text_padded(column: Field, raw: str, random: Random) -> tuple[str, Value]:
     form = random.choice(["  {} ", "\t{}", "\u00a0{}\u00a0", "{}\n", " {}\r\n ", "{}\t\u00a0"])
-    return form.format(raw), raw
+    return form.format(raw), raw or column.blank
 
 
 def _text_long(column: Field, raw: str, random: Random) -> tuple[str, Value]:
@@ -441,6 +441,11 @@ _READABLE: dict[str, tuple[tuple[str, ...], _Readable]] = {
 }
 
 _LINES = ("too_few_fields", "too_many_fields", "unclosed_quote", "quote_in_plain_field")
+HIDES_WHO = (
+    *("text_blank", "text_null_word", "text_long", "text_code", "text_quoted"),
+    "quote_in_plain_field",
+)
+"""Kinds that leave nothing of the value that they spoil, such as a name."""
 _PAIRS = ("same_key_other_values", "duplicate_row")
 
 # In this order, so that a small file, which has few defects, has those that few files can have.
@@ -624,7 +629,7 @@ def _break_line(layout: Layout, kind: str, good: Raw, random: Random) -> Spoiled
         else:
             fields.append(random.choice(["extra", "", "0"]))
     else:
-        opened = random.randrange(len(fields))
+        opened = random.choice([n for n, value in enumerate(raw) if value])
         fields[opened] = '"' + raw[opened].replace('"', '""')
     return Spoiled(kind, None, ",".join(fields), "malformed_line")
 
@@ -686,5 +691,5 @@ def _another(column: Field, raw: str, random: Random) -> tuple[str, Value]:
     if column.role == "enumeration":
         text = random.choice([t for t in _LISTED[column.silver] if t != raw])
     else:
-        text = random.choice(["Aa ", "Zz ", "Łł "]) + raw
+        text = (random.choice(["Aa ", "Zz ", "Łł "]) + raw).strip()
     return text, text

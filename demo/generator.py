@@ -23,8 +23,8 @@ from typing import BinaryIO
 import numpy as np
 
 from demo.answers import Answers, Texts
-from demo.columns import Column, joined, packed
-from demo.defects import FIELDS, Layout, Raw, Spoiled, kept_rows, spoil
+from demo.columns import Column, joined, packed, texts
+from demo.defects import FIELDS, HIDES_WHO, Layout, Raw, Spoiled, kept_rows, spoil
 from demo.ledger import Defect, Ledger, Value, WrittenFile
 from demo.retailer import DAYS, ENTITIES, Ints, Retailer, Rows
 
@@ -79,6 +79,7 @@ def generate(
             path.parent.mkdir(exist_ok=True)
             with path.open("wb") as file:
                 _Writer(file, part, retailer, ledger, answers).write()
+    ledger.persons = retailer.persons(batch)
     if answers:
         ledger.sales, ledger.notes = answers.sales, answers.notes
     ledger.save(out_dir / LEDGER_FILE)
@@ -214,7 +215,8 @@ class _Writer:
             while nth < len(dirty) and dirty[nth] < first + len(rows):
                 at = int(dirty[nth]) - first
                 self._write_lines(lines[done:at])
-                good, spoiled = self._write_spoiled(lines[at : at + 1], kinds[nth % len(kinds)])
+                kind = self._kind(kinds[nth % len(kinds)], rows.take(np.array([at])))
+                good, spoiled = self._write_spoiled(lines[at : at + 1], kind)
                 kept[at] = kept_rows(self.layout, good, spoiled)
                 if dirty[nth] < comes_again and not spoiled.is_extra:
                     lost += spoiled.outcome != "kept"
@@ -228,6 +230,13 @@ class _Writer:
             self._write_extra(extra, defect)
         supersedes_earlier = comes_again - lost if self.part.batch == 2 else 0
         self.ledger.record(self.written, self.defects, supersedes_earlier)
+
+    def _kind(self, kind: str, row: Rows) -> str:
+        """Return a kind of defect that leaves it clear whose record a customer's is."""
+        is_customer = self.layout.entity == "customers"
+        if is_customer and kind in HIDES_WHO and self.retailer.has_several_records(row).any():
+            return "text_padded"
+        return kind
 
     def _repeated(self) -> list[Rows]:
         """Return an earlier file's rows that come again: good ones, of the newest in it."""
@@ -255,7 +264,8 @@ class _Writer:
             stays = ~self.retailer.taken_out(before)
         if self.part.batch == 1:
             same = np.all(
-                [(_texts(before, n) == _texts(after, n)) for n in self.layout.header], axis=0
+                [texts(before.columns[n]) == texts(after.columns[n]) for n in self.layout.header],
+                axis=0,
             )
             identical = int((same & stays).sum())
             self.ledger.supersede(entity, len(before) - identical, identical)
@@ -275,20 +285,20 @@ class _Writer:
         for at in np.flatnonzero(touched):
             whole = {name: values[at].decode() for name, values in columns.items()}
             others += kept.get(int(at), [whole])
-        texts = {
+        written = {
             name: ["" if row[name] is None else str(row[name]) for row in others]
             for name in columns
         }
         encoded = {
             name: np.array([value.encode() for value in values], np.bytes_)
-            for name, values in texts.items()
+            for name, values in written.items()
         }
         self.answers.add(self.layout.entity, encoded)
 
     def _columns(self, rows: Rows) -> dict[str, Texts]:
         """Return what counts of good rows as silver has it, columns by name."""
         return {
-            field.silver: _texts(rows, field.bronze)
+            field.silver: texts(rows.columns[field.bronze])
             for field in self.layout.fields
             if field.role != "text"
         }
@@ -357,11 +367,3 @@ class _Writer:
             defect.winner_line = line
         else:
             defect.line = line
-
-
-def _texts(rows: Rows, name: str) -> Texts:
-    """Return a column of good rows as numpy's fixed-width texts."""
-    column = rows.columns[name]
-    text_first = np.argsort(column == 0, axis=1, kind="stable")
-    packed_left = np.ascontiguousarray(np.take_along_axis(column, text_first, axis=1))
-    return packed_left.view(f"S{column.shape[1]}").reshape(len(column))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -111,6 +112,14 @@ class Ledger:
     sales: dict[str, Sales] = field(default_factory=dict)
     """By entity; of a first batch with declared sources, as are the notes."""
     notes: list[Note] = field(default_factory=list)
+    persons: list[list[int]] = field(default_factory=list)
+    """The persons with several customer records up to this batch: their customers' ids, lowest
+    first. Every other customer is a person of its own."""
+
+    def person_of(self, customers: Iterable[int]) -> dict[int, int]:
+        """Return whose records these customers are: the lowest customer id of each one's person."""
+        first = {customer: person[0] for person in self.persons for customer in person}
+        return {customer: first.get(customer, customer) for customer in customers}
 
     def record(self, file: WrittenFile, defects: list[Defect], supersedes_earlier: int) -> None:
         """Add a written file and its defects."""

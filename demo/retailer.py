@@ -6,16 +6,18 @@ and hours have the rhythm of their channel. Some of what was bought is brought b
 row of its own, with a negative amount. A second batch continues the story: new rows after the first
 batch's last day, and rows of the first batch that changed.
 
+Some customers are one person; whose records they are is drawn in `persons`.
+
 A retailer `with_lines` has a row for each product of an online order, all with the order's id, and
 for a product that was sent back a further one; those who buy without an account are customer 0.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +28,16 @@ from demo.columns import (
     Numbers,
     as_column,
     digits,
+    either,
     joined,
     money,
     quoted,
+    quoted_column,
     table,
+    texts,
     times,
 )
+from demo.persons import Population
 
 ENTITIES = (
     "customers",
@@ -176,6 +182,7 @@ class Retailer:
         self.later_sizes = self.sizes.later()
         # Keys of an entity all have the same number of digits, which makes them quick to write.
         self._key_base = {name: 10 ** len(str(2 * rows)) for name, rows in vars(self.sizes).items()}
+        self._population = Population(seed)
         self._days = table(
             [
                 str(self.first_day + timedelta(days=day))
@@ -242,7 +249,7 @@ class Retailer:
         keep = rows.orders() % 2 == 1
         return changed.changed(
             **{
-                name: _either(keep, rows.columns[name], column)
+                name: either(keep, rows.columns[name], column)
                 for name, column in changed.columns.items()
                 if column is not rows.columns[name]
             }
@@ -254,6 +261,21 @@ class Retailer:
         orders = rows.orders()
         ends = np.append(orders[1:] != orders[:-1], True)[: len(orders)]
         return ends & (orders % 2 == 0) & (np.bincount(orders)[orders] > 2)
+
+    def persons(self, batch: int) -> list[list[int]]:
+        """Return the persons with several customers' ids up to a batch, and these."""
+        count = self.sizes.customers + (self.later_sizes.customers if batch == 2 else 0)
+        first_id = self._key_base["customers"] + 1
+        persons = self._persons[:count]
+        several = np.flatnonzero(_several(persons))
+        several = several[np.argsort(persons[several], kind="stable")]
+        ends = np.flatnonzero(np.diff(persons[several])) + 1
+        return [group.tolist() for group in np.split(several + first_id, ends) if len(group)]
+
+    def has_several_records(self, customers: Rows) -> NDArray[np.bool_]:
+        """Tell which customers' persons have further records, in the first batch or the second."""
+        numbers = texts(customers.columns["CustomerID"]).astype(np.int64)
+        return _several(self._persons)[numbers - self._key_base["customers"] - 1]
 
     def updated_at(self, rows: Rows, batch: int) -> Column:
         """Return when the API's records changed last: soon after they happened, within the batch;
@@ -282,6 +304,13 @@ class Retailer:
             random.normal(0, 0.45, count) + 0.5 - 0.8 * keenness / count
         ).astype(np.float32)
         self._worth = np.log(self._generosity) - _STEEPNESS * keenness / count
+
+    @cached_property
+    def _persons(self) -> Ints:
+        """Whose records the customers are, those of the second batch as well."""
+        customers = np.arange(self.sizes.customers + self.later_sizes.customers)
+        chunks = np.split(customers, range(_CHUNK, len(customers), _CHUNK))
+        return np.concatenate([self._population.persons(chunk) for chunk in chunks])
 
     def _stock_products(self, random: _Random) -> None:
         count = self.sizes.products + self.later_sizes.products
@@ -343,34 +372,14 @@ class Retailer:
     # --- Rows of what there is ----------------------------------------------------------------
 
     def _customers(self, numbers: Ints, random: _Random) -> Rows:
-        count = len(numbers)
-        key = self._key("customers", numbers)
-        first = random.integers(0, len(words.FIRST_NAMES), count)
-        last = random.integers(0, len(words.LAST_NAMES), count)
-        quote = _QUOTES[(_NEEDS_QUOTES[0][first] | _NEEDS_QUOTES[1][last]).astype(np.uint8)]
-        domain = _pick(_MAIL_DOMAINS, count, random)
-        email = joined([_FIRST_SLUGS[first], b".", _LAST_SLUGS[last], key, b"@", domain])
+        made = self._population.customers(numbers)
         return Rows(
             {
-                "CustomerID": key,
-                "Name": joined([quote, _FIRST_NAMES[first], b" ", _LAST_NAMES[last], quote]),
-                "Email": email,
-                "Address": self._addresses(count, random),
+                "CustomerID": self._key("customers", numbers),
+                "Name": quoted_column(made.name),
+                "Email": made.email,
+                "Address": joined([b'"', made.address, b'"']),
             }
-        )
-
-    def _addresses(self, count: int, random: _Random) -> Column:
-        return joined(
-            [
-                b'"',
-                _HOUSE_NUMBERS[random.integers(1, len(_HOUSE_NUMBERS), count)],
-                b" ",
-                _pick(_STREETS, count, random),
-                _pick(_UNITS, count, random),
-                b", ",
-                _pick(_CITIES, count, random),
-                b'"',
-            ]
         )
 
     def _products(self, numbers: Ints, random: _Random) -> Rows:
@@ -447,7 +456,7 @@ class Retailer:
         first_line = last[refunded] - lines[refunded] + 1
         products[last[refunds]] = products[first_line]
         cents[last[refunds]] = -cents[first_line]
-        statuses = _either(refunds, _all(_COMPLETED, refunds), self._statuses(moments, random))
+        statuses = either(refunds, _all(_COMPLETED, refunds), self._statuses(moments, random))
         return Rows(
             {
                 "OrderID": self._key("online_transactions", numbers)[orders],
@@ -495,7 +504,7 @@ class Retailer:
         chance = self._skill[agents] - _ISSUE_DIFFICULTIES[issues]
         solved = random.random(count) < chance
         recent = moments >= self._end_of_story(moments) - 2 * _DAY
-        unsolved = _either(
+        unsolved = either(
             recent, _spin(_UNSOLVED_YET, count, random), _spin(_UNSOLVED, count, random)
         )
         return Rows(
@@ -505,7 +514,7 @@ class Retailer:
                 "DateTime": self._datetime(moments),
                 "AgentID": self._key("agents", agents),
                 "IssueType": _ISSUE_TYPES[issues],
-                "ResolutionStatus": _either(solved, _all(_RESOLVED, solved), unsolved),
+                "ResolutionStatus": either(solved, _all(_RESOLVED, solved), unsolved),
             },
             moments,
         )
@@ -531,7 +540,11 @@ class Retailer:
     # --- What changes later -------------------------------------------------------------------
 
     def _move_customers(self, rows: Rows, random: _Random) -> Rows:
-        return rows.changed(Address=self._addresses(len(rows), random))
+        moved = self._population.addresses(random.integers(0, 2**62, len(rows)))
+        moved = joined([b'"', moved, b'"'])
+        # A person's records can be told to be one's as long as they don't go apart.
+        stays = self.has_several_records(rows)
+        return rows.changed(Address=either(stays, rows.columns["Address"], moved))
 
     def _reprice_products(self, rows: Rows, random: _Random) -> Rows:
         return rows.changed(Price=money(random.integers(5, 300, len(rows)) * 100 + 97))
@@ -605,7 +618,7 @@ class Retailer:
         if not self.with_lines:
             return keys
         guests = random.random(len(customers)) < _GUESTS[entity]
-        return _either(guests, _all(_GUEST, guests), keys)
+        return either(guests, _all(_GUEST, guests), keys)
 
     def _end_of_story(self, moments: Numbers) -> int:
         later = len(moments) > 0 and moments[0] >= DAYS * _DAY
@@ -691,13 +704,8 @@ def _points(points: NDArray[np.floating] | Numbers) -> Column:
     return _POINT_TEXTS[whole - _FEWEST_POINTS]
 
 
-def _either(first: NDArray[np.bool_], yes: Column, no: Column) -> Column:
-    """Take each row's text from `yes` where `first` holds, otherwise from `no`."""
-    width = max(yes.shape[1], no.shape[1])
-    result = np.zeros((len(first), width), np.uint8)
-    result[first, : yes.shape[1]] = yes[first]
-    result[~first, : no.shape[1]] = no[~first]
-    return result
+def _several(persons: Ints) -> NDArray[np.bool_]:
+    return np.bincount(persons)[persons] > 1
 
 
 def _all(text: Column, rows: Sequence[object] | NDArray[np.bool_]) -> Column:
@@ -728,27 +736,8 @@ def _part_twins(accounts: Ints, moments: Numbers, members: Ints) -> None:
         accounts[twins] = (accounts[twins] + 1) % members[twins]
 
 
-def _slug(name: str) -> str:
-    plain = name.lower().translate(str.maketrans("łøđþı", "lodti")).replace("ß", "ss")
-    plain = plain.split('"')[0].split(",")[0]
-    decomposed = unicodedata.normalize("NFKD", plain)
-    return "".join(c for c in decomposed if c.isascii() and c.isalpha())
-
-
-_QUOTES = table(["", '"'])
-_FIRST_NAMES = table([name.replace('"', '""') for name in words.FIRST_NAMES])
-_LAST_NAMES = table(words.LAST_NAMES)
-_NEEDS_QUOTES = [
-    np.array([quoted(name) != name for name in names])
-    for names in (words.FIRST_NAMES, words.LAST_NAMES)
-]
-_FIRST_SLUGS = table([_slug(name) for name in words.FIRST_NAMES])
-_LAST_SLUGS = table([_slug(name) for name in words.LAST_NAMES])
-_MAIL_DOMAINS = table(words.MAIL_DOMAINS)
-_STREETS, _UNITS, _CITIES = table(words.STREETS), table(words.UNITS), table(words.CITIES)
 _OPEN_HOURS = table([quoted(hours) for hours in words.OPEN_HOURS])
 _SHIFTS = table(words.SHIFTS)
-_HOUSE_NUMBERS = as_column(np.arange(10_000).astype("S4"))
 
 _FEWEST_POINTS, _MOST_POINTS = -9_999, 99_999
 _POINT_TEXTS = as_column(np.arange(_FEWEST_POINTS, _MOST_POINTS + 1).astype("S6"))

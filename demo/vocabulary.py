@@ -53,19 +53,6 @@ LAST_NAMES = [
     "van der Berg",
 ]
 
-STREETS = _listed(
-    """
-    Main St | Oak Ave | Maple Dr | Cedar Ln | Park Blvd | Elm St | Washington Ave | Lake Shore Dr
-    Hill Rd | 2nd St | 3rd Ave | Sunset Blvd | River Rd | Church St | Highland Ave | Mill Ln
-    Spring St | Ridge Rd | Walnut St | Meadow Ln | Chestnut St | King's Row | St. John's Rd
-    O'Connell St | Martin Luther King Jr. Blvd | Forest Hill Way | Pine Ct | Birch Ter
-    College Ave | Union Sq | Market St | Harbor View | Orchard Pl | Jefferson Ave | Lincoln Way
-    Franklin St | Quarry Rd | Willow Bend | Prospect Ave | Canal St
-    """
-)
-
-UNITS = ["", "", "", "", "", ", Apt 4B", ", Apt 12", ", Unit 3", ", Suite 200", ", #7"]
-
 CITIES = _listed(
     """
     Chicago, IL 60614 | Springfield, IL 62704 | Columbus, OH 43215 | Cleveland, OH 44114
@@ -96,8 +83,6 @@ OPEN_HOURS = [
     "24/7",
     "Mon-Sat 10:00–20:00",
 ]
-
-MAIL_DOMAINS = ["example.com", "example.com", "example.org", "example.net", "mail.example.com"]
 
 # Category: its usual price in dollars, its goods.
 GOODS: dict[str, tuple[float, list[str]]] = {
