@@ -16,7 +16,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -69,9 +68,7 @@ def match(
     """
     if not settings.enabled or "customers" not in entities:
         return Matched(None)
-    config: dict[str, Any] = {"memory_limit": memory, "temp_directory": str(spill_to)}
-    with duckdb.connect(config=config) as connection:
-        connection.execute("set enable_progress_bar = false")
+    with model.workspace(memory_limit=memory, temp_directory=str(spill_to)) as connection:
         return _Matching(connection, lake, entities, settings, version).go()
 
 
@@ -235,7 +232,7 @@ class _Matching:
         connection = self.connection
         make_records(connection, "made", self.attributes)
         connection.execute("""
-            create or replace temp table numbered as
+            create or replace table numbered as
             select
                 coalesce(
                     before.n,
@@ -248,6 +245,12 @@ class _Matching:
             left join (select customer_id, n, seen_at from records_before) as before
                 using (customer_id)
         """)
+        model.add_frequencies(
+            connection,
+            "numbered",
+            None if anew else "records_before",
+            model.frequencies(self.attributes),
+        )
         kept = """
             union all by name
             select records_before.* from records_before
@@ -287,8 +290,7 @@ class _Matching:
                 and (a, b) not in (select (a, b) from candidates)
         """
         if compared:
-            least = _KEPT_WEIGHT - (_UNSURE_PRIOR if anew else 0)
-            model.score(connection, self.model, "records", "candidates", least)
+            model.score(connection, self.model, "records", "candidates", _LOOKED_AT_WEIGHT)
         else:
             connection.execute(f"create or replace table scored as {_scored_of(self.model)}")
         connection.execute(
@@ -296,10 +298,6 @@ class _Matching:
         )
         if anew and compared:
             self._find_prior()
-        connection.execute(
-            f"delete from pairs where weight < {_KEPT_WEIGHT} "
-            "and (a, b) not in (select (a, b) from decided)"
-        )
         return compared
 
     def _add_decided(self) -> None:
@@ -381,6 +379,13 @@ class _Matching:
     def _judge_all(self) -> None:
         """Make `likely`: of each pair its probability, whether it counts, and why not."""
         self.judge.judge("pairs")
+        self.connection.execute(f"""
+            delete from pairs
+            where
+                weight < {_KEPT_WEIGHT}
+                and (a, b) not in (select (a, b) from decided)
+                and (a, b) not in (select (a, b) from judged where rule is not null)
+        """)
         self.connection.execute(f"""
             create or replace table likely as
             select
@@ -533,7 +538,7 @@ class _Matching:
 
 
 _KEPT_WEIGHT = math.log2(KEPT_FROM / (1 - KEPT_FROM))
-_UNSURE_PRIOR = 6  # bits by which the first guess of the prior may be too low
+_LOOKED_AT_WEIGHT = _KEPT_WEIGHT - 14  # for a rule, and because the first prior is a guess
 _EMPTY = {
     "records": "select null::varchar as customer_id, null::integer as n, null::ubigint as "
     "fingerprint, null::varchar as seen_at where false",

@@ -7,9 +7,11 @@ Data that is too little to learn from leaves the model as it is written in `comp
 learned counts by the number of pairs that it was learned from.
 """
 
+import gc
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -25,6 +27,9 @@ SEED = 360
 LEARNED_FROM = 100  # pairs that must be learned from to count as much as what is written
 FIRST_GUESS = 0.05  # records of a person who has another, where no two are the same
 LEAST_RECORDS = 50  # to measure anything on
+THOUGHT_OF = {"last": 50, "first_root": 50, "name": 200}
+MOST_THOUGHT_OF = 1000  # where each has a value of its own, as an e-mail address
+LEAST_MATCHES = 20  # pairs of one person that are expected, to learn from
 LEAST_LABELS = 30  # pairs decided to be one person, to learn from them
 
 Counts = Mapping[str, Sequence[float]]
@@ -93,7 +98,7 @@ def trained(
     linker = _linker(
         connection, first, _settings(Model(prior, same, other, list(attributes)), known), "records"
     )
-    for rule in _TRAINED_WITHIN:
+    for rule in _TRAINED_WITHIN if expected >= LEAST_MATCHES else ():
         try:
             linker.training.estimate_parameters_using_expectation_maximisation(
                 rule,
@@ -171,6 +176,58 @@ _TRAINED_WITHIN = (
     "l.email = r.email",
     "l.postcode = r.postcode and l.number = r.number",
 )
+
+
+@contextmanager
+def workspace(**config: Any) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory for Splink to work in."""
+    with duckdb.connect(config=config) as connection:
+        connection.execute("set enable_progress_bar = false")
+        yield connection
+    # What Splink leaves refers to itself, and to the database, whose threads Python must not find
+    # at its end.
+    gc.collect()
+
+
+def frequencies(attributes: Iterable[str]) -> list[str]:
+    """Return the columns of records of which frequent values say less than rare ones."""
+    columns = [case.by_value for each in comparisons(attributes) for case in each.cases]
+    return list(dict.fromkeys(column for column in columns if column))
+
+
+def add_frequencies(
+    connection: duckdb.DuckDBPyConnection, records: str, known: str | None, columns: Iterable[str]
+) -> None:
+    """Add to a table of records how frequent its values are: `tf_<column>`, a share.
+
+    That is counted in the table itself or, where there is one, as `known` records have it. Of few
+    records a value that is there once is not frequent for that: so many others are thought of.
+    """
+    joins, shares = [], []
+    for column in columns:
+        others = THOUGHT_OF.get(column, MOST_THOUGHT_OF)
+        if known:
+            joins.append(
+                f"left join (select {column}, any_value(tf_{column}) as share from {known} "
+                f"where {column} in (select {column} from {records}) group by {column}) "
+                f"as of_{column} on there.{column} = of_{column}.{column}"
+            )
+            rare = f"(select min(tf_{column}) from {known})"
+            shares.append(
+                f"case when there.{column} is not null then coalesce(of_{column}.share, {rare}, "
+                f"1.0 / {others + 1}) end as tf_{column}"
+            )
+        else:
+            joins.append(
+                f"left join (select {column}, count(*) / (sum(count(*)) over () + {others}) "
+                f"as share from {records} where {column} is not null group by {column}) "
+                f"as of_{column} on there.{column} = of_{column}.{column}"
+            )
+            shares.append(f"of_{column}.share as tf_{column}")
+    connection.execute(
+        f"create or replace table {records} as select there.*, {', '.join(shares)} "
+        f"from {records} as there {' '.join(joins)}"
+    )
 
 
 def score(

@@ -104,7 +104,7 @@ def explain(
     }
     for each in (one, other):
         check_customer(lake, each)
-    with duckdb.connect() as connection:
+    with model.workspace() as connection:
         provide(connection)
         connection.register("read", store.read_table(lake, version, "records"))
         connection.execute("create table records as select * from read")

@@ -23,58 +23,58 @@ def of(customers: Customers, *rows: tuple[int, str, str, str]) -> Customers:
 
 ONE_PERSON = {
     "the same name and e-mail in other letters": [
-        ("Anna Miller", "anna.miller@gmail.com", HOME),
-        ("ANNA MILLER", "AnnaMiller+shop@googlemail.com", "Unknown"),
+        ("Anna Miller", "anna.miller{n}@gmail.com", "{home}"),
+        ("ANNA MILLER", "AnnaMiller{n}+shop@googlemail.com", "Unknown"),
     ],
     "a nickname at the same address": [
-        ("Robert Okafor", "Unknown", HOME),
-        ("Bob Okafor", "bob@okafor.example", HOME),
+        ("Robert Okafor", "Unknown", "{home}"),
+        ("Bob Okafor", "bob{n}@okafor.example", "{home}"),
     ],
     "last name first, with a title": [
-        ("Dr. Anna Miller", "anna@miller.example", HOME),
-        ("Miller, Anna", "anna@miller.example", "99 Oak Avenue, 60601 Chicago"),
+        ("Dr. Anna Miller", "anna{n}@miller.example", "{home}"),
+        ("Miller, Anna", "anna{n}@miller.example", "99 Oak Avenue, 60601 Chicago"),
     ],
     "a typing error in the name and in the address": [
-        ("Katherine Brodsky", "Unknown", "12 Elm Street, 30301 Atlanta"),
-        ("Katherin Brodsky", "Unknown", "12 Elm Stret, 30301 Atlanta"),
+        ("Katherine Brodsky", "Unknown", "{home}"),
+        ("Katherin Brodsky", "Unknown", "{home_mistyped}"),
     ],
     "accents and letters of other alphabets written plainly": [
-        ("Łukasz Żółwiński", "lukasz@zolw.example", HOME),
-        ("Lukasz Zolwinski", "Unknown", HOME),
+        ("Łukasz Żółwiński", "lukasz{n}@zolw.example", "{home}"),
+        ("Lukasz Zolwinski", "Unknown", "{home}"),
     ],
     "a typing error in the provider of the e-mail": [
-        ("Anna Miller", "anna.miller77@gmial.com", "Unknown"),
-        ("Anna Miller", "anna.miller77@gmail.com", HOME),
+        ("Anna Miller", "anna.miller77{n}@gmial.com", "Unknown"),
+        ("Anna Miller", "anna.miller77{n}@gmail.com", "{home}"),
     ],
     "a marriage: another last name at the same e-mail": [
-        ("Anna Miller", "anna77@post.example", HOME),
-        ("Anna Kowalski", "anna77@post.example", HOME),
+        ("Anna Miller", "anna77{n}@post.example", "{home}"),
+        ("Anna Kowalski", "anna77{n}@post.example", "{home}"),
     ],
     "Cyrillic": [
-        ("Анна Иванова", "anna@ivanova.example", "ул. Ленина 5, 101000 Москва"),
-        ("Иванова Анна", "anna@ivanova.example", "ул. Ленина 5, 101000 Москва"),
+        ("Анна Иванова", "anna{n}@ivanova.example", "ул. Ленина 5, 101000 Москва"),
+        ("Иванова Анна", "anna{n}@ivanova.example", "ул. Ленина 5, 101000 Москва"),
     ],
     "Chinese": [
-        ("王小明", "wang@post.example", "北京市朝阳区建国路88号"),
-        ("王小明", "Wang@post.example", "北京市朝阳区建国路88号"),
+        ("王小明", "wang{n}@post.example", "北京市朝阳区建国路88号"),
+        ("王小明", "Wang{n}@post.example", "北京市朝阳区建国路88号"),
     ],
     "Arabic": [
-        ("محمد السيد", "m.sayed@post.example", "شارع التحرير 5, القاهرة"),
-        ("محمد السيد", "m.sayed@post.example", "Unknown"),
+        ("محمد السيد", "m.sayed{n}@post.example", "شارع التحرير 5, القاهرة"),
+        ("محمد السيد", "m.sayed{n}@post.example", "Unknown"),
     ],
 }
 TWO_PEOPLE = {
     "a family that shares an e-mail and an address": [
-        ("Anna Miller", "miller@home.example", HOME),
-        ("Peter Miller", "miller@home.example", HOME),
+        ("Anna Miller", "miller{n}@home.example", "{home}"),
+        ("Peter Miller", "miller{n}@home.example", "{home}"),
     ],
     "twins whose names are alike": [
-        ("Maria Novak", "maria@novak.example", HOME),
-        ("Mario Novak", "mario@novak.example", HOME),
+        ("Maria Novak", "maria{n}@novak.example", "{home}"),
+        ("Mario Novak", "mario{n}@novak.example", "{home}"),
     ],
     "a father and his son": [
-        ("John Novak Sr.", "Unknown", HOME),
-        ("John Novak Jr.", "Unknown", HOME),
+        ("John Novak Sr.", "Unknown", "{home}"),
+        ("John Novak Jr.", "Unknown", "{home}"),
     ],
     "a placeholder for an e-mail": [
         ("Anna Miller", "none@none.com", "1 First Road, 10001 Here"),
@@ -95,16 +95,40 @@ TWO_PEOPLE = {
 }
 
 
+CASES = {**ONE_PERSON, **TWO_PEOPLE}
+
+
+def ids(case: str) -> tuple[int, int]:
+    """Return the ids of the two customers of a case."""
+    number = list(CASES).index(case)
+    return 10 * number + 1, 10 * number + 2
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Customers:
+    """What is found of the customers of all cases among 200 strangers."""
+    customers = Customers(tmp_path_factory.mktemp("cases") / "lake")
+    rows = []
+    for number, (case, pair) in enumerate(CASES.items()):
+        home = f"{number + 3} Elm Street, {30301 + 13 * number} Atlanta"
+        for customer, row in zip(ids(case), pair, strict=True):
+            said = [
+                text.format(n=number, home=home, home_mistyped=home.replace("Street", "Stret"))
+                for text in row
+            ]
+            rows.append((customer, *said))
+    customers.deliver([*rows, *strangers(200)])
+    return customers
+
+
 @pytest.mark.parametrize("case", ONE_PERSON)
-def test_records_of_one_person_are_found(case: str, customers: Customers) -> None:
-    first, second = ONE_PERSON[case]
-    assert of(customers, (1, *first), (2, *second)).together(1, 2)
+def test_records_of_one_person_are_found(case: str, found: Customers) -> None:
+    assert found.together(*ids(case))
 
 
 @pytest.mark.parametrize("case", TWO_PEOPLE)
-def test_different_people_stay_apart(case: str, customers: Customers) -> None:
-    first, second = TWO_PEOPLE[case]
-    assert not of(customers, (1, *first), (2, *second)).together(1, 2)
+def test_different_people_stay_apart(case: str, found: Customers) -> None:
+    assert not found.together(*ids(case))
 
 
 def test_strangers_are_persons_of_their_own(customers: Customers) -> None:
@@ -137,10 +161,10 @@ def test_what_all_have_in_common_pulls_nobody_together(customers: Customers) -> 
 def test_an_e_mail_of_very_many_says_nothing(customers: Customers) -> None:
     rows = [
         (number, name, "desk@shop.example", address)
-        for number, name, _, address in strangers(20_000)
+        for number, name, _, address in strangers(3_000)
     ]
     found = customers.deliver(rows)
-    assert found.persons == 20_000
+    assert found.persons == 3_000
 
 
 def test_a_name_of_4000_letters_is_no_error(customers: Customers) -> None:

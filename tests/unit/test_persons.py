@@ -16,7 +16,7 @@ ANNA_ELSEWHERE = (2, "Anna Miller", "second@mail.example", "9 Far Road, 99950 Th
 @pytest.fixture
 def customers(tmp_path: Path) -> Customers:
     customers = Customers(tmp_path / "lake")
-    customers.deliver([ANNA, *strangers(100)])
+    customers.deliver([ANNA, *strangers(40)])
     return customers
 
 
