@@ -395,4 +395,4 @@ class AzureRun(Run):
         tables = self.silver.query("select location from sys.external_tables")
         shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)
-        identity_store.remove_others(self.lake, [identity_store.current_version(self.lake)])
+        identity_store.tidy(self.lake)

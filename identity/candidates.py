@@ -39,6 +39,11 @@ _KEYS = {
 }
 
 
+_COLUMNS = [
+    "n", "first", "first_root", "last", "email", "mailbox", "postcode", "number", "address_words",
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Limits:
     """The most records that a block of each kind may have."""
@@ -46,17 +51,27 @@ class Limits:
     by_kind: dict[str, int]
 
 
-def make_keys(connection: duckdb.DuckDBPyConnection, records: str, keys: str) -> None:
-    """Make a table `keys` of the keys of a table of records: its number `n`, kind and hash."""
+def make_keys(
+    connection: duckdb.DuckDBPyConnection, records: str, keys: str, within: str | None = None
+) -> None:
+    """Make a table `keys` of the keys of a table of records: its number `n`, kind and hash.
+
+    With `within` only of keys that are in that other table of keys.
+    """
     columns = {name for name, *_ in connection.execute(f"describe {records}").fetchall()}
+    if within:  # a view is read once, and not for each kind
+        wanted = ", ".join(_COLUMNS + sorted({PHONE, BIRTH_DATE} & columns))
+        connection.execute(f"create or replace temp table keyed as select {wanted} from {records}")
+        records = "keyed"
+        narrowed = f" semi join {within} using (kind, key)"
     kinds = [
         (number, expression)
         for number, (kind, expression) in enumerate(_KEYS.items())
         if not ({PHONE, BIRTH_DATE} - columns) & set(expression.split())
     ]
     selects = " union all ".join(
-        f"select n, {number}::utinyint as kind, hash({expression}) as key from {records} "
-        f"where {expression} is not null"
+        f"select * from (select n, {number}::utinyint as kind, hash({expression}) as key "
+        f"from {records} where {expression} is not null){narrowed if within else ''}"
         for number, expression in kinds
     )
     connection.execute(f"create or replace temp table {keys} as {selects}")

@@ -44,27 +44,28 @@ class Judge:
     settings: Settings
     count: int
 
-    def judge(self, pairs: str, into: str = "judged") -> None:
-        """Make a table of what is to be said of `pairs`, which are scored.
+    def judge(self, pairs: str, everyone: str = "records") -> None:
+        """Make `judged` of what is to be said of `pairs`, which are scored.
 
-        It has a, b; `names_differ`: the first names are two people's; `names_near`: so, but they
-        are a letter or two apart; `other_generation`, `other_birth_date`; `mail_is_shared`: their
-        e-mail address is several people's; `rule`: the number of the rule that holds, if one does.
+        Which values are frequent is counted among `everyone`. It has a, b; `names_differ`: the
+        first names are two people's; `names_near`: so, but they are a letter or two apart;
+        `other_generation`, `other_birth_date`; `mail_is_shared`: their e-mail address is several
+        people's; `rule`: the number of the rule that holds, if one does.
         """
-        self._find_values()
+        self._find_values(everyone)
         birth_date = (
             f"coalesce(case_{self.number(BIRTH_DATES.name)} = {OTHER_BIRTH_DATE}, false)"
             if BIRTH_DATE in self.attributes
             else "false"
         )
         rules = " ".join(
-            f"when {self._rule(rule)} then {number}"
+            f"when {self._rule(rule, everyone)} then {number}"
             for number, rule in enumerate(self.settings.rules)
             if all(self._has(name) for name in rule.same)
         )
         name = self._case(NAME.name)
         self.connection.execute(f"""
-            create or replace temp table {into} as
+            create or replace temp table judged as
             with compared as (
                 select
                     pairs.a,
@@ -83,7 +84,8 @@ class Judge:
                         ),
                         false
                     ) as other_first,
-                    other_first and coalesce(
+                    -- Looked at for few, since it takes long.
+                    case when other_first then coalesce(
                         list_min(flatten(list_transform(
                             l.firsts,
                             lambda x: list_transform(
@@ -95,7 +97,7 @@ class Judge:
                             else 0
                         end,
                         false
-                    ) as near,
+                    ) else false end as near,
                     l.first in (select first from known_names)
                     and r.first in (select first from known_names) as both_known,
                     {name} between 0 and {LAST_OF_FITTING_NAMES}
@@ -121,12 +123,12 @@ class Judge:
             from compared
         """)
 
-    def has_households(self) -> bool:
+    def has_households(self, pairs: str) -> bool:
         """Tell whether a first name that differs at one address is another person's.
 
         It is, unless records have nothing but names and addresses, and at one address first names
-        differ about as seldom as last names do: then both are errors. Looks at `pairs` that are
-        `judged`.
+        differ about as seldom as last names do: then both are errors. Looks at `pairs`, which are
+        judged.
         """
         columns = [name for name in ("email", PHONE, BIRTH_DATE) if self._has(name)]
         counted = " + ".join(f"count({name})" for name in columns)
@@ -142,7 +144,7 @@ class Judge:
                 count(*) filter (
                     not names_differ and {name} in ({ANOTHER_LAST_NAME}, {ONE_NAME_ALIKE})
                 )
-            from pairs
+            from {pairs}
             inner join judged using (a, b)
             where {address} between 0 and {LAST_OF_SAME_ADDRESS}
         """).fetchall()
@@ -177,29 +179,29 @@ class Judge:
     def _has(self, name: str) -> bool:
         return name in ("email", "postcode") or name in self.attributes
 
-    def _find_values(self) -> None:
+    def _find_values(self, everyone: str) -> None:
         frequent = max(KNOWN_FIRST_NAME * self.count, 5)
         self.connection.execute(f"""
             create or replace temp table known_names as
             select first from known_first_names
             union
-            select first from records where first is not null
+            select first from {everyone} where first is not null
             group by first having count(*) >= {frequent}
         """)
-        self.connection.execute("""
+        self.connection.execute(f"""
             create or replace temp table shared_by_people as
-            select email from records where email is not null
+            select email from {everyone} where email in (select email from records)
             group by email having count(distinct first_root[1]) > 1
         """)
 
-    def _rule(self, rule: Rule) -> str:
+    def _rule(self, rule: Rule, everyone: str) -> str:
         """Return the condition of a rule: the same in all, by values that not too many have."""
         conditions = []
         for name in rule.same:
             column = name if name in ("email", "postcode") else column_of(name)
             self.connection.execute(f"""
                 create or replace temp table shared_{column} as
-                select {column} from records where {column} is not null
+                select {column} from {everyone} where {column} in (select {column} from records)
                 group by {column} having count(*) > {self.settings.most_records}
             """)
             conditions += [

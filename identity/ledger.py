@@ -1,7 +1,7 @@
 """Which customer is which person's, of all customers that ever were, from one version to the next.
 
-Works on tables of a connection: `records` of now, and of before `ledger_before` and
-`person_aliases_before`.
+Works on tables of a connection: of now `affected`, those whose person may be another, `numbered`,
+the records made now, and `gone`; of before `ledger_before` and `person_aliases_before`.
 """
 
 from collections import defaultdict
@@ -21,52 +21,64 @@ ONLY_RECORD = "only record"
 # Whose person may be another now: who is, or was, of a person of several records, and whose own id
 # another person has, or may have.
 _CONCERNED = """
-create or replace temp table concerned as
-with named as (
-    select customer_id from records semi join grouped using (n)
+create table concerned as
+with several as (
+    select person_id from ledger_before group by person_id having count(*) > 1
+),
+
+persons as (
+    select person_id from ledger_before semi join affected using (customer_id)
+),
+
+named as (
+    select customer_id from affected semi join grouped using (n)
+    union
+    -- Also who of these is gone.
+    select customer_id from ledger_before
+    semi join several using (person_id)
+    semi join persons using (person_id)
     union
     select customer_id from ledger_before
-    semi join (
-        select person_id from ledger_before group by person_id having count(*) > 1
-    ) as held using (person_id)
+    semi join affected using (customer_id)
+    where person_id <> 'P' || customer_id
     union
-    select customer_id from ledger_before where person_id <> 'P' || customer_id
-    union
-    select records.customer_id from records
+    select affected.customer_id from affected
     anti join ledger_before using (customer_id)
-    semi join ledger_before as taken on 'P' || records.customer_id = taken.person_id
+    semi join ledger_before as taken on 'P' || affected.customer_id = taken.person_id
 )
 
 select
     named.customer_id,
-    records.n,
+    affected.n,
     grouped.number,
     ledger_before.person_id,
     ledger_before.gone_at is null as was_there,
-    coalesce(records.seen_at, ledger_before.seen_at) as seen_at
+    coalesce(ledger_before.seen_at, numbered.seen_at) as seen_at
 from named
-left join records using (customer_id)
-left join grouped using (n)
+left join affected using (customer_id)
+left join numbered using (customer_id)
+left join grouped on affected.n = grouped.n
 left join ledger_before using (customer_id)
 """
 
 _LEDGER = f"""
-create or replace table ledger as
+create table ledger as
 with found as (
     select
-        records.customer_id,
+        affected.customer_id,
         coalesce(
-            assigned.person_id, before.person_id, 'P' || records.customer_id
+            assigned.person_id, before.person_id, 'P' || affected.customer_id
         ) as person_id,
         coalesce(grouped.matched_by, '{ONLY_RECORD}') as matched_by,
         grouped.probability,
         before.person_id as person_before,
         before.matched_by as matched_by_before,
         before.matched_at as matched_at_before,
-        records.seen_at
-    from records
+        coalesce(before.seen_at, numbered.seen_at) as seen_at
+    from affected
+    left join numbered using (customer_id)
     left join assigned using (customer_id)
-    left join grouped using (n)
+    left join grouped on affected.n = grouped.n
     left join ledger_before as before using (customer_id)
 )
 
@@ -83,14 +95,19 @@ select
     null::timestamp as gone_at
 from found
 union all by name
-select * exclude (gone_at), coalesce(gone_at, $1) as gone_at
+select
+    * exclude (gone_at),
+    case
+        when gone_at is null and customer_id in (select customer_id from gone) then $1
+        else gone_at
+    end as gone_at
 from ledger_before
-anti join records using (customer_id)
+anti join affected using (customer_id)
 """
 
 # An alias of an alias is one of whoever has that now; one that is a person's own again has ended.
 _ALIASES = """
-create or replace table person_aliases as
+create table person_aliases as
 select
     there.alias_id,
     coalesce(further.person_id, there.person_id) as person_id,
@@ -114,7 +131,7 @@ def assign(
     connection: duckdb.DuckDBPyConnection, groups: clusters.Groups, at: datetime
 ) -> list[str]:
     """Make `ledger` and `person_aliases`; return what is to be told of ids that moved."""
-    _register_groups(connection, groups)
+    _make_groups(connection, groups)
     connection.execute(_CONCERNED)
     members: dict[Any, list[str]] = defaultdict(list)
     before, age = {}, {}
@@ -127,20 +144,26 @@ def assign(
         if n is not None:  # who is not there any more is in no group
             members[(0, number) if number is not None else (1, n)].append(customer)
     listed = [members[key] for key in sorted(members)]
-    found = persons.assigned(listed, before, age)
+    # Ids that others have, of those that may be given.
+    used = connection.execute(
+        "select distinct person_id from ledger_before anti join concerned using (customer_id) "
+        "where regexp_replace(person_id, '~[0-9]+$', '') in "
+        "(select 'P' || customer_id from concerned)"
+    ).fetchall()
+    found = persons.assigned(listed, before, age, [person for (person,) in used])
     pairs = [
         (customer, person)
         for group, person in zip(listed, found.person_ids, strict=True)
         for customer in group
     ]
-    _register(connection, "assigned", ["customer_id", "person_id"], pairs)
-    _register(connection, "new_aliases", ["alias_id", "person_id"], list(found.aliases.items()))
+    _make_pairs(connection, "assigned", ["customer_id", "person_id"], pairs)
+    _make_pairs(connection, "new_aliases", ["alias_id", "person_id"], list(found.aliases.items()))
     connection.execute(_LEDGER, [at])
     connection.execute(_ALIASES, [at])
     return _told(connection, found.aliases)
 
 
-def _register_groups(connection: duckdb.DuckDBPyConnection, groups: clusters.Groups) -> None:
+def _make_groups(connection: duckdb.DuckDBPyConnection, groups: clusters.Groups) -> None:
     """Have `grouped`: of each record of a group its number, and what brought it there."""
     rows = [
         (n, number, groups.joined_by[n].matched_by, groups.joined_by[n].probability)
@@ -149,32 +172,31 @@ def _register_groups(connection: duckdb.DuckDBPyConnection, groups: clusters.Gro
     ]
     types = [pa.int32(), pa.int32(), pa.string(), pa.float64()]
     names = ["n", "number", "matched_by", "probability"]
-    connection.register(
-        "grouped",
-        pa.table(
-            {
-                name: pa.array([row[place] for row in rows], type_)
-                for place, (name, type_) in enumerate(zip(names, types, strict=True))
-            }
-        ),
-    )
+    table = {
+        name: pa.array([row[place] for row in rows], type_)
+        for place, (name, type_) in enumerate(zip(names, types, strict=True))
+    }
+    _make(connection, "grouped", pa.table(table))
 
 
-def _register(
+def _make_pairs(
     connection: duckdb.DuckDBPyConnection,
     name: str,
     columns: list[str],
     rows: list[tuple[str, str]],
 ) -> None:
-    connection.register(
-        name,
-        pa.table(
-            {
-                column: pa.array([row[place] for row in rows], pa.string())
-                for place, column in enumerate(columns)
-            }
-        ),
-    )
+    table = {
+        column: pa.array([row[place] for row in rows], pa.string())
+        for place, column in enumerate(columns)
+    }
+    _make(connection, name, pa.table(table))
+
+
+def _make(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Make a table of what an Arrow table has."""
+    connection.register("given", table)
+    connection.execute(f"create table {name} as select * from given")
+    connection.unregister("given")
 
 
 def _told(connection: duckdb.DuckDBPyConnection, aliases: Mapping[str, str]) -> list[str]:

@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from identity import candidates, clusters, decisions, ledger, model, store
 from identity.comparisons import comparisons
+from identity.customers import Customers
 from identity.judging import Judge, fetch_one
-from identity.records import FINGERPRINT, make_records
+from identity.records import make_records
 from identity.settings import Settings
 from lake.clock import now
 from lake.store import Lake
@@ -37,8 +38,8 @@ MODEL = "model"
 KEPT_FROM = 0.01  # pairs that are less likely are forgotten
 GROWN = 1.5  # the model is trained anew when there are so many times as many customers
 REASONS_KEPT = 1000  # letters
-
-_CUSTOMER = ["customer_id", "customer_name", "email", "address", "_batch_id"]
+MOST_PARTS = 20  # of records, before they are written as one
+FIRST = "first"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,15 @@ def _said(holding: Mapping[tuple[str, str], decisions.Decision]) -> list[str]:
 
 
 class _Matching:
+    """One matching, on tables of a connection.
+
+    - `customers`: who is new or changed, `gone`: who is no more; with `anew` all are changed.
+    - `numbered`: their records, with numbers `n` that stay; `everyone`: all records of now;
+      `records`: those that anything is looked up of.
+    - `pairs`: the pairs of now, scored and judged; `affected`: the records whose group may change.
+    - `ledger`, `person_aliases`, `possible_duplicates`: what comes out.
+    """
+
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
@@ -112,224 +122,226 @@ class _Matching:
         settings: Settings,
         version: str,
     ) -> None:
-        self.connection, self.lake, self.entities = connection, lake, entities
+        self.connection, self.lake = connection, lake
         self.settings, self.version = settings, version
         self.before = store.current_version(lake)
         self.known = store.read_knowledge(lake, self.before) if self.before else {}
         self.decisions = decisions.in_force(decisions.read(lake))
+        self.customers = Customers(connection, lake, entities)
+        self.key_type = store.key_type(lake, entities["customers"], "customer_id")
+        self.attributes = self.customers.attributes
+        self.count = 0
         self.told: list[str] = []
         self.now = now().replace(microsecond=0)
 
     def go(self) -> Matched:
-        self._read_customers()
-        self._read_before()
-        anew = self._why_anew()
-        changed = self._find_changed(anew)
         said = _said(self.decisions)
-        if self.before and not anew and not changed and said == self.known.get("decisions"):
+        anew = self._read()
+        if not anew and not self._has_changes() and said == self.known["decisions"]:
             return Matched(self.before, **self.known["counts"])
+        self.judge = Judge(self.connection, self.attributes, self.settings, self.count)
         self._make_records(anew)
-        compared = self._train_and_score(anew)
-        self._judge_all()
-        groups = self._group()
+        compared = self._find_candidates(anew)
+        self._train(anew, compared)
+        self._score(anew, compared)
+        groups = self._group(anew)
         self.told += ledger.assign(self.connection, groups, self.now)
-        waiting = self._find_unsure(groups)
-        return self._write(waiting, compared, said)
+        return self._write(anew, self._find_unsure(groups), compared, said)
 
-    # -- what there is
+    # -- what there is, and was
 
-    def _read_customers(self) -> None:
-        """Make `customers` of silver's, with the attributes that are declared."""
-        connection = self.connection
-        store.load_entity(
-            connection, self.lake, self.entities["customers"], "silver_customers", _CUSTOMER,
-            "customer_id",
-        )  # fmt: skip
-        ((self.key_type,),) = connection.execute(
-            "select column_type from (describe silver_customers) where column_name = 'customer_id'"
-        ).fetchall()
-        attributes = "select null as customer_id, null as attributes where false"
-        self.attributes: list[str] = []
-        if "customer_attributes" in self.entities:
-            store.load_entity(
-                connection, self.lake, self.entities["customer_attributes"], "silver_attributes",
-                ["customer_id", "attribute", "value"],
-            )  # fmt: skip
-            attributes = (
-                "select customer_id, map_from_entries(list((attribute, value) order by attribute)) "
-                "as attributes from silver_attributes group by customer_id"
+    def _read(self) -> str | None:
+        """Read who changed since, or all; return why all are compared anew, or None."""
+        self._read_before("ledger")
+        self._read_before("person_aliases")
+        why = self._why_otherwise()
+        if not why and self.customers.goes_on_from(self.known["silver"]):
+            self._read_records_before()
+            self.customers.read_changes(self.known["silver"]["version"])
+        else:
+            self.customers.read_all()
+            self.count = self.customers.count
+            why = why or self._why_grown()
+            if why:
+                self.connection.execute(
+                    "create table gone as select customer_id from ledger_before "
+                    "where gone_at is null except select customer_id from customers"
+                )
+                return why
+            self._read_records_before()
+            self.customers.keep_changed("records_before")
+        self.count = fetch_one(
+            self.connection,
+            "select (select count(*) from records_before) - (select count(*) from gone) "
+            "+ (select count(*) from customers anti join records_before using (customer_id))",
+        )
+        why = self._why_grown()
+        if why:
+            for table in ("customers", "gone"):
+                self.connection.execute(f"drop table {table}")
+            self.customers.read_all()
+            self.connection.execute(
+                "create table gone as select customer_id from ledger_before "
+                "where gone_at is null except select customer_id from customers"
             )
-            self.attributes = [
-                name
-                for (name,) in connection.execute(
-                    "select distinct attribute from silver_attributes order by attribute"
-                ).fetchall()
-            ]
-        connection.execute(f"""
-            create or replace temp table all_customers as
-            select
-                silver_customers.customer_id::varchar as customer_id,
-                customer_name,
-                email,
-                address,
-                silver_customers._batch_id as seen_at,
-                attributes.attributes::map(varchar, varchar) as attributes
-            from silver_customers
-            left join ({attributes}) as attributes using (customer_id)
-        """)
-        connection.execute("drop table silver_customers")
-        self.count: int = fetch_one(connection, "select count(*) from all_customers")
-        self.judge = Judge(connection, self.attributes, self.settings, self.count)
+        else:
+            self._read_before("pairs")
+        return why
 
-    def _read_before(self) -> None:
-        """Make `records_before`, `pairs_before` and `ledger` of the version that counts."""
-        for name, empty in _EMPTY.items():
-            if self.before and store.has_table(self.lake, self.before, name):
-                table = store.read_table(self.lake, self.before, name)
-                self.connection.register("read", table)
-                self.connection.execute(f"create table {name}_before as select * from read")
-                self.connection.unregister("read")
-            else:
-                self.connection.execute(f"create table {name}_before as {empty}")
+    def _has_changes(self) -> bool:
+        return bool(
+            fetch_one(
+                self.connection,
+                "select (select count(*) from customers) + (select count(*) from gone)",
+            )
+        )
 
-    def _why_anew(self) -> str | None:
+    def _read_before(self, name: str) -> None:
+        """Make `<name>_before` of the version that counts."""
+        if self.before and store.has_table(self.lake, self.before, name):
+            self.connection.register("read", store.read_table(self.lake, self.before, name))
+            self.connection.execute(f"create table {name}_before as select * from read")
+            self.connection.unregister("read")
+        else:
+            self.connection.execute(f"create table {name}_before as {_EMPTY[name]}")
+
+    def _read_records_before(self) -> None:
+        """Have `records_before` of who was there."""
+        assert self.before
+        store.load_records(self.connection, self.lake, self.before, "all_before")
+        self.connection.execute(
+            "create table records_before as select * from all_before semi join "
+            "(select customer_id from ledger_before where gone_at is null) using (customer_id)"
+        )
+        self.connection.execute("drop table all_before")
+
+    def _why_otherwise(self) -> str | None:
         """Return why all is to be compared anew, by a model that is trained anew; none if not."""
         if not self.before:
-            return "first"
+            return FIRST
         if (self.known["code"], self.known["settings"]) != (code(), self.settings.fingerprint):
             return "how customers are compared, or what is declared of it, has changed"
         if self.known["model"]["attributes"] != self.attributes:
             return "other columns of customers are declared"
-        trained = max(self.known["model"]["records"], 1)
-        if self.count > trained * GROWN + model.LEAST_RECORDS or self.count * GROWN < trained:
-            return f"there are {self.count:,} customers, and were {trained:,} when it was trained"
         labels = sum(each.verdict == "same" for each in self.decisions.values())
         if labels >= model.LEAST_LABELS and labels > GROWN * self.known["model"]["labels"]:
             return f"there are {labels:,} decisions to learn from"
         return None
 
-    def _find_changed(self, anew: str | None) -> bool:
-        """Make `customers` of those that are new or changed; tell whether any are, or are gone."""
-        condition = "true" if anew else "before.fingerprint is null or before.fingerprint <> now.fp"
-        self.connection.execute(f"""
-            create or replace temp table customers as
-            select now.* exclude (fp)
-            from (select *, {FINGERPRINT} as fp from all_customers as customers) as now
-            left join records_before as before using (customer_id)
-            where {condition}
-        """)
-        changed = fetch_one(self.connection, "select count(*) from customers")
-        gone = fetch_one(
-            self.connection,
-            "select count(*) from records_before anti join all_customers using (customer_id)",
-        )
-        return bool(changed or gone)
+    def _why_grown(self) -> str | None:
+        trained = max(self.known["model"]["records"], 1)
+        if self.count > trained * GROWN + model.LEAST_RECORDS or self.count * GROWN < trained:
+            return f"there are {self.count:,} customers, and were {trained:,} when it was trained"
+        return None
 
     # -- records, pairs, probabilities
 
     def _make_records(self, anew: str | None) -> None:
-        """Make `records` of all customers, and `changed` of the numbers of those made now."""
-        connection = self.connection
-        make_records(connection, "made", self.attributes)
-        connection.execute("""
-            create or replace table numbered as
+        """Make `numbered`, and have `everyone`."""
+        fetch = self.connection.execute
+        make_records(self.connection, "made", self.attributes)
+        # Numbers stay while nothing is compared anew; those of who is gone are nobody else's.
+        last = "0" if anew else "(select coalesce(max(n), 0) from records_before)"
+        before = "ledger_before" if anew else "records_before"
+        fetch(f"""
+            create table numbered as
             select
+                {"null" if anew else "before.n"} as n_before,
                 coalesce(
-                    before.n,
-                    (select coalesce(max(n), 0) from records_before)
-                    + (row_number() over (partition by before.n is null order by made.customer_id))
+                    n_before,
+                    {last} + row_number() over (
+                        partition by n_before is null order by made.customer_id
+                    )
                 )::integer as n,
                 made.* exclude (seen_at),
                 coalesce(before.seen_at, made.seen_at) as seen_at
             from made
-            left join (select customer_id, n, seen_at from records_before) as before
-                using (customer_id)
+            left join {before} as before using (customer_id)
         """)
+        fetch("alter table numbered drop n_before")
+        fetch("drop table made")
         model.add_frequencies(
-            connection,
+            self.connection,
             "numbered",
             None if anew else "records_before",
             model.frequencies(self.attributes),
         )
-        kept = """
-            union all by name
-            select records_before.* from records_before
-            semi join all_customers using (customer_id)
-            anti join numbered using (customer_id)
-        """
-        connection.execute(
-            f"create or replace table records as select * from numbered {'' if anew else kept}"
-        )
-        connection.execute("create or replace temp table changed as select n from numbered")
-        connection.execute("drop table made")
-        connection.execute("drop table numbered")
-
-    def _train_and_score(self, anew: str | None) -> int:
-        """Make `pairs` of all pairs worth keeping; return how many were compared now."""
-        connection = self.connection
-        candidates.make_keys(connection, "records", "keys")
         if anew:
-            self.limits = candidates.limits(connection, "keys", self.count)
+            fetch("create view everyone as select * from numbered")
+        else:
+            fetch("""
+                create view everyone as
+                select * from numbered
+                union all by name
+                select * from records_before
+                anti join (
+                    select customer_id from numbered union all select customer_id from gone
+                ) using (customer_id)
+            """)
+
+    def _find_candidates(self, anew: str | None) -> int:
+        """Make `candidates` and `records`; return how many pairs are to be compared."""
+        fetch = self.connection.execute
+        if anew:
+            candidates.make_keys(self.connection, "everyone", "keys")
+            self.limits = candidates.limits(self.connection, "keys", self.count)
+            candidates.make_pairs(self.connection, "keys", self.limits)
         else:
             self.limits = candidates.Limits(self.known["limits"])
-        candidates.make_pairs(connection, "keys", self.limits, None if anew else "changed")
-        connection.execute("drop table keys")
+            candidates.make_keys(self.connection, "numbered", "changed_keys")
+            candidates.make_keys(self.connection, "everyone", "keys", within="changed_keys")
+            candidates.make_pairs(self.connection, "keys", self.limits, "numbered")
+            fetch("drop table changed_keys")
+        fetch("drop table keys")
         self._add_decided()
-        compared: int = fetch_one(connection, "select count(*) from candidates")
         if anew:
-            self._train(anew, compared)
+            fetch("create view records as select * from numbered")
         else:
-            self.model = model.Model.of(self.known["model"])
-            self.households = self.known["households"]
-        kept = """
-            union all by name
-            select * from pairs_before as there
-            where
-                a in (select n from records) and b in (select n from records)
-                and a not in (select n from changed) and b not in (select n from changed)
-                and (a, b) not in (select (a, b) from candidates)
-        """
-        if compared:
-            model.score(connection, self.model, "records", "candidates", _LOOKED_AT_WEIGHT)
-        else:
-            connection.execute(f"create or replace table scored as {_scored_of(self.model)}")
-        connection.execute(
-            f"create or replace table pairs as select * from scored {'' if anew else kept}"
-        )
-        if anew and compared:
-            self._find_prior()
+            fetch("""
+                create table records as
+                select * from everyone
+                where n in (
+                    select n from numbered
+                    union select a from candidates union select b from candidates
+                )
+            """)
+        compared: int = fetch_one(self.connection, "select count(*) from candidates")
         return compared
 
     def _add_decided(self) -> None:
-        """Have the pairs that people decided about be compared too, to be learned from."""
+        """Make `decided`, and have those pairs be compared too, to be learned from."""
         pairs = pa.table({
             "one": pa.array([pair[0] for pair in self.decisions], pa.string()),
             "other": pa.array([pair[1] for pair in self.decisions], pa.string()),
             "verdict": pa.array([each.verdict for each in self.decisions.values()], pa.string()),
+            "id": pa.array([each.id for each in self.decisions.values()], pa.string()),
         })  # fmt: skip
         self.connection.register("given", pairs)
         self.connection.execute("""
-            create or replace temp table decided as
-            select least(x.n, y.n) as a, greatest(x.n, y.n) as b, verdict
+            create table decided as
+            select least(x.n, y.n) as a, greatest(x.n, y.n) as b, verdict, id
             from given
-            inner join records as x on given.one = x.customer_id
-            inner join records as y on given.other = y.customer_id
+            inner join everyone as x on given.one = x.customer_id
+            inner join everyone as y on given.other = y.customer_id
         """)
         self.connection.unregister("given")
         self.connection.execute(
             "insert into candidates select a, b from decided anti join candidates using (a, b)"
         )
 
-    def _train(self, why: str, compared: int) -> None:
-        """Train the model; tell why, unless it is the first."""
-        if compared == 0:
+    def _train(self, anew: str | None, compared: int) -> None:
+        """Have the model: the one that there is or, `anew`, another; tell why."""
+        self.households = True
+        if not anew:
+            self.model = model.Model.of(self.known["model"])
+            self.households = self.known["households"]
+        elif compared == 0:
             self.model = model.untrained(self.attributes, self.count)
         else:
             labels, count = self._labels()
             self.model = model.trained(self.connection, self.attributes, self.count, labels, count)
-        self.households = True
-        if why != "first":
-            self.told.append(f"Who is who was found out anew: {why}.")
+        if anew and anew != FIRST:
+            self.told.append(f"Who is who was found out anew: {anew}.")
 
     def _labels(self) -> tuple[dict[str, list[float]], int]:
         """Return of each comparison the shares of its cases among pairs decided to be the same."""
@@ -353,111 +365,183 @@ class _Matching:
                 shares[each.name] = [found.get(case, 0) / total for case in range(len(each.cases))]
         return shares, count
 
+    def _score(self, anew: str | None, compared: int) -> None:
+        """Make `pairs` of those that are worth keeping."""
+        fetch = self.connection.execute
+        if compared:
+            model.score(self.connection, self.model, "records", "candidates", _LOOKED_AT_WEIGHT)
+        else:
+            fetch(f"create table scored as {_scored_of(self.model)}")
+        self.judge.judge("scored", everyone="everyone")
+        if anew and compared:
+            self._find_prior()
+        rules = [rule.name for rule in self.settings.rules]
+        fetch("set variable rules = $1::varchar[]", [rules])
+        fetch(f"""
+            create table pairs as
+            select
+                scored.*,
+                1 / (1 + pow(2, -weight)) as probability,
+                getvariable('rules')[rule + 1] as rule,
+                {self.judge.contradiction(self.households)} as contradicts,
+                {self.judge.fitting(self.households)} as names_fit,
+                names_near or other_generation or other_birth_date as doubtful,
+                false as refused
+            from scored
+            inner join judged using (a, b)
+            where
+                weight >= {_KEPT_WEIGHT}
+                or rule is not null
+                or (a, b) in (select (a, b) from decided)
+        """)
+        fetch("drop table scored")
+        if not anew:
+            fetch("""
+                insert into pairs by name
+                select * from pairs_before
+                where
+                    a in (select n from everyone)
+                    and b in (select n from everyone)
+                    and a not in (select n from numbered)
+                    and b not in (select n from numbered)
+                    and (a, b) not in (select (a, b) from candidates)
+            """)
+
     def _find_prior(self) -> None:
         """Set how likely any two records are of one person, by what the comparisons found.
 
         It also finds out whether there are households in the data, in which several people of one
         last name share an address.
         """
-        self.judge.judge("pairs")
-        self.households = self.judge.has_households()
+        self.households = self.judge.has_households("scored")
         every = self.count * (self.count - 1) / 2
         prior = self.model.prior
         for _ in range(3):
             shift = math.log2(prior / self.model.prior)
             likely = fetch_one(
                 self.connection,
-                f"select sum(1 / (1 + pow(2, -(weight + {shift})))) from pairs "
+                f"select sum(1 / (1 + pow(2, -(weight + {shift})))) from scored "
                 "inner join judged using (a, b) "
                 f"where not ({self.judge.contradiction(self.households)})",
             )
             prior = min(max(likely or 0, 0.5) / every, 0.2)
         shift = math.log2(prior / self.model.prior)
-        self.connection.execute(f"update pairs set weight = weight + {shift}")
+        self.connection.execute(f"update scored set weight = weight + {shift}")
         self.model = model.Model.of({**self.model.to_dict(), "prior": prior})
 
-    def _judge_all(self) -> None:
-        """Make `likely`: of each pair its probability, whether it counts, and why not."""
-        self.judge.judge("pairs")
-        self.connection.execute(f"""
-            delete from pairs
-            where
-                weight < {_KEPT_WEIGHT}
-                and (a, b) not in (select (a, b) from decided)
-                and (a, b) not in (select (a, b) from judged where rule is not null)
-        """)
-        self.connection.execute(f"""
-            create or replace table likely as
-            select
-                pairs.a,
-                pairs.b,
-                1 / (1 + pow(2, -weight)) as probability,
-                rule,
-                {self.judge.contradiction(self.households)} as contradicts,
-                {self.judge.fitting(self.households)} as names_fit,
-                names_near or other_generation or other_birth_date as doubtful
-            from pairs
-            inner join judged using (a, b)
-        """)
+    # -- groups and persons
 
-    def _group(self) -> clusters.Groups:
-        """Make groups of the pairs that are surely one person."""
+    @property
+    def _taken(self) -> str:
+        """The condition that a pair is one person, as far as no other speaks against it."""
+        return (
+            "not contradicts and (rule is not null or "
+            f"(probability >= {self.settings.same_from} and names_fit))"
+        )
+
+    def _group(self, anew: str | None) -> clusters.Groups:
+        """Make groups of the affected records, by the pairs that are surely one person."""
+        self._find_affected(anew)
         fetch = self.connection.execute
         apart: set[clusters.Pair] = set()
         together: set[clusters.Pair] = set()
         for a, b, verdict in fetch("select a, b, verdict from decided").fetchall():
             (together if verdict == "same" else apart).add((a, b))
-        edges = [clusters.Edge(a, b, 1.0, DECISION, decided=True) for a, b in together]
-        for a, b, probability, rule in fetch(f"""
-            select a, b, probability, rule
-            from likely
-            where
-                not contradicts
-                and (rule is not null or (probability >= {self.settings.same_from} and names_fit))
-        """).fetchall():
-            if (a, b) in apart or (a, b) in together:
-                continue
-            name = MODEL if rule is None else self.settings.rules[rule].name
-            edges.append(clusters.Edge(a, b, probability if rule is None else 1.0, name))
+        edges = [clusters.Edge(a, b, 1.0, DECISION, decided=True) for a, b in sorted(together)]
+        within = "a in (select n from affected) and b in (select n from affected)"
+        for a, b, probability, rule in fetch(
+            f"select a, b, probability, rule from pairs where {within} and {self._taken}"
+        ).fetchall():
+            if (a, b) not in apart and (a, b) not in together:
+                edges.append(clusters.Edge(a, b, 1.0 if rule else probability, rule or MODEL))
         supported = together | {
             (a, b)
             for a, b in fetch(
-                f"select a, b from likely where not contradicts and (rule is not null or "
-                f"probability >= {self.settings.review_from})"
+                f"select a, b from pairs where {within} and not contradicts and "
+                f"(rule is not null or probability >= {self.settings.review_from})"
             ).fetchall()
         }
-        contradicting = set(fetch("select a, b from likely where contradicts").fetchall())
+        linked = (
+            f"a in (select unnest([a, b]) from pairs where {self._taken}) "
+            f"and b in (select unnest([a, b]) from pairs where {self._taken})"
+        )
+        contradicting = set(
+            fetch(f"select a, b from pairs where contradicts and {within} and {linked}").fetchall()
+        )
         return clusters.grouped(edges, supported, contradicting, apart, self.settings.most_records)
+
+    def _find_affected(self, anew: str | None) -> None:
+        """Make `affected`: whose group may change, with all who are tied to them."""
+        fetch = self.connection.execute
+        if anew:
+            fetch("create table affected as select n, customer_id from everyone")
+            return
+        fetch("create table members as select everyone.n, everyone.customer_id, person_id "
+              "from everyone left join ledger_before using (customer_id)")  # fmt: skip
+        known = self.known["decisions"]
+        pairs = [pair for pair, each in self.decisions.items() if each.id not in known]
+        undone = set(known) - {each.id for each in self.decisions.values()}
+        pairs += [each.pair for each in decisions.read(self.lake) if each.id in undone]
+        self.connection.register(
+            "concerned", pa.table({"customer_id": pa.array(sum(pairs, ()), pa.string())})
+        )
+        fetch("""
+            create table affected as
+            select n, customer_id from members
+            where
+                n in (select n from numbered)
+                or n in (select unnest([a, b]) from decided)
+                or customer_id in (select customer_id from concerned)
+                or person_id in (
+                    select person_id from ledger_before semi join gone using (customer_id)
+                )
+        """)
+        self.connection.unregister("concerned")
+        ties = f"select a, b from pairs where {self._taken} union all select a, b from decided"
+        while fetch(f"""
+            insert into affected
+            select n, customer_id from members
+            where
+                n not in (select n from affected)
+                and (
+                    person_id in (select person_id from members semi join affected using (n))
+                    or n in (select b from ({ties}) where a in (select n from affected))
+                    or n in (select a from ({ties}) where b in (select n from affected))
+                )
+        """).fetchall()[0][0]:
+            pass
 
     def _find_unsure(self, groups: clusters.Groups) -> int:
         """Make `possible_duplicates`: pairs of two persons that may be one."""
-        connection = self.connection
-        connection.register("refused", pa.table({
+        fetch = self.connection.execute
+        self.connection.register("refused_now", pa.table({
             "a": pa.array([edge.a for edge in groups.refused], pa.int32()),
             "b": pa.array([edge.b for edge in groups.refused], pa.int32()),
         }))  # fmt: skip
+        fetch("""
+            update pairs set refused = (a, b) in (select (a, b) from refused_now)
+            where a in (select n from affected)
+        """)
         reasons = ", ".join(
             f"{{'weight': -abs(bits_{number}), "
             f"'words': getvariable('case_words')[{number + 1}][case_{number} + 1]}}"
             for number in range(len(comparisons(self.attributes)))
         )
         words = [[case.words for case in each.cases] for each in comparisons(self.attributes)]
-        connection.execute("set variable case_words = $1::varchar[][]", [words])
-        connection.execute(f"""
-            create or replace table possible_duplicates as
-            with unsure as (
-                select a, b from likely
-                where
-                    probability >= {self.settings.review_from}
-                    and names_fit
-                    and not contradicts
-                union
-                select a, b from likely
-                where doubtful and probability >= {self.settings.same_from}
-                union
-                select a, b from refused
-            )
-
+        fetch("set variable case_words = $1::varchar[][]", [words])
+        fetch(f"""
+            create table unsure as
+            select * from pairs
+            anti join decided using (a, b)
+            where
+                refused
+                or (doubtful and probability >= {self.settings.same_from})
+                or (
+                    probability >= {self.settings.review_from} and names_fit and not contradicts
+                )
+        """)
+        fetch(f"""
+            create table possible_duplicates as
             select
                 least(
                     x.customer_id::{self.key_type}, y.customer_id::{self.key_type}
@@ -465,28 +549,27 @@ class _Matching:
                 greatest(
                     x.customer_id::{self.key_type}, y.customer_id::{self.key_type}
                 ) as other_customer_id,
-                likely.probability,
+                unsure.probability,
                 array_to_string(
                     list_transform(list_sort([{reasons}]), lambda reason: reason.words), '; '
                 )[1:{REASONS_KEPT}] as reasons
             from unsure
-            inner join likely using (a, b)
-            inner join pairs using (a, b)
-            anti join decided using (a, b)
-            inner join records as x on unsure.a = x.n
-            inner join records as y on unsure.b = y.n
+            inner join everyone as x on unsure.a = x.n
+            inner join everyone as y on unsure.b = y.n
             inner join ledger as one on x.customer_id = one.customer_id
             inner join ledger as other on y.customer_id = other.customer_id
             where one.person_id <> other.person_id
         """)
-        waiting: int = fetch_one(connection, "select count(*) from possible_duplicates")
+        waiting: int = fetch_one(self.connection, "select count(*) from possible_duplicates")
         return waiting
 
-    def _write(self, waiting: int, compared: int, said: list[str]) -> Matched:
+    # -- what is kept
+
+    def _write(self, anew: str | None, waiting: int, compared: int, said: list[str]) -> Matched:
         """Write the version."""
         fetch = self.connection.execute
         fetch(f"""
-            create or replace table matched_customers as
+            create view matched_customers as
             select
                 customer_id::{self.key_type} as customer_id,
                 person_id,
@@ -506,25 +589,13 @@ class _Matching:
             "with_several": several,
             "waiting": waiting,
         }
-        fetch(f"""
-            create or replace table judged_pairs as
-            select
-                x.customer_id,
-                y.customer_id as other_customer_id,
-                probability,
-                rule is not null as ruled,
-                not contradicts
-                and (rule is not null or (probability >= {self.settings.same_from} and names_fit))
-                as taken
-            from likely
-            inner join records as x on likely.a = x.n
-            inner join records as y on likely.b = y.n
-        """)
-        for name in ("records", "pairs", "judged_pairs", "ledger", *store.LOADED):
-            order = {"pairs": "a, b", "records": "n"}.get(name, "all")
-            query = f"select * from {name} order by {order}"
-            table = self.connection.sql(query).to_arrow_table()
-            store.write_table(self.lake, self.version, name, table)
+        parts = [] if anew or not self.before else store.record_parts(self.lake, self.before)
+        records = "numbered"
+        if len(parts) >= MOST_PARTS:
+            records, parts = "everyone", []
+        self._write_table("records", records)
+        for name in ("pairs", "ledger", *store.LOADED):
+            self._write_table(name, name)
         store.write_knowledge(self.lake, self.version, {
             "model": self.model.to_dict(),
             "limits": self.limits.by_kind,
@@ -533,16 +604,19 @@ class _Matching:
             "code": code(),
             "decisions": said,
             "counts": counts,
+            "silver": self.customers.place,
+            "record_parts": [*parts, self.version],
         })  # fmt: skip
         return Matched(self.version, compared=compared, told=self.told, **counts)
 
+    def _write_table(self, name: str, relation: str) -> None:
+        table = self.connection.sql(f"select * from {relation}").to_arrow_table()
+        store.write_table(self.lake, self.version, name, table)
+
 
 _KEPT_WEIGHT = math.log2(KEPT_FROM / (1 - KEPT_FROM))
-_LOOKED_AT_WEIGHT = _KEPT_WEIGHT - 14  # for a rule, and because the first prior is a guess
+_LOOKED_AT_WEIGHT = _KEPT_WEIGHT - 6  # for a rule, and because the first prior is a guess
 _EMPTY = {
-    "records": "select null::varchar as customer_id, null::integer as n, null::ubigint as "
-    "fingerprint, null::varchar as seen_at where false",
-    "pairs": "select null::integer as a, null::integer as b where false",
     "ledger": "select null::varchar as customer_id, null::varchar as person_id, null::varchar as "
     "matched_by, null::double as probability, null::timestamp as matched_at, null::varchar as "
     "seen_at, null::timestamp as gone_at where false",

@@ -8,7 +8,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 
@@ -28,14 +28,14 @@ class Assigned:
     aliases: dict[str, str]
 
 
-def new_id(founder: str, used: Iterable[str]) -> str:
+def new_id(founder: str, used: Set[str]) -> str:
     """Return the id of a person whose first record is that customer's.
 
     >>> new_id("17", {"P17"})
     'P17~2'
     """
-    taken, number, candidate = set(used), 1, f"P{founder}"
-    while candidate in taken:
+    number, candidate = 1, f"P{founder}"
+    while candidate in used:
         number += 1
         candidate = f"P{founder}~{number}"
     return candidate

@@ -74,7 +74,8 @@ def estimate(lake: Lake, settings: Settings) -> Quality:
             "from them. `c360 identity review` shows pairs to decide about."
         )
     with duckdb.connect() as connection:
-        connection.register("judged", store.read_table(lake, version, "judged_pairs"))
+        connection.register("pairs", store.read_table(lake, version, "pairs"))
+        store.load_records(connection, lake, version, "records", ["n", "customer_id"])
         connection.register(
             "decided",
             pa.table(
@@ -94,11 +95,24 @@ def estimate(lake: Lake, settings: Settings) -> Quality:
             Band(*row)
             for row in connection.execute(
                 """
-                with banded as (
+                with judged as (
+                    select
+                        x.customer_id,
+                        y.customer_id as other_customer_id,
+                        probability,
+                        rule,
+                        not contradicts
+                        and (rule is not null or (probability >= $1 and names_fit)) as taken
+                    from pairs
+                    inner join records as x on pairs.a = x.n
+                    inner join records as y on pairs.b = y.n
+                ),
+
+                banded as (
                     select
                         judged.*,
                         case
-                            when taken and ruled then 'a rule'
+                            when taken and rule is not null then 'what a rule says'
                             when taken then 'surely one person'
                             when probability >= $1 then 'likely, but contradicted or unsure'
                             else 'unsure'

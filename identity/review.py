@@ -106,8 +106,7 @@ def explain(
         check_customer(lake, each)
     with model.workspace() as connection:
         provide(connection)
-        connection.register("read", store.read_table(lake, version, "records"))
-        connection.execute("create table records as select * from read")
+        store.load_records(connection, lake, version, "records")
         connection.execute(
             "create table asked as select min(n) as a, max(n) as b from records "
             "where customer_id in ($1, $2)",
@@ -155,8 +154,8 @@ def check_customer(lake: Lake, customer_id: str) -> None:
     version = store.current_version(lake)
     if version is None:
         raise InputError("Customers were not compared yet; the next `c360 run` does it.")
-    known = store.read_table(lake, version, "records", ["customer_id"]).column("customer_id")
-    if not pc.any(pc.equal(known, customer_id)).as_py():
+    known = store.read_table(lake, version, "matched_customers", ["customer_id"])
+    if not pc.any(pc.equal(known.column(0).cast(pa.string()), customer_id)).as_py():
         raise InputError(f"There is no customer {customer_id} among those that were compared.")
 
 
@@ -167,9 +166,7 @@ def _reasons(
     attributes = store.read_knowledge(lake, version)["model"]["attributes"]
     with duckdb.connect() as connection:
         connection.register("kept", store.read_table(lake, version, "pairs"))
-        connection.register(
-            "records", store.read_table(lake, version, "records", ["n", "customer_id"])
-        )
+        store.load_records(connection, lake, version, "records", ["n", "customer_id"])
         connection.register("asked", _table(pairs))
         rows = _rows(
             connection,

@@ -5,7 +5,7 @@ person's id is in no file that arrived. So it outlives a build of everything.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import duckdb
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from lake import paths
 from lake.store import Lake
-from lake.versions import PublishedEntity
+from lake.versions import PublishedEntity, version_of
 
 LOADED = ("matched_customers", "person_aliases", "possible_duplicates")
 """The tables of a version that gold and the marts are made from."""
@@ -34,12 +34,44 @@ def publish(lake: Lake, version: str) -> None:
     lake.write_bytes(paths.IDENTITY_PUBLISHED, json.dumps({"version": version}).encode() + b"\n")
 
 
-def remove_others(lake: Lake, kept: Iterable[str | None]) -> None:
-    """Remove all versions but these."""
+def tidy(lake: Lake) -> None:
+    """Remove all versions but the one that counts, and those whose records it goes on with."""
+    current = current_version(lake)
+    kept = {current, *(record_parts(lake, current) if current else [])}
     folder = paths.identity_version("")
     versions = {path.removeprefix(folder).partition("/")[0] for path in lake.list(folder)}
-    for version in versions - set(kept):
+    for version in versions - kept:
         lake.delete_tree(paths.identity_version(version))
+
+
+def record_parts(lake: Lake, version: str) -> list[str]:
+    """Return the versions that have the records of one, the oldest first; later ones' count."""
+    parts: list[str] = read_knowledge(lake, version).get("record_parts", [version])
+    return parts
+
+
+def load_records(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    version: str,
+    into: str,
+    columns: list[str] | None = None,
+) -> None:
+    """Make a table of the records that a version goes on with, also of who is gone since.
+
+    A later part's row of a customer takes the place of earlier ones'.
+    """
+    newer: list[str] = []
+    selects = []
+    for number, part in enumerate(reversed(record_parts(lake, version))):
+        name = f"records_part_{number}"
+        connection.register(name, read_table(lake, part, "records", columns))
+        conditions = "".join(f" anti join {other} using (n)" for other in newer)
+        selects.append(f"select there.* from {name} as there{conditions}")
+        newer.append(name)
+    connection.execute(f"create or replace table {into} as {' union all by name '.join(selects)}")
+    for name in newer:
+        connection.unregister(name)
 
 
 def read_table(lake: Lake, version: str, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -76,6 +108,25 @@ def write_knowledge(lake: Lake, version: str, known: Mapping[str, Any]) -> None:
     write_table(lake, version, _KNOWLEDGE, pa.table({"content": [json.dumps(known)]}))
 
 
+def newer_than(entity: PublishedEntity, version: str) -> PublishedEntity:
+    """Return what later versions added to a relation of silver."""
+    return PublishedEntity(
+        [folder for folder in entity.parts if version_of(folder) > version],
+        0,
+        [folder for folder in entity.superseded if version_of(folder) > version],
+    )
+
+
+def key_type(lake: Lake, entity: PublishedEntity, key: str) -> str:
+    """Return the type of a relation's key, as DuckDB names it."""
+    for folder in entity.parts:
+        for path in lake.list(folder, recursive=True):
+            with lake.open_read(path) as file:
+                field = pq.ParquetFile(file).schema_arrow.field(key)
+                return "BIGINT" if pa.types.is_integer(field.type) else "VARCHAR"
+    return "BIGINT"
+
+
 def load_entity(
     connection: duckdb.DuckDBPyConnection,
     lake: Lake,
@@ -84,39 +135,57 @@ def load_entity(
     columns: list[str],
     key: str | None = None,
 ) -> None:
-    """Make a table of columns of the rows of a relation of silver that count."""
-    if key is None:
-        parts = [_part(lake, folder, columns) for folder in entity.parts]
-        connection.register("silver_part", pa.concat_tables(parts))
-        connection.execute(f"create or replace temp table {into} as select * from silver_part")
-        connection.unregister("silver_part")
-        return
-    parts = [_part(lake, folder, [*columns, _VERSION]) for folder in entity.parts]
-    changes = [_part(lake, folder, [key, "fate", _VERSION]) for folder in entity.superseded[1:]]
+    """Make a table of columns of the rows of a relation of silver that count.
+
+    Of a relation with a `key`, later parts' rows of a key take the place of earlier ones'.
+    """
     listed = ", ".join(columns)
-    connection.register("silver_part", pa.concat_tables(parts, promote_options="permissive"))
-    if not changes:
-        connection.execute(
-            f"create or replace temp table {into} as select {listed} from silver_part"
+    read = [*columns, _VERSION] if key else columns
+    parts = [table for folder in entity.parts if (table := _part(lake, folder, read)) is not None]
+    connection.register("silver_part", _together(parts, read))
+    where = ""
+    if key:
+        load_changed_keys(connection, lake, entity, "silver_changes", key)
+        where = (
+            f"anti join silver_changes as changed on there.{key} = changed.{key} "
+            f"and changed.changed_in > there.{_VERSION}"
         )
-    else:
-        connection.register(
-            "silver_changes", pa.concat_tables(changes, promote_options="permissive")
-        )
-        connection.execute(
-            f"create or replace temp table {into} as select {listed} from silver_part as there "
-            f"anti join (select {key}, max({_VERSION}) as changed_in from silver_changes "
-            f"where fate is null group by {key}) as changed "
-            f"on there.{key} = changed.{key} and changed.changed_in > there.{_VERSION}"
-        )
-        connection.unregister("silver_changes")
+    connection.execute(
+        f"create or replace table {into} as select {listed} from silver_part as there {where}"
+    )
     connection.unregister("silver_part")
 
 
-def _part(lake: Lake, folder: str, columns: list[str]) -> pa.Table:
+def load_changed_keys(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    entity: PublishedEntity,
+    into: str,
+    key: str,
+) -> None:
+    """Make a table of the keys that versions changed, each with the last that did."""
+    columns = [key, "fate", _VERSION]
+    changes = [
+        table for folder in entity.superseded if (table := _part(lake, folder, columns)) is not None
+    ]
+    connection.register("changes_part", _together(changes, columns))
+    connection.execute(
+        f"create or replace table {into} as select {key}, max({_VERSION}) as changed_in "
+        f"from changes_part where fate is null group by {key}"
+    )
+    connection.unregister("changes_part")
+
+
+def _together(tables: list[pa.Table], columns: list[str]) -> pa.Table:
+    if not tables:
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def _part(lake: Lake, folder: str, columns: list[str]) -> pa.Table | None:
     tables = []
     for path in lake.list(folder, recursive=True):
         if path.endswith(".parquet"):
             with lake.open_read(path) as file:
                 tables.append(pq.read_table(file, columns=columns))
-    return pa.concat_tables(tables, promote_options="permissive")
+    return pa.concat_tables(tables, promote_options="permissive") if tables else None

@@ -107,7 +107,7 @@ def recover(home: Home, lake: Lake) -> str | None:
 
 def tidy(home: Home, lake: Lake, before: str) -> list[str]:
     """Remove the versions up to `before` that nobody needs, the warehouse's readers included."""
-    identity_store.remove_others(lake, [identity_store.current_version(lake)])
+    identity_store.tidy(lake)
     return remove_versions(lake, folders_shown(home.warehouse), before)
 
 

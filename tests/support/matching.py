@@ -141,6 +141,8 @@ def strangers(count: int, start: int = 1000) -> list[Row]:
     rows = []
     for number in range(count):
         first, last = FIRST[number % 26], LAST[(number // 26 + number) % 24]
+        if number >= 200:
+            last += LAST[(number // 600 + 7 * number) % 24].lower()
         street = STREETS[number % 11]
         rows.append(
             (

@@ -161,10 +161,10 @@ def test_what_all_have_in_common_pulls_nobody_together(customers: Customers) -> 
 def test_an_e_mail_of_very_many_says_nothing(customers: Customers) -> None:
     rows = [
         (number, name, "desk@shop.example", address)
-        for number, name, _, address in strangers(3_000)
+        for number, name, _, address in strangers(600)
     ]
     found = customers.deliver(rows)
-    assert found.persons == 3_000
+    assert found.persons == 600
 
 
 def test_a_name_of_4000_letters_is_no_error(customers: Customers) -> None:
