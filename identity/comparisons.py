@@ -79,9 +79,9 @@ NAME = Comparison(
         ),
         Case(
             "both names alike",
-            f"({_FIRST_ALIKE} and {_LAST_ALIKE}) "
-            "or jaro_winkler_similarity(joined_l, joined_r) >= 0.92 "
-            "or jaro_winkler_similarity(sorted_joined_l, sorted_joined_r) >= 0.92",
+            f"({_FIRST_ALIKE} and {_LAST_ALIKE}) or (least(len(joined_l), len(joined_r)) >= 8 and "
+            "(damerau_levenshtein(joined_l, joined_r) <= 2 "
+            "or damerau_levenshtein(sorted_joined_l, sorted_joined_r) <= 2))",
             0.03,
             1e-4,
         ),

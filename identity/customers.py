@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from identity import store
-from identity.judging import fetch_one
+from identity.connection import fetch_one
 from identity.records import FINGERPRINT
 from lake.store import Lake
 from lake.versions import PublishedEntity

@@ -7,7 +7,6 @@ Mario, twins at one address), the generations (Jr. and Sr.) or the birth dates.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 
@@ -217,9 +216,3 @@ class Judge:
                 "and l.email not in (select email from shared_by_people))"
             )
         return " and ".join(conditions)
-
-
-def fetch_one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
-    """Return the one value that a question has; None for null."""
-    ((value,),) = connection.execute(sql).fetchall()
-    return value

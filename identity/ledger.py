@@ -13,8 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from identity import clusters, persons
+from identity.connection import fetch_one
 from identity.decisions import place_of
-from identity.judging import fetch_one
 
 ONLY_RECORD = "only record"
 

@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from identity import candidates, clusters, decisions, ledger, model, store
 from identity.comparisons import comparisons
+from identity.connection import fetch_one, workspace
 from identity.customers import Customers
-from identity.judging import Judge, fetch_one
+from identity.judging import Judge
 from identity.records import make_records
 from identity.settings import Settings
 from lake.clock import now
@@ -69,7 +70,7 @@ def match(
     """
     if not settings.enabled or "customers" not in entities:
         return Matched(None)
-    with model.workspace(memory_limit=memory, temp_directory=str(spill_to)) as connection:
+    with workspace(memory_limit=memory, temp_directory=str(spill_to)) as connection:
         return _Matching(connection, lake, entities, settings, version).go()
 
 
@@ -97,7 +98,7 @@ def code() -> str:
     return digest.hexdigest()[:16]
 
 
-_NOT_DECIDING = ("review", "explain", "quality", "decisions", "store", "__init__")
+_NOT_DECIDING = ("review", "quality", "decisions", "store", "connection", "__init__")
 
 
 def _said(holding: Mapping[tuple[str, str], decisions.Decision]) -> list[str]:

@@ -7,17 +7,16 @@ Data that is too little to learn from leaves the model as it is written in `comp
 learned counts by the number of pairs that it was learned from.
 """
 
-import gc
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import duckdb
 
 from identity.comparisons import Case, Comparison, comparisons
+from identity.connection import fetch_one
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +28,7 @@ FIRST_GUESS = 0.05  # records of a person who has another, where no two are the 
 LEAST_RECORDS = 50  # to measure anything on
 THOUGHT_OF = {"last": 50, "first_root": 50, "name": 200}
 MOST_THOUGHT_OF = 1000  # where each has a value of its own, as an e-mail address
+COMMON = 0.05  # share of random pairs
 LEAST_MATCHES = 20  # pairs of one person that are expected, to learn from
 LEAST_LABELS = 30  # pairs decided to be one person, to learn from them
 
@@ -138,20 +138,26 @@ def _measured(
         where x <> y
     """)
     score(connection, model, "records", "random_pairs", None, "random_scored")
-    shares = {}
     numbered = [
         (number, each) for number, each in enumerate(comparisons(model.attributes)) if each in known
     ]
+    agree = {
+        number: f"case_{number} between 0 and {_disagrees_from(each) - 1}"
+        for number, each in numbered
+    }
+    # What nearly all agree in tells nobody apart.
+    telling = [
+        number
+        for number, condition in agree.items()
+        if fetch_one(connection, f"select avg(({condition})::int) from random_scored") < COMMON
+    ]
+    shares = {}
     for number, each in numbered:
-        agree = " or ".join(
-            f"case_{other} between 0 and {_disagrees_from(rest) - 1}"
-            for other, rest in numbered
-            if other != number
-        )
+        others = " or ".join(agree[other] for other in telling if other != number)
         counts = dict(
             connection.execute(
                 f"select case_{number}, count(*) from random_scored "
-                f"where case_{number} >= 0 and not ({agree or 'false'}) group by all"
+                f"where case_{number} >= 0 and not ({others or 'false'}) group by all"
             ).fetchall()
         )
         if total := sum(counts.values()):
@@ -176,17 +182,6 @@ _TRAINED_WITHIN = (
     "l.email = r.email",
     "l.postcode = r.postcode and l.number = r.number",
 )
-
-
-@contextmanager
-def workspace(**config: Any) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory for Splink to work in."""
-    with duckdb.connect(config=config) as connection:
-        connection.execute("set enable_progress_bar = false")
-        yield connection
-    # What Splink leaves refers to itself, and to the database, whose threads Python must not find
-    # at its end.
-    gc.collect()
 
 
 def frequencies(attributes: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from identity import decisions, model, store
 from identity.comparisons import comparisons
+from identity.connection import workspace
 from identity.decisions import Decision, ordered, place_of
 from identity.judging import Judge
 from identity.settings import Settings
@@ -104,7 +105,7 @@ def explain(
     }
     for each in (one, other):
         check_customer(lake, each)
-    with model.workspace() as connection:
+    with workspace() as connection:
         provide(connection)
         store.load_records(connection, lake, version, "records")
         connection.execute(

@@ -160,8 +160,7 @@ def test_what_all_have_in_common_pulls_nobody_together(customers: Customers) -> 
 
 def test_an_e_mail_of_very_many_says_nothing(customers: Customers) -> None:
     rows = [
-        (number, name, "desk@shop.example", address)
-        for number, name, _, address in strangers(600)
+        (number, name, "desk@shop.example", address) for number, name, _, address in strangers(600)
     ]
     found = customers.deliver(rows)
     assert found.persons == 600
