@@ -20,9 +20,3 @@
 {% macro synapse__listed(value) -%}
     {{ return(sqlserver__listed(value)) }}
 {%- endmacro %}
-
-
-{#- A value as text that may be joined to others without a limit to its length. -#}
-{% macro as_text(value) -%}
-    cast({{ value }} as {{ engine_type('varchar(8000)') }})
-{%- endmacro %}

@@ -29,36 +29,42 @@ several_records as (
     inner join persons_of_several_records as persons on records.person_id = persons.person_id
 ),
 
-{%- for attribute, rule in rules.items() %}
-surviving_{{ attribute }} as (
-    {{ surviving_values('several_records', 'person_id', attribute, rule) }}
+names as (
+    {{ surviving_values('several_records', 'person_id', 'customer_name', rules.customer_name) }}
 ),
-{%- endfor %}
+
+emails as (
+    {{ surviving_values('several_records', 'person_id', 'email', rules.email) }}
+),
+
+addresses as (
+    {{ surviving_values('several_records', 'person_id', 'address', rules.address) }}
+),
 
 persons as (
     select
         persons.person_id,
-        {%- for attribute in rules %}
-        surviving_{{ attribute }}.{{ attribute }},
-        {%- endfor %}
-        {%- for attribute in rules %}
-        surviving_{{ attribute }}.customer_id as {{ attribute }}_from,
-        {%- endfor %}
+        names.customer_name,
+        emails.email,
+        addresses.address,
+        names.customer_id as customer_name_from,
+        emails.customer_id as email_from,
+        addresses.customer_id as address_from,
         persons.customer_records,
         persons.customer_ids
     from persons_of_several_records as persons
-    {%- for attribute in rules %}
-    inner join surviving_{{ attribute }} on persons.person_id = surviving_{{ attribute }}.person_id
-    {%- endfor %}
+    inner join names on persons.person_id = names.person_id
+    inner join emails on persons.person_id = emails.person_id
+    inner join addresses on persons.person_id = addresses.person_id
     union all
     select
         person_id,
-        {%- for attribute in rules %}
-        {{ attribute }},
-        {%- endfor %}
-        {%- for attribute in rules %}
-        customer_id as {{ attribute }}_from,
-        {%- endfor %}
+        customer_name,
+        email,
+        address,
+        customer_id as customer_name_from,
+        customer_id as email_from,
+        customer_id as address_from,
         1 as customer_records,
         {{ as_text('customer_id') }} as customer_ids
     from records

@@ -13,7 +13,7 @@ with customers as (
 
 select
     cast(
-        row_number() over (order by pairs.probability desc, pairs.customer_id, pairs.other_customer_id)
+        row_number() over (order by pairs.probability desc, pairs.customer_id asc, pairs.other_customer_id asc)
         as {{ engine_type('bigint') }}
     ) as pair_rank,
     pairs.customer_id,

@@ -21,7 +21,7 @@ from tests.support.compare import difference, load
 from tests.support.generated import SHOPS, Shop, write_days
 from tests.support.layers import RELATIONS, Layers, differences
 from tests.support.project_copy import copy_project
-from tests.support.reference import Batch
+from tests.support.reference import Batch, Identity
 from tests.support.reference_contract import ENTITIES
 from tests.support.reference_options import options_of
 from tests.support.steps import Driver
@@ -80,13 +80,13 @@ def kept(
         Batch.of_folder(batch, folder)
         for batch, folder in zip(batches, [first, second, last, late], strict=True)
     ]
-    layers = Layers.of(arrived, options_of(sources, project))
     with ExitStack() as stack:
         one, other = (
             stack.enter_context(duckdb.connect(home.warehouse, read_only=True)) if home else None
             for home in (daily, at_once)
         )
         assert one
+        layers = Layers.of(arrived, options_of(sources, project), Identity.of(one))
         yield Kept(batches, one, other, layers)
 
 

@@ -42,7 +42,8 @@ def test_no_value_loses_anything_on_its_way_to_json(value: object, expected: obj
 def test_the_columns_are_those_of_the_mart() -> None:
     models = yaml.safe_load((PROJECT / "models/marts/_marts__models.yml").read_text())["models"]
     (mart,) = (model for model in models if model["name"] == "customer_360")
-    assert list(CUSTOMER_COLUMNS) == [column["name"] for column in mart["columns"]]
+    of_persons = ["person_id", "person_customer_ids"]
+    assert [*CUSTOMER_COLUMNS, *of_persons] == [column["name"] for column in mart["columns"]]
 
 
 def test_figures_have_the_names_of_the_measures() -> None:
