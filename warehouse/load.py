@@ -102,26 +102,24 @@ def load_identity(
 ) -> int | None:
     """Bring who is who, as a version found it out, to Azure SQL; return the rows copied.
 
-    None if it is there, or if no version has looked yet. Silver is to be loaded already: it says
-    whether keys are text.
+    None if it is there already. Without a version, as when customers are not to be matched, the
+    tables are empty. Silver is to be loaded before: it says whether keys are text.
     """
-    if version is None:
-        return None
     with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
         loaded = _loaded_version(connection, "identity")
-    if loaded == version:
+    if (loaded or None) == version:
         logger.info("who is who of version %s is loaded already", version)
         return None
     dbt.run_operation("prepare_identity_load")
     with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
         tables = _tables(connection, "identity_load")
     copied = 0
-    for name in tables:
+    for name in tables if version else ():
         file = paths.identity_table(version, name)
         copied += _tried(
             partial(_copy_table, lake, dbt, name, file, on_progress), f"identity {name}"
         )
-    dbt.run_operation("publish_identity_load", version=version)
+    dbt.run_operation("publish_identity_load", version=version or "")
     return copied
 
 

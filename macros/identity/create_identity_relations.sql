@@ -23,17 +23,16 @@
     {%- endfor -%}
     {%- for source in identity_tables() -%}
         {%- set before = there.get(source.name, {}) -%}
-        {%- set now = {} -%}
-        {%- set values = [] -%}
+        {%- set values, others = [], [] -%}
         {%- for column in source.columns.values() -%}
             {#- DuckDB keeps no length of a text. -#}
             {%- set type = engine_type(column.data_type).split('(')[0] | upper -%}
-            {%- do now.update({column.name: type}) -%}
+            {%- if before.get(column.name) != type -%}{%- do others.append(column.name) -%}{%- endif -%}
             {%- do values.append(
                 'try_cast(' ~ (column.name if column.name in before else 'null') ~ ' as ' ~ type ~ ') as ' ~ column.name
             ) -%}
         {%- endfor -%}
-        {%- if before != now -%}
+        {%- if others -%}
             {%- do run_query(
                 'create or replace table identity.' ~ source.name ~ ' as select ' ~ values | join(', ')
                 ~ (' from identity.' ~ source.name if before else ' where 1 = 0')

@@ -212,6 +212,7 @@ def kept(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Kept:
             published = versions.published(lake)
             dbt.version = published.version
             load(lake, published, dbt)
+            load_identity(lake, published.identity, dbt)
             beside = run(published.version, C360_SCHEMA_SUFFIX="_next", C360_CODE=code)
             # Tests of what was touched, on some days: they take most of the time.
             tests = () if day in ("late", "again") else ("--exclude", "resource_type:test")

@@ -270,6 +270,8 @@ def loading(
         keep("who_is_who_still")
         assert loaded("20260103T000000Z-cccccc") == 4
         keep("who_is_who_now")
+        assert loaded(None) == 0  # customers are not matched any more
+        assert loaded(None) is None
 
         # Stores in two parts: the database has the first, and of the second one row is another's.
         earlier, later = "20000101T000000Z-aaaaaa", "20980101T000000Z-bbbbbb"
@@ -337,6 +339,7 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         dbt = run()
         tables = published.entities.values()
         assert load(lake, published, dbt) == sum(table.rows + table.replaced for table in tables)
+        load_identity(lake, published.identity, dbt)
         keep("loaded")
         assert load(lake, published, dbt) is None
         build(dbt)
@@ -395,7 +398,11 @@ def test_loaded_silver_equals_the_lake_and_notes_its_version(
     azure: AzureSql, declared: DeclaredShop
 ) -> None:
     assert_same_as_local(azure, declared, "silver", after="loaded")
-    noted = azure.query("select name, value from sys.extended_properties where class = 3", "loaded")
+    noted = azure.query(
+        "select name, value from sys.extended_properties"
+        " where class = 3 and major_id = schema_id('silver')",
+        "loaded",
+    )
     assert sorted(noted) == [
         ("c360_text_keys", json.dumps(declared_shop.TEXT_KEYS)),
         ("c360_version", declared.batch_id),
@@ -557,7 +564,8 @@ def test_publishing_exchanges_gold_and_marts_and_keeps_what_others_made(
         " where class = 3 and name = 'c360_version'",
         "published",
     )
-    assert sorted(noted) == [("gold", declared.batch_id), ("silver", declared.batch_id)]
+    schemas = ("gold", "identity", "silver")
+    assert sorted(noted) == [(schema, declared.batch_id) for schema in schemas]
 
 
 def test_every_statement_parses_as_t_sql(azure: AzureSql) -> None:
@@ -612,6 +620,7 @@ def test_who_is_who_is_loaded_as_a_whole_or_stays(loads: tuple[AzureSql, list[st
     now = azure.query("select reasons from identity.possible_duplicates", "who_is_who_now")
     assert now == [(None,)]
     assert azure.query(noted, "who_is_who_now") == [("20260103T000000Z-cccccc",)]
+    assert azure.query("select count(*) from identity.matched_customers") == [(0,)]
     assert not azure.query(
         "select 1 from sys.schemas where name = 'identity_load'", "who_is_who_now"
     )
