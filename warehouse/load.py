@@ -114,11 +114,11 @@ def load_identity(
     with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
         tables = _tables(connection, "identity_load")
     copied = 0
-    for name in tables if version else ():
-        file = paths.identity_table(version, name)
-        copied += _tried(
-            partial(_copy_table, lake, dbt, name, file, on_progress), f"identity {name}"
-        )
+    if version:
+        for name in tables:
+            file = paths.identity_table(version, name)
+            copy = partial(_copy_table, lake, dbt, name, file, on_progress)
+            copied += _tried(copy, f"identity {name}")
     dbt.run_operation("publish_identity_load", version=version or "")
     return copied
 
