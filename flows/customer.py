@@ -43,8 +43,8 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
     console.print()
     console.print(Text.assemble(name, f"  customer {customer_id}"), highlight=False)
     if person:
-        siblings = [record[0] for record in records if record[0] != customer_id]
-        console.print(plain(_person_in_words(person, siblings)), highlight=False)
+        siblings = sorted(record[0] for record in records if record[0] != customer_id)
+        console.print(plain(_person_in_words(person, siblings)), highlight=False, soft_wrap=True)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column, value in facts.items():
         table.add_row(plain(column.replace("_", " "), "dim"), plain(shown(value)))

@@ -103,10 +103,14 @@ class CustomerSearch:
         ).fetchone()
 
     def records(self, person_id: str) -> list[tuple[Any, ...]]:
-        """Return RECORD_COLUMNS of the customers who are one person."""
+        """Return RECORD_COLUMNS of the customers who are one person, the most valuable first."""
         return self._connection.execute(
-            f"select {', '.join(RECORD_COLUMNS)} from customers where person_id = ? "
-            "order by customer_id",
+            f"""
+            select {", ".join(RECORD_COLUMNS)}
+            from customers
+            where person_id = ?
+            order by {MOST_VALUABLE_FIRST.format(purchases="total_orders")}
+            """,
             [person_id],
         ).fetchall()
 

@@ -268,8 +268,7 @@ function customers(tables, best) {
 function duplicates(tables) {
   const pairs = rowsOf(tables.duplicates);
   const [waiting] = rowsOf(tables.persons);
-  const both = (one, other) => [make("div", {}, one), make("div", {}, other)];
-  const link = (id) => make("a", { href: linkTo(id) }, id);
+  const record = (id, name, email, address) => make("div", {}, make("a", { href: linkTo(id) }, id), ` ${text(name)}`, make("small", {}, text(email)), make("small", {}, text(address)));
   at("duplicates").append(
     make("p", { class: "verdict" }, "Two customers who may be one person wait here until somebody decides it. ",
       "To decide, run ", make("code", {}, "c360 identity review"), " on the machine that the runs are on: it shows each pair side by side, and the next run takes over what was decided."),
@@ -283,9 +282,8 @@ function duplicates(tables) {
       note: !pairs.length ? "No pair waits for a decision."
         : Number(waiting.pairs) > pairs.length ? `The ${pairs.length} most likely of ${number(waiting.pairs)}.` : null,
       table: pairs.length ? tableOf("The most likely pairs",
-        [column("Customers"), column("Names"), column("E-mail addresses"), column("Addresses"), numbers("Likely"), column("Why"), numbers("Spend of both")],
-        pairs.map((row) => [both(link(row.customer_id), link(row.other_customer_id)), both(text(row.customer_name), text(row.other_customer_name)),
-          both(text(row.email), text(row.other_email)), both(text(row.address), text(row.other_address)),
+        [column("Customer"), column("Other customer"), numbers("Likely"), column("Why"), numbers("Spend of both")],
+        pairs.map((row) => [record(row.customer_id, row.customer_name, row.email, row.address), record(row.other_customer_id, row.other_customer_name, row.other_email, row.other_address),
           percent(Math.min(100 * row.probability, 99.99)), text(row.reasons), money(row.total_spend)])) : null,
     })));
 }
