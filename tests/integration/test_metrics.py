@@ -102,7 +102,7 @@ def test_a_measure_is_what_the_marts_say(
     with duckdb.connect(first.warehouse, read_only=True) as connection:
         (expected,) = connection.execute(EXPECTED[name]).fetchone() or (None,)
     found = compute(name)
-    assert expected
+    assert expected or name == "persons_with_several_records"  # a shop need not have any
     assert round(found, 2) == expected
 
 

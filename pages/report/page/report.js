@@ -270,8 +270,8 @@ function duplicates(tables) {
   const [waiting] = rowsOf(tables.persons);
   const record = (id, name, email, address) => make("div", {}, make("a", { href: linkTo(id) }, id), ` ${text(name)}`, make("small", {}, text(email)), make("small", {}, text(address)));
   at("duplicates").append(
-    make("p", { class: "verdict" }, "Two customers who may be one person wait here until somebody decides it. ",
-      "To decide, run ", make("code", {}, "c360 identity review"), " on the machine that the runs are on: it shows each pair side by side, and the next run takes over what was decided."),
+    make("p", { class: "lead" }, "Two customers who may be one person wait here until somebody decides it. ",
+      "To decide, run ", make("code", {}, "c360 identity review"), ": it shows each pair side by side, and the next run takes over what was decided."),
     figures([
       ["Pairs that wait", number(waiting?.pairs ?? 0)],
       ["Customers in them", number(waiting?.pairs_customers ?? 0), "each counted once"],
