@@ -26,6 +26,7 @@ from pages.serving import KeptPrivate, serve
 
 PAGE = "/review"
 SOURCE = "review page"
+UNKNOWN = "Unknown"  # what silver has where nothing came
 
 Id = Annotated[str, Field(max_length=64)]
 
@@ -41,8 +42,14 @@ class Answer(BaseModel):
 
 def serve_review(lake: Lake, *, port: int, browser: bool) -> None:
     """Serve the review of the pairs that wait in a lake, until Ctrl-C."""
+    served = app(session_of(lake))
+    serve(served, what="the review", port=port, browser=browser, path=PAGE)
+
+
+def session_of(lake: Lake) -> Session:
+    """Begin to review the pairs that wait in a lake, as who runs this."""
     by = getpass.getuser()
-    session = Session(
+    return Session(
         lambda: review.waiting(lake),
         lambda verdict, pair, why: decisions.decide(
             lake,
@@ -55,7 +62,6 @@ def serve_review(lake: Lake, *, port: int, browser: bool) -> None:
         ),
         lambda decision: decisions.undo(lake, decision.id, by=by, source=SOURCE),
     )
-    serve(app(session), what="the review", port=port, browser=browser, path=PAGE)
 
 
 def app(session: Session) -> FastAPI:
@@ -126,10 +132,14 @@ def _pair(pair: review.Pair) -> dict[str, Any]:
         "start": _start(pair),
         "reasons": [vars(reason) for reason in pair.reasons],
         "fields": [
-            {"name": name, **compared(value, pair.right.get(name))._asdict()}
+            {"name": name, **compared(_known(value), _known(pair.right.get(name)))._asdict()}
             for name, value in pair.left.items()
         ],
     }
+
+
+def _known(value: str | None) -> str | None:
+    return None if value == UNKNOWN else value
 
 
 def _start(pair: review.Pair) -> float | None:

@@ -1,14 +1,23 @@
-"""The review page in a real browser, by keyboard, from the first pair to the end."""
+"""The review page in a real browser, by keyboard, from the first pair to the next run's answers."""
 
+import csv
+import getpass
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from demo.generator import generate
 from demo.sample_api import serve
+from identity import decisions
 from identity.review import Pair
-from pages.review.server import PAGE, app
+from lake.local import LocalLake
+from pages.review.server import PAGE, app, session_of
+from pages.review.session import Session
+from tests.integration.conftest import run_c360
 from tests.support.reviewed import CHAIN, PAIRS, Kept
 
 DESK, PHONE = (1200, 900), (375, 667)
@@ -25,8 +34,10 @@ def opened(browser: Browser, kept: Kept) -> Iterator[Callable[..., Page]]:
     """Opens a page that must neither complain, nor show a dialog, nor ask anybody else."""
     contexts, servers, wrong = [], [], []
 
-    def open_page(size: tuple[int, int] = DESK, pairs: list[Pair] = PAIRS) -> Page:
-        server = serve(app(kept.session(pairs)))
+    def open_page(
+        size: tuple[int, int] = DESK, pairs: list[Pair] = PAIRS, session: Session | None = None
+    ) -> Page:
+        server = serve(app(session or kept.session(pairs)))
         url = server.__enter__()
         servers.append(server)
         context = browser.new_context(viewport={"width": size[0], "height": size[1]})
@@ -192,3 +203,70 @@ def test_everybody_can_use_it(opened: Callable[..., Page], size: tuple[int, int]
         expect(tab.locator("main")).not_to_have_text(before)
     expect(tab.locator("#end")).to_be_visible()
     assert Axe().run(tab).response["violations"] == []
+
+
+def register_again(customers: Path, count: int) -> None:
+    """Let some customers have registered once more, with another e-mail address."""
+    with customers.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    whole = [row for row in rows[1:] if all(row)]
+    with customers.open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(
+            (90_000 + n, name, f"second.{n}@mail.example", address)
+            for n, (_, name, _, address) in enumerate(whole[:count])
+        )
+
+
+def test_the_next_run_takes_over_what_was_decided(
+    opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    folder, home = tmp_path / "input", tmp_path / "home"
+    generate(tmp_path / "made", transactions=2000, seed=7, dirt=0)
+    (customers,) = (tmp_path / "made").glob("Customers*.csv")
+    folder.mkdir()
+    register_again(customers.rename(folder / customers.name), 8)
+    sources = tmp_path / "sources.yml"
+    sources.write_text("identity: {same_from: 1}")  # so that nobody but people is sure
+    arguments = ("run", "--input", folder, "--home", home, "--sources", sources)
+    run = run_c360(*arguments)
+    assert run.returncode == 0, run.stderr
+    lake = LocalLake(home / "lake")
+
+    tab = opened(session=session_of(lake))
+    pairs = []
+    for key in ("s", "d"):
+        expect(title(tab)).to_be_focused()
+        pairs.append(tuple(tab.locator("#values thead th").all_inner_texts()[1:3]))
+        tab.get_by_label("Why you decide so").fill(f"Because of {key}")
+        tab.keyboard.press("Enter")
+        tab.keyboard.press(key)
+        expect(tab.locator("#said")).to_contain_text(pairs[-1][0].removeprefix("Customer "))
+    one, two = ([int(text.removeprefix("Customer ")) for text in pair] for pair in pairs)
+    assert [
+        (each.verdict, each.customer_id, each.other_customer_id, each.by, each.why, each.source)
+        for each in decisions.read(lake)
+    ] == [
+        ("same", *map(str, one), getpass.getuser(), "Because of s", "review page"),
+        ("different", *map(str, two), getpass.getuser(), "Because of d", "review page"),
+    ]
+
+    run = run_c360(*arguments)
+    assert run.returncode == 0, run.stderr
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+        persons = connection.execute(
+            "select count(distinct person_id), any_value(matched_by) from gold.customer_persons "
+            "where customer_id in (?, ?)",
+            one,
+        ).fetchone()
+        assert persons == (1, "decision")
+        apart = connection.execute(
+            "select count(distinct person_id) from gold.customer_persons "
+            "where customer_id in (?, ?)",
+            two,
+        ).fetchone()
+        assert apart == (2,)
+        waiting = connection.execute(
+            "select customer_id, other_customer_id from marts.possible_duplicates"
+        ).fetchall()
+    assert len(waiting) > 2
+    assert not {tuple(one), tuple(two)} & set(waiting)

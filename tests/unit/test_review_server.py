@@ -94,6 +94,14 @@ def test_a_pair_is_shown_with_its_differences_and_reasons(reviewer: Reviewer) ->
     assert reviewer.answer(ANN, "skip").json()["pair"]["start"] is None  # what is certain has none
 
 
+def test_what_is_unknown_of_both_is_nothing_that_they_share(kept: Kept) -> None:
+    pair = Pair("1", "2", 0.5, (), {"email": "Unknown"}, {"email": "Unknown"})
+    shown = Reviewer(kept, pairs=[pair]).get(f"{PAGE}/state").json()["pair"]
+    assert shown["fields"] == [
+        {"name": "email", "agreement": "neither has it", "left": [], "right": []}
+    ]
+
+
 def test_what_contradicts_other_decisions_is_told_and_the_pair_stays(
     reviewer: Reviewer, kept: Kept
 ) -> None:
