@@ -272,11 +272,9 @@ QUESTIONS: dict[str, tuple[type[tuple[Any, ...]], str]] = {
         cross join (
             select count(*) as customers, coalesce(sum(total_spend), 0) as spend
             from {marts}.customer_segments
-            where customer_id in (
-                select customer_id from {marts}.possible_duplicates
-                union all
-                select other_customer_id from {marts}.possible_duplicates
-            )
+            where
+                customer_id in (select customer_id from {marts}.possible_duplicates)
+                or customer_id in (select other_customer_id from {marts}.possible_duplicates)
         ) as concerned
         """,
     ),
