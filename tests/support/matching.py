@@ -131,9 +131,73 @@ class Customers:
         return folder
 
 
-FIRST = ["Agnes", "Bertram", "Cecily", "Dorian", "Edwina", "Fergus", "Greta", "Horace", "Isolde", "Jasper", "Katrin", "Lambert", "Maude", "Norbert", "Odette", "Percival", "Quentin", "Rosalind", "Sigmund", "Thelma", "Ursula", "Viggo", "Wanda", "Xenia", "Yorick", "Zelda"]
-LAST = ["Abernathy", "Blackwood", "Castellan", "Drummond", "Eastlake", "Fairweather", "Goldsmith", "Hathersage", "Ironside", "Jellicoe", "Kirkbride", "Loxley", "Merriweather", "Northcote", "Oakeshott", "Pemberton", "Quarrington", "Ravenscroft", "Stapleton", "Thistlewood", "Underhill", "Vandermeer", "Whitcombe", "Yardley"]
-STREETS = ["Linden", "Harbour", "Mill", "Castle", "Orchard", "Meadow", "Chapel", "Granite", "Willow", "Foundry", "Quarry"]
+FIRST = [
+    "Agnes",
+    "Bertram",
+    "Cecily",
+    "Dorian",
+    "Edwina",
+    "Fergus",
+    "Greta",
+    "Horace",
+    "Isolde",
+    "Jasper",
+    "Katrin",
+    "Lambert",
+    "Maude",
+    "Norbert",
+    "Odette",
+    "Percival",
+    "Quentin",
+    "Rosalind",
+    "Sigmund",
+    "Thelma",
+    "Ursula",
+    "Viggo",
+    "Wanda",
+    "Xenia",
+    "Yorick",
+    "Zelda",
+]
+LAST = [
+    "Abernathy",
+    "Blackwood",
+    "Castellan",
+    "Drummond",
+    "Eastlake",
+    "Fairweather",
+    "Goldsmith",
+    "Hathersage",
+    "Ironside",
+    "Jellicoe",
+    "Kirkbride",
+    "Loxley",
+    "Merriweather",
+    "Northcote",
+    "Oakeshott",
+    "Pemberton",
+    "Quarrington",
+    "Ravenscroft",
+    "Stapleton",
+    "Thistlewood",
+    "Underhill",
+    "Vandermeer",
+    "Whitcombe",
+    "Yardley",
+]
+STREETS = [
+    "Linden",
+    "Harbour",
+    "Mill",
+    "Castle",
+    "Orchard",
+    "Meadow",
+    "Chapel",
+    "Granite",
+    "Willow",
+    "Foundry",
+    "Quarry",
+]
 
 
 def strangers(count: int, start: int = 1000) -> list[Row]:
