@@ -11,9 +11,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
-# Share of letters in common from which on single letters are marked, not whole words.
+# Share of letters that two words have in common, from which on single letters are marked.
 ALIKE = 0.6
-# What is compared letter by letter, which takes the square of it: letters of a value, and words
+# What is compared letter by letter, which takes the square of it: letters of a word, and words
 # that the other value does not have.
 LETTERS, WORDS = 300, 30
 
@@ -41,30 +41,17 @@ def compared(left: str | None, right: str | None) -> Comparison:
     if _words(left.split()) == _words(right.split()):
         agreement: Agreement = "the same" if left == right else "the same words"
         return Comparison(agreement, [(left, False)], [(right, False)])
-    sides = [_joined(side) for side in _by_letter(left, right) or _by_word(left, right)]
+    sides = [_joined(side) for side in _by_word(left, right)]
     return Comparison("differs", *sides)
-
-
-def _by_letter(left: str, right: str) -> tuple[list[Piece], list[Piece]] | None:
-    """Mark the letters in which two texts differ; return None when they are too many."""
-    if max(len(left), len(right)) > LETTERS:
-        return None
-    ours, theirs = ([letter.casefold() for letter in text] for text in (left, right))
-    matcher = SequenceMatcher(a=ours, b=theirs, autojunk=False)
-    if matcher.ratio() < ALIKE:
-        return None
-    parts = matcher.get_opcodes()
-    return (
-        [(left[begin:end], kind != "equal") for kind, begin, end, _, _ in parts],
-        [(right[begin:end], kind != "equal") for kind, _, _, begin, end in parts],
-    )
 
 
 def _by_word(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
     """Mark the words that the other text does not have, of like words what differs in them."""
-    texts = [re.findall(r"\w+|\W+", text) for text in (left, right)]
-    ours, theirs = map(_words, texts)
-    alone = [_without_partner(*words) for words in ((texts[0], theirs), (texts[1], ours))]
+    texts = [re.findall(r"\S+|\s+", text) for text in (left, right)]
+    alone = [
+        _without_partner(texts[0], _words(texts[1])),
+        _without_partner(texts[1], _words(texts[0])),
+    ]
     pieces: list[dict[int, list[Piece]]] = [
         {place: [(text[place], True)] for place in places}
         for text, places in zip(texts, alone, strict=True)
@@ -77,9 +64,25 @@ def _by_word(left: str, right: str) -> tuple[list[Piece], list[Piece]]:
                     pieces[0][place], pieces[1][other] = marked
                     free.remove(other)
                     break
-    return tuple(  # type: ignore[return-value]
+    ours, theirs = (
         [piece for place, word in enumerate(text) for piece in found.get(place, [(word, False)])]
         for text, found in zip(texts, pieces, strict=True)
+    )
+    return ours, theirs
+
+
+def _by_letter(left: str, right: str) -> tuple[list[Piece], list[Piece]] | None:
+    """Mark the letters in which two words differ; return None when they are not alike."""
+    if max(len(left), len(right)) > LETTERS:
+        return None
+    ours, theirs = ([letter.casefold() for letter in word] for word in (left, right))
+    matcher = SequenceMatcher(a=ours, b=theirs, autojunk=False)
+    if matcher.ratio() < ALIKE:
+        return None
+    parts = matcher.get_opcodes()
+    return (
+        [(left[begin:end], kind != "equal") for kind, begin, end, _, _ in parts],
+        [(right[begin:end], kind != "equal") for kind, _, _, begin, end in parts],
     )
 
 
@@ -91,7 +94,7 @@ def _without_partner(text: list[str], others: Counter[str]) -> list[int]:
     """Return the places of words that the other text does not have, or not as often."""
     left, places = others.copy(), []
     for place, word in enumerate(text):
-        if not re.match(r"\w", word):
+        if word.isspace():
             continue
         if left[word.casefold()] > 0:
             left[word.casefold()] -= 1
