@@ -30,8 +30,11 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
         customer_id = facts.pop("customer_id")
         if count > 1 and str(customer_id) != wanted.strip():
             ids = ", ".join(str(row[0]) for row in found)
+            persons = {dict(zip(CUSTOMER_COLUMNS, row, strict=True))["person_id"] for row in found}
+            is_one = count == len(found) and len(persons) == 1
+            one = f" They are one person, {persons.pop()}." if is_one else ""
             raise InputError(
-                f"{count} customers have that id or e-mail address; ask for one by id: {ids}."
+                f"{count} customers have that id or e-mail address; ask for one by id: {ids}.{one}"
             )
         events = [
             dict(zip(EVENT_COLUMNS, event, strict=True))

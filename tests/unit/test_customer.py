@@ -116,5 +116,9 @@ def test_customers_that_cannot_be_told(shop: Home) -> None:
             told(shop, part)
     with pytest.raises(InputError, match=r"2 customers have that id or e-mail.*20000, 30000"):
         told(shop, "two@example.org")
+    with duckdb.connect(shop.warehouse) as connection:
+        connection.execute("update people set person_id = 'P20000' where customer_id = 30000")
+    with pytest.raises(InputError, match=r"20000, 30000\. They are one person, P20000\.$"):
+        told(shop, "two@example.org")
     with pytest.raises(InputError, match="Nothing is published"):
         told(Home.at(shop.root / "elsewhere"), "1")
