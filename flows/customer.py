@@ -1,5 +1,8 @@
 """What is known about one customer: the page behind `c360 customer`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +12,7 @@ from flows.terminal import plain
 from lake.errors import InputError
 from warehouse.connection import open_warehouse
 from warehouse.customer_search import CustomerSearch
-from warehouse.customers import CUSTOMER_COLUMNS, EVENT_COLUMNS
+from warehouse.customers import CUSTOMER_COLUMNS, EVENT_COLUMNS, PERSON_COLUMNS
 from warehouse.home import Home
 
 TIMELINE_LENGTH = 15
@@ -27,16 +30,24 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
         customer_id = facts.pop("customer_id")
         if count > 1 and str(customer_id) != wanted.strip():
             ids = ", ".join(str(row[0]) for row in found)
+            persons = {dict(zip(CUSTOMER_COLUMNS, row, strict=True))["person_id"] for row in found}
+            is_one = count == len(found) and len(persons) == 1
+            one = f" They are one person, {persons.pop()}." if is_one else ""
             raise InputError(
-                f"{count} customers have that id or e-mail address; ask for one by id: {ids}."
+                f"{count} customers have that id or e-mail address; ask for one by id: {ids}.{one}"
             )
         events = [
             dict(zip(EVENT_COLUMNS, event, strict=True))
             for event in search.events(customer_id, TIMELINE_LENGTH)
         ]
+        person = search.person(facts["person_id"])
+        records = search.records(facts["person_id"]) if person else []
     name = plain(facts.pop("customer_name"), "bold")
     console.print()
     console.print(Text.assemble(name, f"  customer {customer_id}"), highlight=False)
+    if person:
+        siblings = sorted(record[0] for record in records if record[0] != customer_id)
+        console.print(plain(_person_in_words(person, siblings)), highlight=False, soft_wrap=True)
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column, value in facts.items():
         table.add_row(plain(column.replace("_", " "), "dim"), plain(shown(value)))
@@ -59,3 +70,14 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
             plain(event["reference_id"]),
         )
     console.print(table)
+
+
+def _person_in_words(person: tuple[Any, ...], siblings: Sequence[int | str]) -> str:
+    """Tell whom a customer is one person with, and what they are together."""
+    facts = dict(zip(PERSON_COLUMNS, person, strict=True))
+    others = f"customer{'' if len(siblings) == 1 else 's'} {', '.join(map(str, siblings))}"
+    orders = f"{facts['total_orders']:,} order{'' if facts['total_orders'] == 1 else 's'}"
+    return (
+        f"One person with {others} (person {facts['person_id']}): "
+        f"{facts['customer_records']:,} records, {orders}, {facts['total_spend']:,} in total"
+    )

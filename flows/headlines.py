@@ -65,6 +65,7 @@ def headlines(answers: Answers) -> list[Headline]:
             ("Segment", "Customers", "Spend"),
             segments,
         ),
+        Headline("Persons", ("Who", "Number", "Customers", "Spend"), _persons(answers)),
         Headline(
             "Busiest hour",
             ("Channel", "Day", "From", "Transactions", "Share"),
@@ -126,6 +127,25 @@ def shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     return str(value)
+
+
+def _persons(answers: Answers) -> list[tuple[Any, ...]]:
+    """Return all persons, those with several records, and the pairs that wait, where there are any.
+
+    Everybody is a person, so all customers are in the first row.
+    """
+    customers = sum(row.customers for row in answers.segments)
+    spend = sum((row.spend for row in answers.segments), Decimal(0))
+    return [
+        line
+        for found in answers.persons
+        if found.persons
+        for line in (
+            ("all persons", found.persons, customers, spend),
+            ("with several records", *found[1:4]),
+            ("pairs that may be one, to review", *found[4:]),
+        )
+    ]
 
 
 def _busiest_hours(answers: Answers) -> list[tuple[Any, ...]]:

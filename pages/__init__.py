@@ -1,7 +1,8 @@
 """What people open.
 
 - `report` is one page with the answers and a customer finder, and a server that finds everybody.
+- `review` is the page on which people say which customers are one person.
 - `docs_site` makes the documentation site of what dbt says about the project; `docs_server` shows
   what is published.
-- `serving` serves either of them on this machine only.
+- `composing` has what pages are made with; `serving` serves any of them on this machine only.
 """

@@ -16,6 +16,7 @@ from warehouse.connection import Query, read_only
 
 MEMBERS_KEPT = 10  # of each dimension, highest revenue first
 BEST_CUSTOMERS_KEPT = 5
+DUPLICATES_KEPT = 20  # the most probable ones
 
 
 class EntityCounts(NamedTuple):
@@ -66,6 +67,38 @@ class BestCustomer(NamedTuple):
     purchase_frequency: int
     tier_level: str | None
     segment: str
+
+
+class Persons(NamedTuple):
+    """Who the customers are: persons of several records, and pairs that may be one person.
+
+    Of the first, how many customers they are and what they spent; of the pairs, how many customers
+    are in any, each counted once, and what these spent.
+    """
+
+    persons: int
+    several: int
+    several_customers: int
+    several_spend: Decimal
+    pairs: int
+    pairs_customers: int
+    pairs_spend: Decimal
+
+
+class Duplicate(NamedTuple):
+    """Two customers who may be one person, which somebody is to decide."""
+
+    customer_id: int | str
+    other_customer_id: int | str
+    probability: float
+    reasons: str
+    customer_name: str
+    other_customer_name: str
+    email: str
+    other_email: str
+    address: str
+    other_address: str
+    total_spend: Decimal
 
 
 class Hour(NamedTuple):
@@ -121,6 +154,8 @@ class Answers:
     months: list[Month]
     segments: list[Segment]
     best_customers: list[BestCustomer]
+    persons: list[Persons]  # one row
+    duplicates: list[Duplicate]
     hours: list[Hour]
     agents: list[Agent]
     issues: list[Issue]
@@ -217,6 +252,50 @@ QUESTIONS: dict[str, tuple[type[tuple[Any, ...]], str]] = {
         where purchase_frequency > 0
         order by total_spend desc, customer_id
         offset 0 rows fetch next {BEST_CUSTOMERS_KEPT} rows only
+        """,
+    ),
+    "persons": (
+        Persons,
+        """
+        select persons, several, several_customers, several_spend, pairs, customers, spend
+        from (
+            select
+                count(*) as persons,
+                count(case when customer_records > 1 then 1 end) as several,
+                coalesce(sum(case when customer_records > 1 then customer_records end), 0)
+                as several_customers,
+                coalesce(sum(case when customer_records > 1 then total_spend end), 0)
+                as several_spend
+            from {marts}.person_360
+        ) as found
+        cross join (select count(*) as pairs from {marts}.possible_duplicates) as waiting
+        cross join (
+            select count(*) as customers, coalesce(sum(total_spend), 0) as spend
+            from {marts}.customer_segments
+            where
+                customer_id in (select customer_id from {marts}.possible_duplicates)
+                or customer_id in (select other_customer_id from {marts}.possible_duplicates)
+        ) as concerned
+        """,
+    ),
+    "duplicates": (
+        Duplicate,
+        f"""
+        select
+            customer_id,
+            other_customer_id,
+            probability,
+            reasons,
+            customer_name,
+            other_customer_name,
+            email,
+            other_email,
+            address,
+            other_address,
+            total_spend
+        from {{marts}}.possible_duplicates
+        where pair_rank <= {DUPLICATES_KEPT}
+        order by pair_rank
         """,
     ),
     "hours": (

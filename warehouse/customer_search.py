@@ -10,6 +10,8 @@ from warehouse.customers import (
     EVENT_COLUMNS,
     MOST_VALUABLE_FIRST,
     NEWEST_EVENT_FIRST,
+    PERSON_COLUMNS,
+    RECORD_COLUMNS,
 )
 
 # Letters that stay when accents are taken off; the report's script has the same in `fold`.
@@ -34,14 +36,23 @@ class CustomerSearch:
         """Look at the customers of a connection's warehouse."""
         self._connection = connection
         name = "customer_name || ' ' || email" if personal_data else "''"
+        kind = "table" if keep else "view"
         connection.execute(
             f"""
-            create temp {"table" if keep else "view"} customers as
+            create temp {kind} customers as
             select
                 {", ".join(CUSTOMER_COLUMNS)},
                 {_folded(name)} as looked_up_by,
                 {_folded("cast(customer_id as varchar)")} as id_looked_up_by
             from marts.customer_360
+            """
+        )
+        connection.execute(
+            f"""
+            create temp {kind} persons as
+            select {", ".join(PERSON_COLUMNS)}
+            from marts.person_360
+            where customer_records > 1
             """
         )
 
@@ -84,6 +95,24 @@ class CustomerSearch:
             f"select {', '.join(columns)} from customers where cast(customer_id as varchar) = ?",
             [customer_id],
         ).fetchone()
+
+    def person(self, person_id: str) -> tuple[Any, ...] | None:
+        """Return PERSON_COLUMNS of a person, None when there is none with several records."""
+        return self._connection.execute(
+            f"select {', '.join(PERSON_COLUMNS)} from persons where person_id = ?", [person_id]
+        ).fetchone()
+
+    def records(self, person_id: str) -> list[tuple[Any, ...]]:
+        """Return RECORD_COLUMNS of the customers who are one person, the most valuable first."""
+        return self._connection.execute(
+            f"""
+            select {", ".join(RECORD_COLUMNS)}
+            from customers
+            where person_id = ?
+            order by {MOST_VALUABLE_FIRST.format(purchases="total_orders")}
+            """,
+            [person_id],
+        ).fetchall()
 
     def count_events(self, key: int | str) -> int:
         """Return how many events a customer has, by the customer_id as it is in the warehouse."""

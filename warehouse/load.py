@@ -1,4 +1,4 @@
-"""Copies a published silver version from the lake into Azure SQL Database.
+"""Copies a published version from the lake into Azure SQL Database: silver, and who is who.
 
 Of a table whose rows the database has, up to the version that it notes, only newer ones are
 copied, and the keys of the rows that they replace: those of newer parts, and of a newer part that
@@ -8,15 +8,18 @@ are there, one transaction puts rows or whole tables in their places and notes t
 load that fails or is killed leaves the tables as they were, and the next one starts over. dbt's
 operations prepare_silver_load and publish_silver_load make and exchange the tables, because the
 columns come from the models' YAML; this module moves the rows, a batch in memory at a time.
+
+Who is who (`load_identity`) is copied as a whole, since its tables are small.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest.contract import load_contract
+from lake import paths
 from lake.errors import C360Error
 from lake.store import Lake
 from lake.versions import Published, PublishedEntity, version_of
@@ -34,6 +37,8 @@ READ_ROWS = 65_536
 COMMIT_ROWS = 524_288  # what is lost when a connection breaks, and what the log has to hold
 
 Progress = Callable[[str, int, int], None]  # table, rows copied, rows in all
+
+Copied = TypeVar("Copied")  # what a copy returns
 
 PART = "_part"  # the column that tells which part a key is of
 VERSION = "_version"  # the column of a part that tells which version last changed a key
@@ -53,7 +58,7 @@ def load(
     """
     tables = dict(sorted(published.entities.items(), key=_place_of()))
     with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
-        loaded = None if again else _loaded_version(connection, tables)
+        loaded = None if again else _loaded_version(connection, "silver", tables)
     if loaded == published.version:
         logger.info("version %s is loaded already", published.version)
         return None
@@ -73,14 +78,14 @@ def load(
         table, complete = tables[name], False
         if loaded and _can_add(table, newer, loaded):
             copy = partial(_copy, lake, dbt, name, table, newer, loaded, on_progress)
-            rows, complete = _tried(copy, name)
+            rows, complete = _tried(copy, f"silver {name}")
             if complete:
                 added.append(name)
             else:
                 logger.warning("silver.%s is not what was loaded; all of it is copied", name)
         if not complete:
             copy = partial(_copy, lake, dbt, name, table, table.versions, None, on_progress)
-            rows, _ = _tried(copy, name)
+            rows, _ = _tried(copy, f"silver {name}")
         copied += rows
     dbt.run_operation(
         "publish_silver_load",
@@ -89,6 +94,32 @@ def load(
         tables=list(missing),
         added=added,
     )
+    return copied
+
+
+def load_identity(
+    lake: Lake, version: str | None, dbt: DbtRun, on_progress: Progress | None = None
+) -> int | None:
+    """Bring who is who, as a version found it out, to Azure SQL; return the rows copied.
+
+    None if it is there already. Without a version, as when customers are not to be matched, the
+    tables are empty. Silver is to be loaded before: it says whether keys are text.
+    """
+    with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
+        loaded = _loaded_version(connection, "identity")
+    if (loaded or None) == version:
+        logger.info("who is who of version %s is loaded already", version)
+        return None
+    dbt.run_operation("prepare_identity_load")
+    with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
+        tables = _tables(connection, "identity_load")
+    copied = 0
+    if version:
+        for name in tables:
+            file = paths.identity_table(version, name)
+            copy = partial(_copy_table, lake, dbt, name, file, on_progress)
+            copied += _tried(copy, f"identity {name}")
+    dbt.run_operation("publish_identity_load", version=version or "")
     return copied
 
 
@@ -135,16 +166,16 @@ def _newer(batches: Iterator["pa.RecordBatch"], loaded: str | None) -> Iterator[
         yield batch.filter(pc.greater(batch.column(VERSION), loaded)) if loaded else batch
 
 
-def _tried(copy: Callable[[], tuple[int, bool]], name: str) -> tuple[int, bool]:
+def _tried(copy: Callable[[], Copied], name: str) -> Copied:
     """Do a copy, again when it fails for a reason that passes; tell of one that does not."""
     try:
-        return azure_sql.retried(copy, f"loading silver.{name}")
+        return azure_sql.retried(copy, f"loading {name}")
     except C360Error:
         raise
     except Exception as error:
         raise C360Error(
-            f"silver {name} could not be copied to Azure SQL, so what is loaded there stays as it "
-            f"was: {' '.join(str(error).split())[:300]}",
+            f"{name} could not be copied to Azure SQL, so what is loaded there stays as it was: "
+            f"{' '.join(str(error).split())[:300]}",
             azure_sql.passes(error),
         ) from error
 
@@ -173,10 +204,6 @@ def _copy(
         connection.cursor() as cursor,
     ):
 
-        def columns_of(relation: str) -> list[str]:
-            cursor.execute(f"select top (0) * from {relation}")
-            return [column[0] for column in cursor.description]
-
         def told(rows: int) -> None:
             nonlocal done
             done += rows
@@ -184,25 +211,27 @@ def _copy(
                 on_progress(name, done, total)
 
         total = count_rows(lake, [parts[version] for version in versions if version in parts])
-        columns = columns_of(target)
+        columns = _columns(cursor, target)
         cursor.execute(f"truncate table {target}")
         same_key = ""
         if superseded:
             cursor.execute(f"truncate table {gone}")
-            keys = [column for column in columns_of(gone) if column != PART]
+            keys = [column for column in _columns(cursor, gone) if column != PART]
             same_key = " and ".join(f"gone.{key} = {name}.{key}" for key in keys)
         for number, version in enumerate(versions):
             # What the oldest version replaces is in no part any more.
             if version in superseded and (loaded or version != table.versions[0]):
                 for file in _files(lake, superseded[version]):
-                    _send(lake, name, file, cursor, gone, keys, number=number, since=since)
+                    _send(
+                        lake, f"silver {name}", file, cursor, gone, keys, number=number, since=since
+                    )
                 cursor.execute(
                     f"delete from {target} where exists (select 1 from {gone} as gone where "
                     f"gone.{PART} = {number} and {same_key})"
                 )
             if version in parts:
                 for file in _files(lake, parts[version]):
-                    _send(lake, name, file, cursor, target, columns, told, since=since)
+                    _send(lake, f"silver {name}", file, cursor, target, columns, told, since=since)
         if since:
             # What versions between the two replaced is told no more, but these rows are instead.
             listed = ", ".join(keys)
@@ -217,12 +246,52 @@ def _copy(
         for sql in counted:
             cursor.execute(sql)
             arrived += cursor.fetchone()[0]
-    if not loaded and arrived != table.rows:
-        raise C360Error(
-            f"{arrived:,} of {table.rows:,} rows of silver {name} arrived in Azure SQL, so what is "
-            "loaded there stays as it was. Run again."
-        )
+    if not loaded:
+        _check_arrived(f"silver {name}", arrived, table.rows)
     return done, arrived == table.rows
+
+
+def _copy_table(lake: Lake, dbt: DbtRun, name: str, file: str, on_progress: Progress | None) -> int:
+    """Fill one table of who is who from its file, from the start; return the rows copied."""
+    if not lake.exists(file):
+        raise C360Error(
+            f"{lake.uri(file)} is gone, so nothing was loaded. Build a new version: "
+            "c360 run --target azure."
+        )
+    with _opened(lake, file) as parquet:
+        total = parquet.metadata.num_rows
+    target = f"identity_load.{name}"
+    done = 0
+
+    def told(rows: int) -> None:
+        nonlocal done
+        done += rows
+        if on_progress:
+            on_progress(name, done, total)
+
+    with (
+        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(f"truncate table {target}")
+        columns = _columns(cursor, target)
+        _send(lake, f"identity {name}", file, cursor, target, columns, told)
+        cursor.execute(f"select count_big(*) from {target}")
+        _check_arrived(f"identity {name}", cursor.fetchone()[0], total)
+    return done
+
+
+def _check_arrived(name: str, arrived: int, rows: int) -> None:
+    if arrived != rows:
+        raise C360Error(
+            f"{arrived:,} of {rows:,} rows of {name} arrived in Azure SQL, so what is loaded there "
+            "stays as it was. Run again."
+        )
+
+
+def _columns(cursor: Any, relation: str) -> list[str]:
+    cursor.execute(f"select top (0) * from {relation}")
+    return [column[0] for column in cursor.description]
 
 
 def _send(
@@ -284,7 +353,7 @@ def _schema(name: str, file: str, parquet: "pq.ParquetFile", columns: list[str])
     found = parquet.schema_arrow
     if lacking := [column for column in columns if column not in found.names]:
         raise C360Error(
-            f"{file} has the columns {', '.join(found.names)}, but silver {name} now has "
+            f"{file} has the columns {', '.join(found.names)}, but {name} now has "
             f"{', '.join(lacking)} too, so nothing was loaded. Build a new version: "
             "c360 run --target azure."
         )
@@ -314,18 +383,22 @@ def _opened(lake: Lake, path: str) -> Iterator["pq.ParquetFile"]:
             ) from error
 
 
-def _loaded_version(connection: Any, tables: dict[str, PublishedEntity]) -> str | None:
-    """Return the version noted in the database, if the tables are all there."""
-    names = ", ".join(f"'{name}'" for name in tables)
+def _loaded_version(connection: Any, schema: str, tables: Iterable[str] = ()) -> str | None:
+    """Return the version noted in the database for a schema, if these tables are all there."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select cast(value as nvarchar(255)) from sys.extended_properties "
-            "where class = 3 and major_id = schema_id('silver') and name = 'c360_version'"
+            f"where class = 3 and major_id = schema_id('{schema}') and name = 'c360_version'"
         )
         version = cursor.fetchone()
+    return version[0] if version and {*tables} <= {*_tables(connection, schema)} else None
+
+
+def _tables(connection: Any, schema: str) -> list[str]:
+    """Return the tables of a schema that are in the database itself, by name."""
+    with connection.cursor() as cursor:
         cursor.execute(
-            "select count(*) from sys.tables where schema_id = schema_id('silver') "
-            f"and is_external = 0 and name in ({names})"
+            f"select name from sys.tables where schema_id = schema_id('{schema}') "
+            "and is_external = 0 order by name"
         )
-        (there,) = cursor.fetchone()
-    return version[0] if version and there == len(tables) else None
+        return [name for (name,) in cursor.fetchall()]

@@ -108,10 +108,11 @@
                 node, constraint.columns, modules.re.findall('\\w+', constraint.to) | last, constraint.to_columns
             )) -%}
         {%- endfor -%}
-        {#- No constraint of the contract, which dbt would take for an order: the calendar is made from the facts. -#}
-        {%- if 'date_key' in node.columns and node.name != 'dim_dates' -%}
-            {%- do keys.append(sqlserver_foreign_key(node, ['date_key'], 'dim_dates', ['date_key'])) -%}
-        {%- endif -%}
+        {#- No constraints of the contract, which dbt would take for an order: these are made from what points to them. -#}
+        {%- for column, dimension in {'date_key': 'dim_dates', 'person_id': 'dim_persons'}.items()
+            if column in node.columns and node.name != dimension -%}
+            {%- do keys.append(sqlserver_foreign_key(node, [column], dimension, [column])) -%}
+        {%- endfor -%}
     {%- endfor -%}
     {{ return(keys) }}
 {%- endmacro %}

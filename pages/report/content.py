@@ -11,9 +11,25 @@ from itertools import groupby
 from operator import itemgetter, methodcaller
 from typing import Any
 
-from warehouse.answers import Agent, Answers, Average, Hour, Issue, Month, Note
+from warehouse.answers import (
+    Agent,
+    Answers,
+    Average,
+    Duplicate,
+    Hour,
+    Issue,
+    Month,
+    Note,
+    Persons,
+)
 from warehouse.connection import Query
-from warehouse.customers import customer_columns, most_valuable, newest_events
+from warehouse.customers import (
+    PERSON_COLUMNS,
+    customer_columns,
+    most_valuable,
+    newest_events,
+    persons_of,
+)
 
 CUSTOMERS_KEPT = 5000  # in a page, the most valuable ones; with more it would be slow to open
 EVENTS_KEPT = 50  # of each of those customers, newest first
@@ -52,17 +68,24 @@ def read_customers(
 ) -> dict[str, Any]:
     """Ask for the `kept` most valuable customers, each with its newest `events`.
 
-    Without `personal_data` no name, e-mail or postal address is even read.
+    Whoever is one person with one of them comes along, and what such persons are together. Without
+    `personal_data` no name, e-mail or postal address is even read, nor who is who.
     """
     columns = customer_columns(personal_data)
     timelines = {
         str(customer_id): {"count": count, "rows": [_event(*row[2:]) for row in rows]}
         for (customer_id, count), rows in groupby(
-            newest_events(query, marts, kept, events), key=itemgetter(0, 1)
+            newest_events(query, marts, kept, events, siblings=personal_data), key=itemgetter(0, 1)
         )
     }
-    profiles = most_valuable(query, marts, columns, kept)
-    return {**table(columns, profiles), "events": timelines}
+    profiles = most_valuable(query, marts, columns, kept, siblings=personal_data)
+    persons = persons_of(query, marts, kept) if personal_data else []
+    return {
+        **table(columns, profiles),
+        "most_valuable": kept,
+        "events": timelines,
+        "persons": table(PERSON_COLUMNS, persons),
+    }
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, Any]:
@@ -108,6 +131,8 @@ def _tables(answers: Answers, personal_data: bool) -> dict[str, Any]:
         "months": {**table(Month._fields, months), "cut": len(months) < len(answers.months)},
         "segments": table(("segment", "customers", "spend"), answers.spend_by("segment")),
         "tiers": table(("tier_level", "customers", "spend"), answers.spend_by("tier_level")),
+        "persons": table(Persons._fields, answers.persons if personal_data else []),
+        "duplicates": table(Duplicate._fields, answers.duplicates if personal_data else []),
         "hours": table(Hour._fields, answers.hours),
         "service": table(("contacts", "resolved"), [(contacts, resolved)]),
         "agents": table((*Agent._fields, "agents"), agents),

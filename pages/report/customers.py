@@ -10,12 +10,12 @@ import duckdb
 from pages.report.content import EVENTS_KEPT, plain, table
 from warehouse.connection import open_warehouse
 from warehouse.customer_search import CustomerSearch
-from warehouse.customers import customer_columns
+from warehouse.customers import PERSON_COLUMNS, RECORD_COLUMNS, customer_columns
 from warehouse.home import Home
 from warehouse.publish import WarehouseState
 
 _MATCH_COLUMNS = ["customer_id", "customer_name", "email", "segment", "tier_level"]
-_MATCH_COLUMNS += ["total_spend", "total_orders"]
+_MATCH_COLUMNS += ["total_spend", "total_orders", "person_customer_ids"]
 
 
 class Customers:
@@ -57,16 +57,31 @@ class Customers:
         return {"total": total, **table(columns, rows)}
 
     def get(self, customer_id: str) -> dict[str, Any] | None:
-        """Return a customer's profile and newest events, or None when there is no such customer."""
+        """Return a customer's profile, newest events and person; None when there is no such one.
+
+        The person is left out where it is no more than the customer.
+        """
         with self.warehouse() as (_, search):
             profile = search.get(customer_id, self._columns)
             if profile is None:
                 return None
             events = search.events(profile[0], EVENTS_KEPT)
             count = search.count_events(profile[0])
+            person = self._person(search, customer_id) if self._personal_data else None
         return {
             **table(self._columns, [profile]),
             "events": {"count": count, "rows": _for_json(events)},
+            "person": person,
+        }
+
+    def _person(self, search: CustomerSearch, customer_id: str) -> dict[str, Any] | None:
+        """Return what the records of a customer's person are together, and each of them."""
+        (person_id,) = search.get(customer_id, ["person_id"]) or (None,)
+        if person_id is None or not (person := search.person(person_id)):
+            return None
+        return {
+            **table(PERSON_COLUMNS, [person]),
+            "records": table(RECORD_COLUMNS, search.records(person_id)),
         }
 
     def events(self, customer_id: str, offset: int) -> list[list[Any]]:

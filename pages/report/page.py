@@ -6,7 +6,6 @@ text, and the page's security policy lets no script run but the two that were co
 
 import base64
 import gzip
-import hashlib
 import json
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from pages.composing import closed, hash_of
 from pages.report.content import Content
 
 _PARTS = files("pages.report") / "page"
@@ -42,7 +42,7 @@ def render(content: Content) -> str:
     """Return the page; without customers in `content` it asks its server for them."""
     from plotly.offline import get_plotlyjs  # late: a run that writes no page does without
 
-    scripts = [_closed(get_plotlyjs()), _closed(_part("report.js"))]
+    scripts = [closed(get_plotlyjs()), closed(_part("report.js"))]
     return (
         Environment(autoescape=True)
         .from_string(_part("page.html"))
@@ -65,11 +65,6 @@ def _part(name: str) -> str:
     return (_PARTS / name).read_text(encoding="utf-8")
 
 
-def _closed(script: str) -> str:
-    """Return a script that an HTML parser does not end early."""
-    return script.replace("</script", "<\\/script")
-
-
 def _packed(data: dict[str, Any]) -> str:
     """Return the data compressed, in letters that mean nothing to an HTML parser."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -77,10 +72,7 @@ def _packed(data: dict[str, Any]) -> str:
 
 
 def _policy(scripts: list[str], served: bool) -> str:
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    )
+    hashes = " ".join(map(hash_of, scripts))
     # Plotly sets styles on its elements.
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data:; "

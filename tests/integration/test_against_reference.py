@@ -26,9 +26,11 @@ LINEAGE = {"_as_of", "_source_file", "_batch_id"}
 
 
 @cache
-def computed(sources: Path, *batches: reference.Batch) -> Layers:
-    """The reference's layers; computed once for the tests of one state."""
-    return Layers.of(batches, options_of(sources))
+def computed(sources: Path, warehouse: Path, *batches: reference.Batch) -> Layers:
+    """The reference's layers, given who is who; computed once for the tests of one state."""
+    with duckdb.connect(warehouse, read_only=True) as connection:
+        identity = reference.Identity.of(connection)
+    return Layers.of(batches, options_of(sources), identity)
 
 
 @pytest.fixture(scope="module", params=["first", "second"])
@@ -43,7 +45,7 @@ def state(
         warehouse, arrivals = second.warehouse, [first, second]
     batches = [reference.Batch(each.batch_id, tuple(each.as_reference.files)) for each in arrivals]
     with duckdb.connect(warehouse, read_only=True) as connection:
-        yield connection, computed(SOURCES, *batches)
+        yield connection, computed(SOURCES, warehouse, *batches)
 
 
 @pytest.mark.parametrize("relation", RELATIONS)

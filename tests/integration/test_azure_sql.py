@@ -14,6 +14,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,22 +29,31 @@ from warehouse.home import project_dir
 
 DRIVERS = project_dir() / "tests" / "support" / "tsql_server" / "drivers"
 
-DIMENSIONS = ("agents", "customers", "dates", "loyalty_accounts", "products", "stores")
+DIMENSIONS = ("agents", "customers", "dates", "loyalty_accounts", "persons", "products", "stores")
 FACTS = {
     "fct_online_transactions": ("customer_id", "product_id", "date_key"),
     "fct_in_store_transactions": ("customer_id", "store_id", "date_key"),
     "fct_service_interactions": ("customer_id", "agent_id", "date_key"),
     "fct_loyalty_transactions": ("loyalty_id", "date_key"),
 }
-PRIMARY_KEYS = {f"pk_{table}" for table in (*(f"dim_{name}" for name in DIMENSIONS), *FACTS)}
+PRIMARY_KEYS = {
+    f"pk_{table}" for table in (*(f"dim_{name}" for name in DIMENSIONS), "customer_persons", *FACTS)
+}
 FOREIGN_KEYS = {f"fk_{fact}_{column}" for fact, columns in FACTS.items() for column in columns} | {
-    "fk_dim_loyalty_accounts_customer_id"
+    "fk_dim_loyalty_accounts_customer_id",
+    "fk_customer_persons_customer_id",
+    "fk_customer_persons_person_id",
 }
 PERSONAL = {
     "customer_name": 'partial(1, "xxxx", 0)',
     "email": "email()",
     "address": "default()",
 }
+
+NOTED = (
+    "select value from sys.extended_properties"
+    " where name = 'c360_version' and class = 3 and major_id = schema_id('{}')"
+)
 
 # What each scenario begins with. `keep` copies the database, which nobody has open between steps.
 PRELUDE = """
@@ -52,16 +62,17 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lake import versions
+from lake import paths, versions
 from lake.errors import C360Error
 from lake.local import LocalLake
 from pages import docs_site
 from warehouse import azure_sql
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
-from warehouse.load import count_rows, load
+from warehouse.load import count_rows, load, load_identity
 
 gc.disable()  # looking for garbage among all that dbt keeps is a sixth of the time
 azure_sql.WAITS_SECONDS = (0.0,) * 3
@@ -217,6 +228,51 @@ def loading(
         build(run(), "silver.stores")
         keep("first")
 
+        # Who is who: copied as a whole, when it is another version than that which is there.
+        def found(version, **more):
+            customers, at = pa.array([2, 1], pa.int64()), pa.array([0, None], pa.timestamp("us"))
+            columns = {
+                "matched_customers": {
+                    "customer_id": customers,
+                    "person_id": ["P1", "P1"],
+                    "matched_by": ["model", "only record"],
+                    "probability": [0.97, None],
+                    "matched_at": at,
+                },
+                "person_aliases": {
+                    "alias_id": ["P2"], "person_id": ["P1"], "merged_at": at[:1], "ended_at": at[1:]
+                },
+                "possible_duplicates": {
+                    "customer_id": customers[1:],
+                    "other_customer_id": customers[:1],
+                    "probability": [0.5],
+                    "reasons": ["same e-mail; Straße"],
+                },
+            }
+            for name, values in columns.items():
+                with lake.open_write(paths.identity_table(version, name)) as sink:
+                    pq.write_table(pa.table(values | more.get(name, {})), sink)
+
+        assert load_identity(lake, None, dbt) is None
+        found("20260101T000000Z-aaaaaa")
+        broken = "Communication link failure"
+        fail("insert bulk identity_load.matched_customers", broken, after=True)
+        seen = []
+        loaded = lambda version: load_identity(lake, version, dbt, lambda *each: seen.append(each))
+        assert loaded("20260101T000000Z-aaaaaa") == 4
+        assert seen[-2:] == [("person_aliases", 1, 1), ("possible_duplicates", 1, 1)]
+        assert loaded("20260101T000000Z-aaaaaa") is None
+        keep("who_is_who")
+        told(loaded, "20260102T000000Z-bbbbbb")  # there are no files
+        found("20260103T000000Z-cccccc", possible_duplicates={"reasons": [None]})
+        fail("begin transaction.*alter schema", after=True)
+        told(loaded, "20260103T000000Z-cccccc")
+        keep("who_is_who_still")
+        assert loaded("20260103T000000Z-cccccc") == 4
+        keep("who_is_who_now")
+        assert loaded(None) == 0  # customers are not matched any more
+        assert loaded(None) is None
+
         # Stores in two parts: the database has the first, and of the second one row is another's.
         earlier, later = "20000101T000000Z-aaaaaa", "20980101T000000Z-bbbbbb"
         (file,) = lake.list(tables["stores"].parts[0])
@@ -283,6 +339,7 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         dbt = run()
         tables = published.entities.values()
         assert load(lake, published, dbt) == sum(table.rows + table.replaced for table in tables)
+        load_identity(lake, published.identity, dbt)
         keep("loaded")
         assert load(lake, published, dbt) is None
         build(dbt)
@@ -341,7 +398,11 @@ def test_loaded_silver_equals_the_lake_and_notes_its_version(
     azure: AzureSql, declared: DeclaredShop
 ) -> None:
     assert_same_as_local(azure, declared, "silver", after="loaded")
-    noted = azure.query("select name, value from sys.extended_properties where class = 3", "loaded")
+    noted = azure.query(
+        "select name, value from sys.extended_properties"
+        " where class = 3 and major_id = schema_id('silver')",
+        "loaded",
+    )
     assert sorted(noted) == [
         ("c360_text_keys", json.dumps(declared_shop.TEXT_KEYS)),
         ("c360_version", declared.batch_id),
@@ -406,7 +467,8 @@ def test_personal_data_is_masked_wherever_it_is_stored(azure: AzureSql) -> None:
         " where is_masked",
         "again",
     )
-    tables = ("silver customers", "gold dim_customers", "snapshots customers_history")
+    tables = ("silver customers", "gold dim_customers", "gold dim_persons")
+    tables = (*tables, "snapshots customers_history")
     assert sorted(masked) == sorted(
         [(*table.split(), *mask) for table in tables for mask in PERSONAL.items()]
         + [
@@ -434,7 +496,7 @@ def test_tables_views_and_columns_have_their_descriptions(azure: AzureSql) -> No
             " and object_schema_name(major_id) in ('gold', 'marts')",
             step,
         )
-        assert len({relation for relation, _ in described}) == 10 + 14
+        assert len({relation for relation, _ in described}) == 12 + 21
         assert ("gold.dim_customers", "E-mail address. Personal data.") in described
         assert ("marts.customer_360", "E-mail address. Personal data.") in described
 
@@ -495,14 +557,15 @@ def test_publishing_exchanges_gold_and_marts_and_keeps_what_others_made(
         " where schema_id = schema_id('marts')",
         "published",
     )
-    assert len(texts) == 11
+    assert len(texts) == 15
     assert not any("_next" in definition for (definition,) in texts)
     noted = azure.query(
         "select schema_name(major_id), value from sys.extended_properties"
         " where class = 3 and name = 'c360_version'",
         "published",
     )
-    assert sorted(noted) == [("gold", declared.batch_id), ("silver", declared.batch_id)]
+    schemas = ("gold", "identity", "silver")
+    assert sorted(noted) == [(schema, declared.batch_id) for schema in schemas]
 
 
 def test_every_statement_parses_as_t_sql(azure: AzureSql) -> None:
@@ -523,7 +586,7 @@ def test_a_load_that_fails_leaves_the_tables_as_they_were(
 ) -> None:
     azure, messages = loads
     assert_same_as_local(azure, second, "silver", after="first")
-    not_loaded, refused, wrong_count, deleted, damaged = messages
+    not_loaded, _, _, refused, wrong_count, deleted, damaged = messages
     assert "was not loaded. Run `c360 load`" in not_loaded
     assert "The bulk copy was refused" in refused
     assert "was published with 99" in wrong_count
@@ -532,10 +595,35 @@ def test_a_load_that_fails_leaves_the_tables_as_they_were(
     assert "is damaged" in damaged
     for step in ("unchanged", "azure_sql"):
         assert azure.query("select count(*) from silver.stores", step) == [(0,)]
-        noted = azure.query(
-            "select value from sys.extended_properties where name = 'c360_version'", step
-        )
+        noted = azure.query(NOTED.format("silver"), step)
         assert noted == [(second.batch_id,)]
+
+
+def test_who_is_who_is_loaded_as_a_whole_or_stays(loads: tuple[AzureSql, list[str]]) -> None:
+    azure, messages = loads
+    rows = {
+        "matched_customers": [
+            (1, "P1", "only record", None, None),
+            (2, "P1", "model", 0.97, datetime(1970, 1, 1)),
+        ],
+        "person_aliases": [("P2", "P1", datetime(1970, 1, 1), None)],
+        "possible_duplicates": [(1, 2, 0.5, "same e-mail; Straße")],
+    }
+    noted = NOTED.format("identity")
+    for step in ("who_is_who", "who_is_who_still"):
+        for name, expected in rows.items():
+            assert azure.query(f"select * from identity.{name} order by 1", step) == expected, name
+        assert azure.query(noted, step) == [("20260101T000000Z-aaaaaa",)]
+    gone, refused = messages[1:3]
+    assert "matched_customers.parquet is gone" in gone
+    assert "publish_identity_load failed" in refused
+    now = azure.query("select reasons from identity.possible_duplicates", "who_is_who_now")
+    assert now == [(None,)]
+    assert azure.query(noted, "who_is_who_now") == [("20260103T000000Z-cccccc",)]
+    assert azure.query("select count(*) from identity.matched_customers") == [(0,)]
+    assert not azure.query(
+        "select 1 from sys.schemas where name = 'identity_load'", "who_is_who_now"
+    )
 
 
 def test_only_the_parts_that_are_not_there_are_copied(
@@ -563,7 +651,7 @@ def test_a_load_after_one_that_was_killed_completes(
         )
     )
     assert_same_as_local(azure, second, "silver", after="azure_sql")
-    noted = azure.query("select value from sys.extended_properties where name = 'c360_version'")
+    noted = azure.query(NOTED.format("silver"))
     assert noted == [("20990101T000000Z-abcdef",)]
 
 

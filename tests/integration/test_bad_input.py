@@ -273,6 +273,7 @@ class Survived:
     rows: dict[str, list[dict[str, Any]]]
     state: state.State
     silver: reference.Silver
+    identity: reference.Identity
 
 
 @pytest.fixture(scope="module")
@@ -292,8 +293,9 @@ def survived(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Surviv
         ).fetchall()
         for relation, columns in relations:
             rows[relation] = load(connection, relation, columns)
+        identity = reference.Identity.of(connection)
     silver = reference.silver([reference.Batch.of_folder(batch, folder)])
-    return Survived(home, folder, run, rows, state.state(home), silver)
+    return Survived(home, folder, run, rows, state.state(home), silver, identity)
 
 
 @pytest.mark.parametrize("case", CUSTOMERS)
@@ -384,7 +386,7 @@ def test_reconciliation_is_that_of_the_reference(survived: Survived) -> None:
 
 
 def test_gold_and_marts_are_those_of_the_reference(survived: Survived) -> None:
-    gold = reference.gold(survived.silver)
+    gold = reference.gold(survived.silver, survived.identity)
     layers = {
         **{f"gold.{name}": (gold[name], key) for name, key in GOLD.items()},
         **{f"marts.{name}": (reference.marts(gold)[name], key) for name, key in MARTS.items()},

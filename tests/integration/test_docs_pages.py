@@ -18,7 +18,7 @@ from tests.integration.conftest import C360, Arrival
 Node = dict[str, Any]
 
 # Numbers that place or identify something, and measure nothing.
-NO_MEASURES = re.compile(r".*_id|day_of_week_number|hour_of_day")
+NO_MEASURES = re.compile(r".*_id|day_of_week_number|hour_of_day|pair_rank")
 
 # Fills of the lineage graph's boxes: a source, silver, gold, an exposure.
 COLOURS = [(95, 184, 37), (135, 150, 165), (192, 138, 0), (255, 105, 75)]
@@ -73,6 +73,19 @@ def shown(site: dict[str, Node]) -> dict[str, Node]:
 
 
 # --- What the page has in it --------------------------------------------------------------------
+
+
+def test_the_lineage_begins_with_who_is_who_too(site: dict[str, Node]) -> None:
+    source = "source.c360.identity.matched_customers"
+    assert source in site["catalog"]["sources"]
+    found, new = set[str](), {source}
+    while new:
+        found |= new
+        new = {each for one in new for each in site["manifest"]["child_map"].get(one, ())} - found
+    assert found >= {
+        *(f"model.c360.{name}" for name in ("customer_persons", "dim_persons", "customer_360")),
+        *("model.c360.person_360", "exposure.c360.local_report", "exposure.c360.power_bi_report"),
+    }
 
 
 def test_nothing_lacks_a_description(site: dict[str, Node]) -> None:

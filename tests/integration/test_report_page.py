@@ -1,9 +1,11 @@
 """The report in a real browser: what it shows against the warehouse, and what it must not do."""
 
+import os
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +19,10 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from pages.report import content, page
 from tests.integration.conftest import C360, Arrival
 from warehouse.answers import ask as ask_everything
-from warehouse.customers import PERSONAL_DATA
+from warehouse.customers import IDENTITY, PERSON_COLUMNS, PERSONAL_DATA
+from warehouse.home import project_dir
 
-PAGES = ("overview", "customers", "peak-times", "service", "trust", "customer")
+PAGES = ("overview", "customers", "duplicates", "peak-times", "service", "trust", "customer")
 DESK, PHONE = (1200, 900), (375, 667)
 NASTY = '</script><img src=x onerror=alert(1)><a href="javascript:alert(2)">Ann</a> <b>&amp; Co</b>'
 
@@ -172,6 +175,51 @@ TIMELINE = """
     select * from marts.customer_timeline where customer_id = ?
     order by occurred_at desc, touchpoint, reference_id
 """
+MOST_VALUABLE = """
+    select * from marts.customer_360 order by total_spend desc, total_orders desc, customer_id
+"""
+REASONS = "same last name; e-mail alike; other address"
+
+
+@pytest.fixture(scope="module")
+def matched(first: Arrival, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the first run, in which other customers turned out to be one person.
+
+    The best customer, the 31st and the last one are, and so are the sixth and the last but one;
+    of 25 pairs it is not known.
+    """
+    home = tmp_path_factory.mktemp("matched") / "home"
+    shutil.copytree(first.home, home)
+    with duckdb.connect(home / "warehouse.duckdb") as connection:
+        ids = [row["customer_id"] for row in asked(connection)(MOST_VALUABLE)]
+        persons = {ids[n]: min(ids[m] for m in group) for group in GROUPS for n in group}
+        connection.execute("delete from identity.matched_customers")
+        connection.execute("delete from identity.possible_duplicates")
+        connection.executemany(
+            "insert into identity.matched_customers values (?, ?, 'model', 0.98, '2026-11-24')",
+            [(customer_id, f"P{persons.get(customer_id, customer_id)}") for customer_id in ids],
+        )
+        connection.executemany(
+            "insert into identity.possible_duplicates values (?, ?, ?, ?)",
+            [(*sorted((ids[n], ids[n + 20])), 0.9 - n / 100, REASONS) for n in range(25)],
+        )
+    build = subprocess.run(
+        [
+            *(C360.with_name("dbt"), "--quiet", "run", "--select", "path:models/gold"),
+            *("path:models/marts", "--target-path", home.parent / "target"),
+        ],
+        cwd=project_dir(),
+        env=os.environ | {"C360_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert build.returncode == 0, build.stdout
+    return home
+
+
+GROUPS = ((0, 30, -1), (5, -2))
+
 # A customer of each kind, so that every field is once there and once not.
 KINDS = {
     "the best": "total_spend = (select max(total_spend) from marts.customer_360)",
@@ -269,7 +317,7 @@ def test_the_finder_works_without_a_mouse(
     tab.keyboard.press("Tab")
     expect(tab.get_by_role("link", name="Skip to the content")).to_be_focused()
     link = tab.get_by_role("link", name="Find a customer")
-    for _ in range(6):
+    for _ in PAGES:
         tab.keyboard.press("Tab")
         if link.evaluate("link => link === document.activeElement"):
             break
@@ -529,9 +577,10 @@ def nasty(answers: content.Content) -> content.Content:
     texts = {
         "customer_name", "email", "address", "segment", "tier_level", "member", "agent_name",
         "department", "shift", "issue_type", "preferred_category", "preferred_store",
-        "preferred_payment_method", "last_touchpoint", "note", "entity", "detail",
+        "preferred_payment_method", "last_touchpoint", "note", "entity", "detail", "reasons",
+        "other_customer_name", "other_email", "other_address",
     }  # fmt: skip
-    for table in [*answers.tables.values(), answers.customers]:
+    for table in [*answers.tables.values(), answers.customers, answers.customers["persons"]]:
         for row in table["rows"]:
             for index, column in enumerate(table["columns"]):
                 if column in texts:
@@ -545,11 +594,11 @@ def nasty(answers: content.Content) -> content.Content:
 
 
 def test_markup_in_data_is_shown_and_never_run(
-    first: Arrival, tmp_path: Path, opened: Callable[..., Page]
+    matched: Path, tmp_path: Path, opened: Callable[..., Page]
 ) -> None:
-    answers = nasty(read(first.warehouse))
+    answers = nasty(read(matched / "warehouse.duckdb"))
     tab = opened(write(tmp_path, answers))
-    for name in ("trust", *PAGES[:4]):
+    for name in ("trust", *PAGES[:5]):
         tab.evaluate("name => { location.hash = `#${name}`; }", name)
         expect(tab.locator(f"section#{name}")).to_be_visible()
         for chart in tab.locator(".chart:visible").all():
@@ -578,13 +627,15 @@ def test_an_empty_warehouse_explains_itself(
             "select table_name from duckdb_tables() where schema_name = 'gold'"
         ).fetchall():
             key = connection.execute(f"describe gold.{name}").fetchall()[0][0]
-            where = f"{key} <> -1" if name.startswith("dim_") else "true"
+            where = f"cast({key} as varchar) <> '-1'" if name.startswith("dim_") else "true"
             connection.execute(f"delete from gold.{name} where {where}")
         connection.execute("delete from marts.customer_segments")
+        connection.execute("delete from identity.possible_duplicates")
     tab = opened(write(tmp_path / "report", read(warehouse)))
     for name, explained in [
         ("overview", "OnlineTransactions.csv"),
         ("customers", "Customers.csv"),
+        ("duplicates", "No pair waits for a decision."),
         ("peak-times", "InStoreTransactions.csv"),
         ("service", "CustomerServiceInteractions.csv"),
         ("trust", "What arrived"),
@@ -601,16 +652,17 @@ def test_an_empty_warehouse_explains_itself(
 def test_a_page_that_cannot_hold_all_says_so(
     first: Arrival, tmp_path: Path, opened: Callable[..., Page], ask: Callable[..., Rows]
 ) -> None:
-    ranked = ask(
-        "select customer_id from marts.customer_360 "
-        "order by total_spend desc, total_orders desc, customer_id"
-    )
+    ranked = ask(MOST_VALUABLE)
+    persons = {row["person_id"] for row in ranked[:20]}
+    siblings = any(row["person_id"] in persons for row in ranked[20:])
     tab = opened(write(tmp_path, read(first.warehouse, kept=20, events=30)) + "#customer")
     expect(tab.locator("#kept")).to_have_text(
-        f"This page knows the 20 most valuable of {len(ranked):,} customers; "
+        f"This page knows the 20 most valuable of {len(ranked):,} customers"
+        f"{', and who is one person with them' if siblings else ''}; "
         "c360 report --serve finds all of them."
     )
-    last, missing = ranked[19]["customer_id"], ranked[20]["customer_id"]
+    last = ranked[19]["customer_id"]
+    missing = next(row["customer_id"] for row in ranked if row["person_id"] not in persons)
     show_card(tab, last)
     tab.get_by_role("searchbox").fill(str(missing))
     expect(tab.locator("#found")).to_contain_text("No customer in this page has")
@@ -626,10 +678,12 @@ def test_a_page_that_cannot_hold_all_says_so(
 
 
 def test_without_personal_data_there_is_none_in_the_page(
-    first: Arrival, tmp_path: Path, opened: Callable[..., Page], ask: Callable[..., Rows]
+    matched: Path, tmp_path: Path, opened: Callable[..., Page], ask: Callable[..., Rows]
 ) -> None:
-    answers = read(first.warehouse, personal_data=False)
+    answers = read(matched / "warehouse.duckdb", personal_data=False)
     everything = str(answers)
+    assert "'P1" not in everything  # nor is any person, all of whose ids begin so
+    assert REASONS not in everything
     people = ask("select customer_name, email, address from marts.customer_360")
     people += ask("select agent_name from marts.agent_performance where agent_id <> -1")
     # Without the odd texts that the sample data also puts where no people are.
@@ -640,19 +694,22 @@ def test_without_personal_data_there_is_none_in_the_page(
     assert len(values) > 300
     assert [value for value in values if value in everything] == []
     tab = opened(write(tmp_path, answers) + "#customer")
+    expect(tab.get_by_role("link", name="Possible duplicates")).to_have_count(0)
     (best,) = ask("select * from marts.customer_360 order by total_spend desc limit 1")
     tab.get_by_role("searchbox", name="Customer id").fill(str(best["customer_id"]))
     tab.locator("#matches a").first.click()
-    profile = {name: value for name, value in best.items() if name not in PERSONAL_DATA}
+    profile = {
+        name: value for name, value in best.items() if name not in (*PERSONAL_DATA, *IDENTITY)
+    }
     events = ask(TIMELINE, best["customer_id"])
     check_card(tab.locator("#card"), profile, events[: content.EVENTS_KEPT])
 
 
-@pytest.fixture(scope="module")
-def served(first: Arrival) -> Iterator[str]:
-    """Serve the home of the first run with the real command; yield the page's address."""
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """Serve the report of a home with the real command; yield the page's address."""
     process = subprocess.Popen(
-        [str(C360), "report", "--serve", "--no-browser", "--port", "0", "--home", str(first.home)],
+        [str(C360), "report", "--serve", "--no-browser", "--port", "0", "--home", str(home)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -662,6 +719,13 @@ def served(first: Arrival) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def served(first: Arrival) -> Iterator[str]:
+    """The page of the first run, served."""
+    with serving(first.home) as address:
+        yield address
 
 
 def test_the_server_finds_everybody(
@@ -682,6 +746,126 @@ def test_the_server_finds_everybody(
     box.fill(str(last["customer_id"]))
     expect(links.first).to_contain_text(str(last["customer_id"]))
     check_card(show_card(tab, profiles[0]["customer_id"]), profiles[0], timeline)
+
+
+def person_fields(card: Locator) -> dict[str, str]:
+    return dict(
+        card.locator("[data-person]").evaluate_all(
+            f"all => all.map(each => [each.dataset.person, {TEXT}])"
+        )
+    )
+
+
+@pytest.mark.parametrize("is_served", [False, True], ids=["in a page", "served"])
+def test_a_card_shows_all_records_of_the_person(
+    matched: Path, tmp_path: Path, opened: Callable[..., Page], is_served: bool
+) -> None:
+    with duckdb.connect(matched / "warehouse.duckdb", read_only=True) as connection:
+        ask = asked(connection)
+        ranked = ask(MOST_VALUABLE)
+        best, last = ranked[0], ranked[-1]
+        assert last["person_id"] == best["person_id"]
+        (person,) = ask("select * from marts.person_360 where person_id = ?", best["person_id"])
+    records = [row for row in ranked if row["person_id"] == best["person_id"]]
+    assert len(records) == 3
+    # The page has but 20 customers, and the others of their persons.
+    answers = read(matched / "warehouse.duckdb", kept=20)
+    with serving(matched) if is_served else nullcontext(write(tmp_path, answers)) as address:
+        tab = opened(address + "#customer")
+        expect(tab.locator("#kept")).to_have_text(
+            ""
+            if is_served
+            else f"This page knows the 20 most valuable of {len(ranked)} customers, and who is one "
+            "person with them; c360 report --serve finds all of them."
+        )
+        tab.get_by_role("searchbox").fill(last["email"])
+        match = tab.locator("#matches a").first
+        expect(match).to_contain_text(str(last["customer_id"]))
+        others = sorted(row["customer_id"] for row in records if row != last)
+        expect(match).to_contain_text(f"one person with {', '.join(map(str, others))}")
+        match.click()
+        card = tab.locator("#card")
+        expect(card.locator("#person h3")).to_have_text("One person with 3 records")
+        fields = person_fields(card)
+        assert fields == {name: written(name, person[name]) for name in fields}
+        assert {*PERSON_COLUMNS} == fields.keys()
+        assert rows_of(card.get_by_role("table", name="The records of this person")) == [
+            [
+                f"{row['customer_id']} (this one)" if row == last else str(row["customer_id"]),
+                *(written("", row[name]) for name in ("customer_name", "email", "address")),
+                f"{row['total_orders']:,}",
+                f"{row['total_spend']:,.2f}",
+            ]
+            for row in records
+        ]
+        beside = rows_of(card.get_by_role("table", name="This customer beside the whole person"))
+        assert beside[0] == [
+            "Purchases",
+            f"{last['total_orders']:,}",
+            f"{person['total_orders']:,}",
+        ]
+        # A record leads to the card of the customer.
+        card.get_by_role("link", name=str(best["customer_id"])).click()
+        expect(card.locator('[data-field="customer_id"]')).to_have_text(str(best["customer_id"]))
+        assert person_fields(card) == fields
+        alone = next(row for row in ranked if "," not in row["person_customer_ids"])
+        expect(show_card(tab, alone["customer_id"]).locator("#person")).to_have_count(0)
+
+
+def test_possible_duplicates_are_told_with_what_they_hide(
+    matched: Path, tmp_path: Path, opened: Callable[..., Page]
+) -> None:
+    with duckdb.connect(matched / "warehouse.duckdb", read_only=True) as connection:
+        ask = asked(connection)
+        pairs = ask("select * from marts.possible_duplicates order by pair_rank")
+        (persons,) = ask("select count(*) n from gold.dim_persons")
+        ranked = ask(MOST_VALUABLE)
+    several = sum(ranked[n]["total_spend"] for group in GROUPS for n in group)
+    spend = {row["customer_id"]: row["total_spend"] for row in ranked}
+    concerned = {row[side] for row in pairs for side in ("customer_id", "other_customer_id")}
+    assert len(concerned) < 2 * len(pairs)  # somebody is in two of them
+    tab = opened(write(tmp_path, read(matched / "warehouse.duckdb")))
+    tab.get_by_role("link", name="Possible duplicates").click()
+    section = tab.locator("#duplicates")
+    figures = section.locator(".figures dd").all_inner_texts()
+    assert [figure.split("\n")[0] for figure in figures] == [
+        f"{len(pairs)}",
+        f"{len(concerned)}",
+        f"{sum(spend[customer_id] for customer_id in concerned):,.2f}",
+    ]
+    expect(section).to_contain_text("c360 identity review")
+    expect(section).to_contain_text(f"The 20 most likely of {len(pairs)}.")
+    assert rows_of(section.locator("table")) == [
+        [
+            *(
+                f"{row[f'{side}customer_id']} "
+                + "".join(
+                    written("", row[f"{side}{name}"])
+                    for name in ("customer_name", "email", "address")
+                )
+                for side in ("", "other_")
+            ),
+            f"{100 * row['probability']:.2f} %",
+            REASONS,
+            f"{row['total_spend']:,.2f}",
+        ]
+        for row in pairs[:20]
+    ]
+    tab.get_by_role("link", name="Customers and segments").click()
+    figures = tab.locator("#customers .figures dd").all_inner_texts()
+    assert figures == [
+        f"{len(spend)}",
+        f"{persons['n']}\nwho is who is found out by matching",
+        f"2\n5 customers, who spent {several:,.2f}",
+    ]
+    for size in (DESK, PHONE):
+        tab.set_viewport_size({"width": size[0], "height": size[1]})
+        for name in ("duplicates", f"customer/{pairs[0]['customer_id']}"):
+            tab.evaluate("name => { location.hash = `#${name}`; }", name)
+            expect(tab.locator(f"section#{name.split('/')[0]}")).to_be_visible()
+            problems = Axe().run(tab).response["violations"]
+            assert [(each["id"], each["help"]) for each in problems] == []
+            assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
 
 
 # What both finders make of what people type, on the same customers.

@@ -34,14 +34,14 @@ from warehouse.answers import ask
 ANALYSES = sorted((PROJECT / "analyses").glob("*.sql"))
 LAYERS = {"silver": ("synapse", "sqlserver"), "gold": ("sqlserver",), "marts": ("sqlserver",)}
 HERE = dict.fromkeys(LAYERS, ("duckdb",))
-# Everything in the warehouse that silver is made from.
+# Everything in the warehouse that silver is made from, and who is who.
 GIVEN = (
     "select schema_name, view_name from duckdb_views()"
     " where database_name = '{0}' and schema_name = 'bronze' union all"
     " select schema_name, table_name from duckdb_tables()"
-    " where database_name = '{0}' and schema_name in ('bronze', 'reference')"
+    " where database_name = '{0}' and schema_name in ('bronze', 'reference', 'identity')"
 )
-SCHEMAS = ("bronze", "reference", "staging", "silver", "gold", "marts")
+SCHEMAS = ("bronze", "reference", "identity", "staging", "silver", "gold", "marts")
 
 
 class Models:

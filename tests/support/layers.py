@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from .compare import difference, load, normalise
-from .reference import Batch, Gold, Options, Silver, gold, marts, silver
+from .reference import Batch, Gold, Identity, Options, Silver, gold, marts, silver
 from .reference_contract import Row, Tables
 
 KEYS = {
@@ -37,6 +37,8 @@ GOLD = {
     "dim_agents": ["agent_id"],
     "dim_loyalty_accounts": ["loyalty_id"],
     "dim_dates": ["date_key"],
+    "customer_persons": ["customer_id"],
+    "dim_persons": ["person_id"],
     "fct_online_transactions": ["order_id", "line_number"],
     "fct_in_store_transactions": ["transaction_id", "line_number"],
     "fct_service_interactions": ["interaction_id"],
@@ -55,11 +57,19 @@ MARTS = {
     "customer_360": ["customer_id"],
     "customer_timeline": ["customer_id", "occurred_at", "touchpoint", "reference_id"],
     "data_notes": ["note", "entity", "detail"],
+    "person_segments": ["person_id"],
+    "person_360": ["person_id"],
+    "person_aliases": ["alias_id"],
+    "possible_duplicates": ["customer_id", "other_customer_id"],
 }
 RELATIONS = {
     **{f"silver.{name}": key for name, key in {**KEYS, **ACCOUNTS}.items()},
     **{f"gold.{name}": key for name, key in GOLD.items()},
     **{f"marts.{name}": key for name, key in MARTS.items()},
+}
+OF_PERSONS = {
+    *("gold.customer_persons", "gold.dim_persons", "marts.person_segments", "marts.person_360"),
+    *("marts.person_aliases", "marts.possible_duplicates"),
 }
 LINEAGE = ("_as_of", "_source_file", "_batch_id")
 
@@ -73,10 +83,12 @@ class Layers:
     marts: Tables
 
     @classmethod
-    def of(cls, batches: Sequence[Batch], options: Options) -> Layers:
-        """Compute them."""
+    def of(
+        cls, batches: Sequence[Batch], options: Options, identity: Identity | None = None
+    ) -> Layers:
+        """Compute them, given what was found out about who is who."""
         cleaned = silver(batches, options)
-        modelled = gold(cleaned)
+        modelled = gold(cleaned, identity)
         return cls(cleaned, modelled, marts(modelled))
 
     def rows(self, relation: str) -> list[Row]:

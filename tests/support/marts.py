@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.answers import ask
-from warehouse.customers import CUSTOMER_COLUMNS
+from warehouse.customers import CUSTOMER_COLUMNS, PERSON_COLUMNS
 
 NO_ANSWERS = ask(lambda sql: [], marts="marts")
 
@@ -57,10 +57,20 @@ create table marts.service_by_issue_type (
     issue_type text, total_interactions int, resolved_interactions int,
     resolution_rate decimal(5, 2)
 );
+create table marts.possible_duplicates as from (values
+    (1, 10000, 20000, 0.875, 'same e-mail', 'Ann', 'Bo [b]', 'Ann@example.org', 'two@example.org',
+     'A', 'B', 5000.00),
+    (2, 10000, 30000, 0.5, 'same address', 'Ann', 'Cy', 'Ann@example.org', 'two@example.org',
+     'A', 'C', 5000.00)
+) as t (
+    pair_rank, customer_id, other_customer_id, probability, reasons, customer_name,
+    other_customer_name, email, other_email, address, other_address, total_spend
+);
 create table people as from (values
-    (10000, 'Ann', 'Ann@example.org', 5000.00), (20000, 'Bo [b]', 'two@example.org', 0.00),
-    (30000, 'Cy', 'two@example.org', 0.00)
-) as t (customer_id, customer_name, email, total_spend);
+    (10000, 'Ann', 'Ann@example.org', 5000.00, 2, 'P10000'),
+    (20000, 'Bo [b]', 'two@example.org', 0.00, 0, 'P20000'),
+    (30000, 'Cy', 'two@example.org', 0.00, 0, 'P10000')
+) as t (customer_id, customer_name, email, total_spend, total_orders, person_id);
 create table marts.customer_timeline as from (values
     (10000, timestamp '2026-01-02 03:04:05', 'online order', 'Returned', 77, 12.50, 'Pen'),
     (10000, timestamp '2026-01-03 03:04:05', 'service contact', 'Resolved', 78, null, 'Delivery')
@@ -76,9 +86,25 @@ def make_marts(warehouse: Path) -> None:
 
 
 def make_customers(connection: duckdb.DuckDBPyConnection, people: str) -> None:
-    """Make customer_360 of a relation that has some of its columns; the others are null."""
+    """Make customer_360 and person_360 of a relation that has some columns; the others are null.
+
+    Without a person_id everybody is a person of their own.
+    """
     has = {name for name, *_ in connection.execute(f"describe {people}").fetchall()}
-    columns = [name if name in has else f"null as {name}" for name in CUSTOMER_COLUMNS]
+    filled = {"person_id": "'P' || customer_id"} | {name: name for name in has}
+    filled["person_customer_ids"] = (
+        f"string_agg(customer_id, ', ' order by customer_id) "
+        f"over (partition by {filled['person_id']})"
+    )
+    columns = [f"{filled.get(name, 'null')} as {name}" for name in CUSTOMER_COLUMNS]
     connection.execute(
         f"create view marts.customer_360 as select {', '.join(columns)} from {people}"
+    )
+    together = {"person_id": "person_id", "customer_records": "count(*)"} | {
+        name: f"sum({name})" for name in ("total_orders", "total_spend") if name in has
+    }
+    columns = [f"{together.get(name, f'any_value({name})')} as {name}" for name in PERSON_COLUMNS]
+    connection.execute(
+        f"create view marts.person_360 as select {', '.join(columns)} from marts.customer_360 "
+        "group by person_id"
     )

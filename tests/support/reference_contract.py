@@ -27,6 +27,7 @@ SEED_COLUMNS = {
     "resolution_status": ("resolution_statuses.csv", "resolution_status"),
 }
 NULL_WORDS = ("NULL", "null", r"\N", "N/A", "n/a", "#N/A", "NaN", "nan", "None", "none")
+SURVIVORSHIP = {"customer_name": "most_complete", "email": "newest", "address": "newest"}
 LONGEST_KEY = 64  # of a text key, in characters
 
 HEADER_BLANKS = " \t\r\n\u00a0\u200b\ufeff_-"
@@ -272,6 +273,7 @@ class Options:
     earliest_plausible_date: date = date(1990, 1, 1)
     high_value_share: Decimal = Decimal("0.10")
     recency_date: date | None = None  # None: the newest plausible event's
+    survivorship: Mapping[str, str] = field(default_factory=lambda: SURVIVORSHIP)
     lists: Lists | None = None  # None: the project's seeds
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 from .reference_cleaning import integer, on_the_clock, trimmed
 from .reference_contract import ENTITIES, Options, Row, Tables
 from .reference_files import arrival
+from .reference_persons import Identity, customer_persons, golden_records
 from .reference_silver import Silver
 
 NOT_REVENUE = ("Cancelled", "Failed", "Refunded", "Returned")
@@ -50,6 +51,7 @@ class Gold(Tables):
     """Gold's relations as rows, with the silver that they come from."""
 
     silver: Silver
+    identity: Identity
 
     @property
     def options(self) -> Options:
@@ -61,10 +63,11 @@ class Gold(Tables):
         return self.options.unknown(*entities)
 
 
-def gold(silver: Silver) -> Gold:
-    """Compute gold's relations from silver."""
+def gold(silver: Silver, identity: Identity | None = None) -> Gold:
+    """Compute gold's relations from silver, and from what was found out about who is who."""
     tables = Gold()
     tables.silver = silver
+    tables.identity = identity or Identity()
     members: Members = {}
     for relation, entity in DIMENSIONS.items():
         rows = _pointed(tables, relation, entity, members)
@@ -85,6 +88,11 @@ def gold(silver: Silver) -> Gold:
         row["counts_as_revenue"] = row["status"] not in NOT_REVENUE
     for row in tables["fct_service_interactions"]:
         row["is_resolved"] = row["resolution_status"] == RESOLVED
+    customers = silver.tables["customers"]
+    tables["customer_persons"] = customer_persons(customers, tables.identity)
+    tables["dim_persons"] = golden_records(
+        customers, tables["customer_persons"], tables.options.survivorship
+    )
     tables["dim_dates"] = _dates(event_times(tables, plausible=True), event_times(tables))
     return tables
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from .reference_cleaning import ratio
 from .reference_contract import ENTITIES, Row, Tables
 from .reference_gold import EVENT_TIMES, FACTS, RESOLVED, Gold, event_times
+from .reference_persons import as_persons, of_persons, possible_duplicates
 
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 TIERS = ("Platinum", "Gold", "Silver", "Bronze")  # the best first
@@ -101,9 +102,15 @@ def marts(gold: Gold) -> Tables:
         "peak_transaction_times": _peak_transaction_times(gold),
         "agent_performance": _agent_performance(gold),
         "service_by_issue_type": _service_by_issue_type(gold),
-        "customer_360": _customer_360(gold, lines, segments, timeline),
+        "customer_360": _with_persons(gold, _customer_360(gold, lines, segments, timeline)),
         "customer_timeline": timeline,
         "data_notes": _data_notes(gold),
+        **_of_persons(gold),
+        "possible_duplicates": possible_duplicates(
+            gold.identity,
+            _by_key(_with_persons(gold, _customers(gold)), "customer_id"),
+            {row["customer_id"]: row["total_spend"] for row in segments},
+        ),
     }
 
 
@@ -484,6 +491,43 @@ def _customer_timeline(gold: Gold) -> list[Row]:
             detail=f"{points:+d}" if points else "0",
         )
     return rows
+
+
+# --- Persons -----------------------------------------------------------------------------------
+
+
+def _with_persons(gold: Gold, rows: Sequence[Row]) -> list[Row]:
+    """Return rows of customers with the person of each, and all records of that person."""
+    person_of = {row["customer_id"]: row["person_id"] for row in gold["customer_persons"]}
+    ids_of = {row["person_id"]: row["customer_ids"] for row in gold["dim_persons"]}
+    return [
+        {
+            **row,
+            "person_id": person_of[row["customer_id"]],
+            "person_customer_ids": ids_of[person_of[row["customer_id"]]],
+        }
+        for row in rows
+    ]
+
+
+def _of_persons(gold: Gold) -> Tables:
+    """Compute what there is of customers over all records of each person."""
+    persons = as_persons(gold)
+    lines = _lines(persons)
+    segments = _customer_segments(persons, lines)
+    profiles = _customer_360(persons, lines, segments, _customer_timeline(persons))
+    records_of = _by_key(gold["dim_persons"], "person_id")
+    return {
+        "person_segments": of_persons(segments),
+        "person_360": [
+            {**row, **{name: records_of[row["person_id"]][name] for name in _RECORDS}}
+            for row in of_persons(profiles)
+        ],
+        "person_aliases": list(gold.identity.aliases),
+    }
+
+
+_RECORDS = ("customer_ids", "customer_records")
 
 
 # --- Times and service -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from .reference_contract import ENTITIES, NULL_WORDS, Options, read_lists
+from .reference_contract import ENTITIES, NULL_WORDS, SURVIVORSHIP, Options, read_lists
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +56,7 @@ def _vars(project: Path) -> dict[str, Any]:
         "earliest_plausible_date": _day(said.get("earliest_plausible_date", "1990-01-01")),
         "high_value_share": Decimal(str(said.get("high_value_share", "0.10"))),
         "recency_date": _day(recency_date) if recency_date else None,
+        "survivorship": said.get("survivorship", SURVIVORSHIP),
     }
 
 

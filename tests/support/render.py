@@ -102,7 +102,9 @@ class Renderer:
             "ref": lambda name: Relation(self._schemas[name], name),
             "return": _return,
             "run_started_at": datetime(2024, 1, 5, tzinfo=UTC),
-            "source": lambda source, table: Relation("bronze", table),
+            "source": lambda source, table: Relation(
+                "identity" if source == "identity" else "bronze", table
+            ),
             "target": SimpleNamespace(
                 name=prefixes[0], type=prefixes[0], schema="main", database=None
             ),

@@ -17,8 +17,9 @@ from tests.support.compare import normalise
 State = dict[str, Any]
 
 SCHEMAS = ("silver", "gold", "marts", "snapshots", "reference")
-# What differs between two runs over the same data: when a snapshot saw a row.
-TIMES = ("dbt_valid_from", "dbt_updated_at", "dbt_scd_id")
+# What differs between two runs over the same data: when a snapshot saw a row, or somebody was found
+# to be who they are.
+TIMES = ("dbt_valid_from", "dbt_updated_at", "dbt_scd_id", "matched_at", "merged_at", "ended_at")
 
 _FOLDER = re.compile(r"/lake/(silver/[^']*)/[^/']*\.parquet'")
 

@@ -75,6 +75,48 @@ def test_members_of_the_same_spend_go_by_name_and_none_comes_last() -> None:
     assert [row[0] for row in answers.spend_by("segment")] == ["a", "b"]
 
 
+def test_persons_and_pairs_are_counted_and_no_customer_twice(answers: Answers) -> None:
+    # 10000 and 30000 are one person, and 10000 is in both of the pairs that wait.
+    assert answers.persons == [(2, 1, 2, Decimal("5000.00"), 2, 3, Decimal("5000.00"))]
+    assert [row[:4] for row in answers.duplicates] == [
+        (10000, 20000, Decimal("0.875"), "same e-mail"),
+        (10000, 30000, Decimal("0.500"), "same address"),
+    ]
+    assert rows_of(answers, "Persons") == [
+        ("all persons", 2, 3, Decimal("5000.00")),
+        ("with several records", 1, 2, Decimal("5000.00")),
+        ("pairs that may be one, to review", 2, 3, Decimal("5000.00")),
+    ]
+
+
+def test_without_a_customer_there_is_nobody_to_tell_of(tmp_path: Path) -> None:
+    make_marts(tmp_path / "warehouse.duckdb")
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        for table in ("people", "marts.customer_segments", "marts.possible_duplicates"):
+            connection.execute(f"delete from {table}")
+    answers = read_answers(tmp_path / "warehouse.duckdb")
+    assert answers.persons == [(0, 0, 0, 0, 0, 0, 0)]
+    assert rows_of(answers, "Persons") == []
+
+
+def test_the_report_names_the_pairs_that_are_most_probable(tmp_path: Path) -> None:
+    make_marts(tmp_path / "warehouse.duckdb")
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute(
+            "insert into marts.possible_duplicates select n, n, n + 1, 0.4, 'same name', 'A', 'A', "
+            "'', '', '', '', 0 from range(40, 2, -1) as t (n)"
+        )
+    answers = read_answers(tmp_path / "warehouse.duckdb")
+    tables = content.compose(answers, version="v", personal_data=True).tables
+    assert [row[0] for row in tables["duplicates"]["rows"]] == [
+        *("10000", "10000"),
+        *(str(n) for n in range(3, 21)),
+    ]
+    assert tables["persons"]["rows"][0][4] == "40"
+    without = content.compose(answers, version="v", personal_data=False).tables
+    assert without["duplicates"]["rows"] == without["persons"]["rows"] == []
+
+
 def test_the_first_of_the_busiest_hours_of_each_channel_is_told(answers: Answers) -> None:
     extra = Hour("in_store", "Sunday", 7, 9, 12, Decimal(1), Decimal("0.026050"), 1)
     answers.hours.append(extra)

@@ -48,6 +48,15 @@ def test_the_answers(warehouse: Path) -> None:
     ]
     assert "| 117 | Returns | 4 | 75.00 % |" in lines
     assert "| Toys \\[new\\] | 2 | 5,000.00 | 2,500.00 |" in lines
+    persons = lines.index("### Persons")
+    assert lines[persons + 2 : persons + 7] == [
+        "| Who | Number | Customers | Spend |",
+        "| :-- | --: | --: | --: |",
+        "| all persons | 2 | 3 | 5,000.00 |",
+        "| with several records | 1 | 2 | 5,000.00 |",
+        "| pairs that may be one, to review | 2 | 3 | 5,000.00 |",
+    ]
+    assert not any("example.org" in line or "Ann" in line for line in lines)
     where = lines.index("### Store locations with the highest revenue")
     assert lines[where + 2] == "No data for this yet."
     notes = lines.index("### What to know about these numbers")

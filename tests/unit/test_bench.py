@@ -35,7 +35,7 @@ from demo.generator import generate
 from lake.local import LocalLake
 from lake.manifest import read_manifests
 from tests.support import reference_cleaning as cleaning
-from tests.support.layers import RELATIONS, Layers, differences
+from tests.support.layers import OF_PERSONS, RELATIONS, Layers, differences
 from tests.support.reference import Batch, Options
 from tests.support.reference_contract import read_lists
 from warehouse.home import Home
@@ -60,12 +60,13 @@ def by_hand_and_reference(
         yield connection, Layers.of([Batch.of_folder(BATCH, work / "input")], Options())
 
 
-@pytest.mark.parametrize("relation", RELATIONS)
+@pytest.mark.parametrize("relation", [name for name in RELATIONS if name not in OF_PERSONS])
 def test_what_the_script_makes_is_the_references(
     by_hand_and_reference: tuple[duckdb.DuckDBPyConnection, Layers], relation: str
 ) -> None:
     connection, expected = by_hand_and_reference
-    message = differences(connection, relation, expected)
+    # Who is who is not the script's business.
+    message = differences(connection, relation, expected, ("person_id", "person_customer_ids"))
     assert message is None, f"{relation} differs from the reference: {message}"
 
 

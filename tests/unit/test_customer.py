@@ -95,6 +95,19 @@ def test_the_latest_events_come_first_and_not_everybody_has_any(shop: Home) -> N
     assert "No order, visit, service contact or loyalty change" in told(shop, "20000")
 
 
+def test_the_other_records_of_the_person_are_told(shop: Home) -> None:
+    line = "One person with customer 30000 (person P10000): 2 records, 2 orders, 5,000.00 in total"
+    assert line in told(shop, "10000")
+    assert line.replace("30000", "10000", 1) in told(shop, "30000")
+    assert "One person" not in told(shop, "20000")
+    with duckdb.connect(shop.warehouse) as connection:
+        connection.execute("update people set person_id = 'P10000', total_orders = 1998")
+    assert (
+        "One person with customers 10000, 30000 (person P10000): 3 records, 5,994 orders, "
+        "5,000.00 in total"
+    ) in told(shop, "20000")
+
+
 def test_customers_that_cannot_be_told(shop: Home) -> None:
     with pytest.raises(InputError, match="No customer"):
         told(shop, "99999999999999999999")
@@ -102,6 +115,10 @@ def test_customers_that_cannot_be_told(shop: Home) -> None:
         with pytest.raises(InputError, match=f"No customer has the id or e-mail address {part}"):
             told(shop, part)
     with pytest.raises(InputError, match=r"2 customers have that id or e-mail.*20000, 30000"):
+        told(shop, "two@example.org")
+    with duckdb.connect(shop.warehouse) as connection:
+        connection.execute("update people set person_id = 'P20000' where customer_id = 30000")
+    with pytest.raises(InputError, match=r"20000, 30000\. They are one person, P20000\.$"):
         told(shop, "two@example.org")
     with pytest.raises(InputError, match="Nothing is published"):
         told(Home.at(shop.root / "elsewhere"), "1")

@@ -155,6 +155,11 @@ GOLD: dict[str, tuple[list[str], dict[str, str]]] = {
     "dim_stores": (["store_id"], {}),
     "dim_agents": (["agent_id"], {}),
     "dim_dates": (["date_key"], {}),
+    "customer_persons": (
+        ["customer_id"],
+        {"customer_id": "dim_customers", "person_id": "dim_persons"},
+    ),
+    "dim_persons": (["person_id"], {}),
     "dim_loyalty_accounts": (["loyalty_id"], {"customer_id": "dim_customers"}),
     "fct_online_transactions": (
         ["order_id", "line_number"],
@@ -172,6 +177,42 @@ GOLD: dict[str, tuple[list[str], dict[str, str]]] = {
         ["source_loyalty_id", "transacted_at", "line_number"],
         {"loyalty_id": "dim_loyalty_accounts", "date_key": "dim_dates"},
     ),
+}
+# Who is who, which is made from what was found out: all of it anew with each build.
+OF_PERSONS = {
+    "customer_persons": {
+        "customer_id": "bigint",
+        "person_id": "varchar(80)",
+        "matched_by": "varchar(100)",
+        "probability": "double",
+        "matched_at": "timestamp",
+    },
+    "dim_persons": {
+        "person_id": "varchar(80)",
+        "customer_name": "varchar(100)",
+        "email": "varchar(100)",
+        "address": "varchar(255)",
+        "customer_name_from": "bigint",
+        "email_from": "bigint",
+        "address_from": "bigint",
+        "customer_records": "bigint",
+        "customer_ids": "varchar(8000)",
+    },
+}
+IDENTITY = {
+    "matched_customers": OF_PERSONS["customer_persons"],
+    "person_aliases": {
+        "alias_id": "varchar(80)",
+        "person_id": "varchar(80)",
+        "merged_at": "timestamp",
+        "ended_at": "timestamp",
+    },
+    "possible_duplicates": {
+        "customer_id": "bigint",
+        "other_customer_id": "bigint",
+        "probability": "double",
+        "reasons": "varchar(1000)",
+    },
 }
 # The silver relation that a gold relation has the columns of.
 GOLD_OF_SILVER = {
@@ -219,6 +260,21 @@ MARTS = {
         " resolved_interactions last_contact_at last_touch_at last_touchpoint"
     ),
     "data_notes": "note entity rows amount detail",
+    "person_segments": (
+        "person_id total_spend purchase_frequency tier_level spend_percent_rank segment"
+    ),
+    "person_aliases": "alias_id person_id merged_at ended_at",
+    "possible_duplicates": (
+        "pair_rank customer_id other_customer_id person_id other_person_id probability reasons"
+        " customer_name other_customer_name email other_email address other_address total_spend"
+    ),
+}
+# What is told of persons has the columns of what is told of customers.
+AS_OF_CUSTOMERS = {
+    "person_segments": "customer_segments",
+    "person_rfm": "customer_rfm",
+    "person_totals": "customer_totals",
+    "merged_person_totals": "customer_totals",
 }
 # The contract's list for customer_360 is in words: what each of them is called.
 CUSTOMER_360 = {
@@ -236,6 +292,7 @@ CUSTOMER_360 = {
     "segment": "segment",
     "quintiles": "recency_score frequency_score monetary_score",
     "last touch": "last_touch_at last_touchpoint",
+    "person": "person_id person_customer_ids",
 }
 
 
@@ -351,7 +408,7 @@ def test_analyses_singular_tests_and_sources_are_described(manifest: Node) -> No
 
 
 def test_personal_data_is_marked_wherever_it_is(manifest: Node) -> None:
-    personal = {"customer_name", "email", "raw_row"}
+    personal = {"customer_name", "email", "raw_row", "other_customer_name", "other_email"}
     for node in nodes(manifest, "model").values():
         if node["fqn"][1:-1] == ["silver", "staging"]:
             continue
@@ -380,6 +437,14 @@ def test_bronze_has_the_contract_s_columns(manifest: Node) -> None:
     assert entities == BRONZE
 
 
+def test_who_is_who_has_the_contract_s_columns_and_types(manifest: Node) -> None:
+    assert {
+        source["name"]: types(source)
+        for source in manifest["sources"].values()
+        if source["source_name"] == "identity"
+    } == IDENTITY
+
+
 def test_silver_has_the_contract_s_columns_and_types(manifest: Node) -> None:
     assert {
         name: types(node) for name, node in nodes(manifest, "model", "silver").items()
@@ -396,6 +461,7 @@ def test_silver_s_columns_come_from_bronze(manifest: Node) -> None:
 def test_gold_has_silver_s_columns(manifest: Node) -> None:
     gold = nodes(manifest, "model", "gold")
     assert gold.keys() == GOLD.keys()
+    assert {name: types(gold[name]) for name in OF_PERSONS} == OF_PERSONS
     for name, entity in GOLD_OF_SILVER.items():
         silver = {n: t for n, t in SILVER[entity].items() if n not in LINEAGE}
         built = types(gold[name])
@@ -414,7 +480,7 @@ def test_gold_has_an_enforced_contract_keys_and_tests_of_them(manifest: Node, na
     primary_key, foreign_keys = GOLD[name]
     assert model["config"]["contract"]["enforced"] is True
     # Of the days there are few, and which there are depends on all facts together.
-    wanted = "table" if name == "dim_dates" else "incremental"
+    wanted = "table" if name in {"dim_dates", *OF_PERSONS} else "incremental"
     assert model["config"]["materialized"] == wanted
     assert all(column["data_type"] for column in model["columns"].values())
     keys = [key for key in model["constraints"] if key["type"] == "primary_key"]
@@ -427,8 +493,9 @@ def test_gold_has_an_enforced_contract_keys_and_tests_of_them(manifest: Node, na
         if key["type"] == "foreign_key"
     }
     wanted_keys = {column: (to, [column]) for column, to in foreign_keys.items()}
-    # The days are made from the facts, so no fact can be built with a key to them; it is tested.
-    assert declared == {column: key for column, key in wanted_keys.items() if key[0] != "dim_dates"}
+    # These are made from what points to them, which is built first, without a key; it is tested.
+    later = {"dim_dates", "dim_persons"}
+    assert declared == {column: key for column, key in wanted_keys.items() if key[0] not in later}
     tested = {
         test["column_name"]: (re.findall(r"ref\('(\w+)'\)", test["to"])[0], [test["field"]])
         for test in uses_of(manifest, model, "relationships")
@@ -445,16 +512,36 @@ def test_silver_s_keys_are_tested(manifest: Node) -> None:
 
 def test_marts_have_the_contract_s_columns(manifest: Node) -> None:
     marts = nodes(manifest, "model", "marts")
-    assert marts.keys() == {*MARTS, "customer_360", "purchases"}
+    assert marts.keys() == {*MARTS, *AS_OF_CUSTOMERS, "customer_360", "person_360", "purchases"}
     for name, columns in MARTS.items():
         assert " ".join(marts[name]["columns"]) == columns, name
     wanted = {column for columns in CUSTOMER_360.values() for column in columns.split()}
     assert wanted <= marts["customer_360"]["columns"].keys()
     stored = {n for n, node in marts.items() if node["config"]["materialized"] != "view"}
-    assert stored == {"customer_totals", "customer_segments", "customer_rfm"}
+    assert stored == {
+        *("customer_totals", "customer_segments", "customer_rfm"),
+        *("merged_person_totals", "person_segments", "person_rfm"),
+    }
     assert marts["customer_totals"]["config"]["materialized"] == "incremental"
     assert {node["config"]["contract"]["enforced"] for node in marts.values()} == {True}
     assert {node["schema"] for node in marts.values()} == {"marts"}
+
+
+def test_what_is_told_of_persons_has_the_columns_of_what_is_told_of_customers(
+    manifest: Node,
+) -> None:
+    marts = nodes(manifest, "model", "marts")
+    for name, of_customers in AS_OF_CUSTOMERS.items():
+        alike = {
+            ("person_id" if n == "customer_id" else n): t
+            for n, t in types(marts[of_customers]).items()
+        }
+        assert types(marts[name]) == {**alike, "person_id": "varchar(80)"}, name
+    (_, *profile) = marts["customer_360"]["columns"]
+    assert list(marts["person_360"]["columns"]) == [
+        *("person_id", "customer_ids", "customer_records"),
+        *(name for name in profile if name not in ("person_id", "person_customer_ids")),
+    ]
 
 
 def test_a_seed_of_spellings_has_none_twice_in_another_case(manifest: Node) -> None:
@@ -493,6 +580,22 @@ def test_a_key_that_is_null_or_there_twice_breaks_it_too() -> None:
     assert found == [(2,), (3,), (4,), (None,)]
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"customer_name": "newest", "email": "newest"}, "a rule for each of customer_name, email"),
+        ("newest", "The var survivorship is newest; it has to give a rule for each"),
+        (
+            {"customer_name": "newest", "email": "best", "address": "newest"},
+            "'best' for email, which is no rule. It takes one of newest, most_frequent",
+        ),
+    ],
+)
+def test_a_survivorship_that_is_no_rule_stops_the_build(given: object, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        Renderer("duckdb", variables={"survivorship": given}).macro("survivorship")
+
+
 # --- What the YAML says is what the SQL makes ---------------------------------------------------
 
 
@@ -527,6 +630,11 @@ def test_sources_have_the_columns_that_bronze_has(
             texts = dict.fromkeys([*source["columns"], *FILE_AND_BATCH], "VARCHAR")
             assert built == {**texts, "_row_number": "BIGINT", "_as_of": "TIMESTAMP"}
             assert list(built) == [*source["columns"], "_row_number", *LINEAGE]
+        if source["source_name"] == "identity":
+            assert built == {
+                name: re.sub(r"\(\d+\)", "", type_).upper()
+                for name, type_ in IDENTITY[source["name"]].items()
+            }
 
 
 def test_what_is_built_has_the_types_of_the_contract(
@@ -549,5 +657,6 @@ def test_an_empty_home_has_unknown_members_and_nothing_else(folder: Path, built:
             for name in GOLD
         }
         reconciliation = connection.execute("from silver.row_reconciliation").fetchall()
-    assert rows == {name: (1 if name.startswith("dim_") else 0,) for name in GOLD}
+    unknown = {name for name in GOLD if name.startswith("dim_")} - OF_PERSONS.keys()
+    assert rows == {name: (1 if name in unknown else 0,) for name in GOLD}
     assert sorted(reconciliation) == [(name, 0, 0, 0, 0) for name in sorted(BRONZE)]

@@ -201,7 +201,7 @@ def test_model_and_report_arrive_with_what_the_environment_has(
     del expected["definition.pbir"]
     assert report == expected
 
-    for told in (model_id, report_id, "Sales", "23 files", "credentials", "docs/powerbi.md"):
+    for told in (model_id, report_id, "Sales", "24 files", "credentials", "docs/powerbi.md"):
         assert told in output
 
 

@@ -873,6 +873,8 @@ def test_customer_360(layers: Silver) -> None:
         "monetary_score": 2,
         "last_touch_at": datetime(2024, 1, 9),
         "last_touchpoint": "loyalty change",  # at the same time as a service contact
+        "person_id": "P1",
+        "person_customer_ids": "1",
     }
     # A cancelled order is a touch, not a purchase.
     assert (bob["total_orders"], bob["total_spend"]) == (1, Decimal("4.00"))

@@ -16,7 +16,7 @@ import yaml
 from pages.report import page
 from pages.report.content import Content, compose, plain, table
 from tests.support.marts import NO_ANSWERS
-from warehouse.customers import CUSTOMER_COLUMNS, PERSONAL_DATA
+from warehouse.customers import CUSTOMER_COLUMNS, PERSON_COLUMNS, PERSONAL_DATA
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -39,10 +39,11 @@ def test_no_value_loses_anything_on_its_way_to_json(value: object, expected: obj
     assert json.loads(json.dumps(plain(value))) == expected
 
 
-def test_the_columns_are_those_of_the_mart() -> None:
+def test_the_columns_are_those_of_the_marts() -> None:
     models = yaml.safe_load((PROJECT / "models/marts/_marts__models.yml").read_text())["models"]
-    (mart,) = (model for model in models if model["name"] == "customer_360")
-    assert list(CUSTOMER_COLUMNS) == [column["name"] for column in mart["columns"]]
+    columns = {model["name"]: [column["name"] for column in model["columns"]] for model in models}
+    assert list(CUSTOMER_COLUMNS) == columns["customer_360"]
+    assert set(PERSON_COLUMNS) <= set(columns["person_360"])
 
 
 def test_figures_have_the_names_of_the_measures() -> None:
@@ -51,7 +52,10 @@ def test_figures_have_the_names_of_the_measures() -> None:
     declared = yaml.safe_load((PROJECT / "models/marts/_metrics.yml").read_text(encoding="utf-8"))
     measures = {metric["label"] for metric in declared["metrics"]}
     assert len(named) > 9
-    assert set(named) - measures == {"Rows that arrived", "Used", "Rejected", "Superseded"}
+    assert set(named) - measures == {
+        *("Rows that arrived", "Used", "Rejected", "Superseded"),
+        *("Pairs that wait", "Customers in them", "Spend of these customers"),
+    }
 
 
 def test_the_documentation_says_what_to_do_about_each_note() -> None:

@@ -108,6 +108,38 @@ def test_without_personal_data_only_ids_are_known(home: Home) -> None:
     assert not {"customer_name", "email", "address"} & set(profile["columns"])
 
 
+def test_the_records_of_a_person_come_with_each_of_them(home: Home) -> None:
+    with duckdb.connect(home.warehouse) as connection:
+        connection.execute("alter table people add column person_id text")
+        connection.execute("update people set person_id = 'P' || customer_id")
+        connection.execute("update people set person_id = 'P3' where customer_id in (3, 30)")
+        connection.execute("drop view marts.person_360")
+        connection.execute("drop view marts.customer_360")
+        make_customers(connection, "people")
+    customers = Customers(home, personal_data=True)
+    matches = customers.find("ann", 20)
+    assert [row[-1] for row in matches["rows"]] == ["3, 30", "3, 30"]
+    for customer_id in ("3", "30"):
+        found = customers.get(customer_id)
+        assert found
+        person = dict(zip(found["person"]["columns"], found["person"]["rows"][0], strict=True))
+        assert [person[name] for name in ("person_id", "customer_records", "total_spend")] == [
+            *("P3", "2", "50.00")
+        ]
+        records = found["person"]["records"]
+        assert [row[:3] for row in records["rows"]] == [
+            ["3", "Ann O'Brien", "ann@example.org"],
+            ["30", "50% Off_", "Ann.B@example.org"],
+        ]
+    alone = customers.get("2")
+    assert alone
+    assert alone["person"] is None
+    unknown = Customers(home, personal_data=False).get("3")
+    assert unknown
+    assert unknown["person"] is None
+    assert not {"person_id", "person_customer_ids"} & set(unknown["columns"])
+
+
 def test_events_come_newest_first_a_page_at_a_time(home: Home) -> None:
     customers = Customers(home, personal_data=True)
     profile = customers.get("2")

@@ -72,6 +72,7 @@ def test_the_summary_tells_rows_answers_warnings_times_and_places(
     assert ["Toys", "[new]", "2", "5,000.00", "2,500.00"] in told
     assert ["10000", "5,000.00", "2", "Gold", "High-Value", "Customer"] in told
     assert not any(line[:1] == ["20000"] for line in told)
+    assert ["with", "several", "records", "1", "2", "5,000.00"] in told
     assert ["online", "Monday", "08:00", "7", "25.00", "%"] in told
     assert not any(line[:2] == ["online", "Friday"] for line in told)
     assert "best resolution rate: no data for this yet" in printed(console)

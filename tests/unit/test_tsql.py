@@ -49,12 +49,12 @@ def words(text: str) -> frozenset[str]:
 FUNCTIONS = words(
     "abs cast charindex coalesce concat count dateadd datediff datepart day floor left len lower"
     " max min month nchar ntile nullif patindex percent_rank rank replace reverse right row_number"
-    " sign string_escape substring sum trim try_cast upper year"
+    " sign string_agg string_escape substring sum trim try_cast upper year"
 )
 # What stands before a bracket without being a function: words of the language, types, aliases.
 NO_FUNCTIONS = words(
-    "and apply as by case decimal else from in join not nvarchar datetime2 on or over select then"
-    " union values when where with d0 d1 d2 d3 d4 d5 d6"
+    "and apply as by case decimal else from group in join not nvarchar datetime2 on or over select"
+    " then union values when where with d0 d1 d2 d3 d4 d5 d6"
 )
 # What both engines have, and so may stand in a model itself.
 IN_MODELS = words(
@@ -64,8 +64,8 @@ IN_MODELS = words(
 # Words that DuckDB has, or that mean something else in T-SQL (its timestamp is a row version).
 NO_TSQL = (
     r"::|\|\||\b(?:true|false|boolean|timestamp|interval|nulls\s+(?:last|first)|ilike|qualify|limit"
-    r"|using|except|exclude|varchar|text|double|hugeint|string_agg)\b|\bgroup\s+by\s+\d"
-    r"|\border\s+by\s+\d"
+    r"|using|except|exclude|varchar|text|double|hugeint)\b|\bgroup\s+by\s+\d"
+    r"|\border\s+by\s+\d|\bstring_agg\b(?!.{1,80}within\s+group)"
 )
 
 

@@ -228,7 +228,12 @@ function customers(tables, best) {
   const total = sum(segments, "customers");
   const spend = sum(segments, "spend");
   const high = segments.find((row) => row.segment === "High-Value Customer");
-  const parts = [];
+  const [persons] = rowsOf(tables.persons); // none in a page without personal data
+  const parts = persons && total ? [figures([
+    ["Customers", number(total)],
+    ["Persons", number(persons.persons), "who is who is found out by matching"],
+    ["Persons with several records", number(persons.several), `${plural(persons.several_customers, "customer")}, who spent ${money(persons.several_spend)}`],
+  ])] : [];
   if (high && spend > 0) {
     parts.push(make("p", {}, `${plural(high.customers, "high-value customer")} of ${number(total)} `
       + `${Number(high.customers) === 1 ? "brings" : "bring"} ${percent((100 * Number(high.spend)) / spend)} of what known customers spend.`));
@@ -258,6 +263,29 @@ function customers(tables, best) {
   at("customers").append(...parts, make("div", { class: "panels" },
     panel("customers", { title: "Best customers", wide: true, table, empty: best.length ? null : NO_CUSTOMERS }),
     ...groups("segment", "segment", segments), ...groups("loyalty tier", "tier_level", tiers)));
+}
+
+function duplicates(tables) {
+  const pairs = rowsOf(tables.duplicates);
+  const [waiting] = rowsOf(tables.persons);
+  const record = (id, name, email, address) => make("div", {}, make("a", { href: linkTo(id) }, id), ` ${text(name)}`, make("small", {}, text(email)), make("small", {}, text(address)));
+  at("duplicates").append(
+    make("p", { class: "lead" }, "Two customers who may be one person wait here until somebody decides it. ",
+      "To decide, run ", make("code", {}, "c360 identity review"), ": it shows each pair side by side, and the next run takes over what was decided."),
+    figures([
+      ["Pairs that wait", number(waiting?.pairs ?? 0)],
+      ["Customers in them", number(waiting?.pairs_customers ?? 0), "each counted once"],
+      ["Spend of these customers", money(waiting?.pairs_spend ?? "0"), "it may be of fewer persons than it seems"],
+    ]),
+    make("div", { class: "panels" }, panel("duplicates", {
+      title: "The most likely pairs", wide: true,
+      note: !pairs.length ? "No pair waits for a decision."
+        : Number(waiting.pairs) > pairs.length ? `The ${pairs.length} most likely of ${number(waiting.pairs)}.` : null,
+      table: pairs.length ? tableOf("The most likely pairs",
+        [column("Customer"), column("Other customer"), numbers("Likely"), column("Why"), numbers("Spend of both")],
+        pairs.map((row) => [record(row.customer_id, row.customer_name, row.email, row.address), record(row.other_customer_id, row.other_customer_name, row.other_email, row.other_address),
+          percent(Math.min(100 * row.probability, 99.99)), text(row.reasons), money(row.total_spend)])) : null,
+    })));
 }
 
 function peakTimes(tables) {
@@ -428,8 +456,9 @@ function fold(value) {
 }
 
 /* Looks among the customers that are in the page, who come most valuable first. */
-function finderInPage({ columns, rows, events }) {
+function finderInPage({ columns, rows, events, persons }) {
   const all = rowsOf({ columns, rows });
+  const several = new Map(rowsOf(persons).map((row) => [row.person_id, row]));
   const keys = all.map((row) => fold(`${row.customer_name ?? ""} ${row.email ?? ""}`));
   const ids = all.map((row) => fold(row.customer_id));
   return {
@@ -445,7 +474,10 @@ function finderInPage({ columns, rows, events }) {
     },
     async get(id) {
       const profile = all.find((row) => row.customer_id === id);
-      return profile ? { profile, events: events[id] ?? { count: 0, rows: [] } } : null;
+      if (!profile) return null;
+      const person = several.get(profile.person_id) ?? null;
+      const records = person && all.filter((row) => row.person_id === profile.person_id);
+      return { profile, events: events[id] ?? { count: 0, rows: [] }, person, records };
     },
   };
 }
@@ -466,7 +498,8 @@ function finderOnServer() {
     },
     async get(id) {
       const found = await ask(`api/customer?${new URLSearchParams({ id })}`);
-      return found && { profile: rowsOf(found)[0], events: found.events };
+      const { person } = found ?? {};
+      return found && { profile: rowsOf(found)[0], events: found.events, person: person && rowsOf(person)[0], records: person && rowsOf(person.records) };
     },
     async more(id, offset) { return (await ask(`api/customer/events?${new URLSearchParams({ id, offset })}`)).rows; },
   };
@@ -480,7 +513,33 @@ function facts(title, entries, profile) {
 const quintile = (value) => (value === null ? NOTHING : `${value} of 5`);
 const days = (value) => (value === null ? NOTHING : plural(value, "day"));
 
-function card(profile, personalData) {
+/* What a customer's records are together; nothing where the customer is all of the person. */
+function personOf({ profile, person, records }) {
+  if (!person) return null;
+  const own = profile.customer_id;
+  const compare = [["Purchases", "total_orders", number], ["Spend", "total_spend", money], ["Average order value", "average_order_value", money],
+    ["Refunded amount", "refunded_amount", money], ["First purchase", "first_purchase_at", time], ["Last purchase", "last_purchase_at", time],
+    ["Segment", "segment", text], ["Tier", "tier_level", text], ["Points balance", "points_balance", number],
+    ["Contacts", "interactions", number], ["Not resolved", "unresolved_interactions", number]];
+  const field = (name, write) => make("span", { "data-person": name }, write(person[name]));
+  return make("section", { id: "person", "aria-labelledby": "person-title" },
+    make("h3", { id: "person-title" }, "One person with ", field("customer_records", number), " records"),
+    make("p", { class: "note" }, "Person ", field("person_id", text), ", best known as ", field("customer_name", text), ", ", field("email", text), ", ", field("address", text), "."),
+    tableOf("The records of this person", [column("Customer"), column("Name"), column("E-mail"), column("Address"), numbers("Purchases"), numbers("Spend")],
+      records.map((row) => [row.customer_id === own ? `${own} (this one)` : make("a", { href: linkTo(row.customer_id) }, row.customer_id),
+        text(row.customer_name), text(row.email), text(row.address), number(row.total_orders), money(row.total_spend)])),
+    tableOf("This customer beside the whole person", [column("What"), numbers(`Customer ${own}`), numbers("All records")],
+      compare.map(([name, column, write]) => [name, write(profile[column]), field(column, write)])));
+}
+
+/* Says in a list of customers whom one of them is one person with. */
+function siblingsOf({ customer_id: own, person_customer_ids: all }) {
+  const others = (all ?? own).split(", ").filter((id) => id !== own);
+  return others.length ? make("span", {}, `one person with ${others.join(", ")}`) : null;
+}
+
+function card(found, personalData) {
+  const { profile } = found;
   const field = (name, write) => make("span", { "data-field": name }, write(profile[name]));
   const bought = Number(profile.total_orders) > 0;
   const spends = [["online", "online"], ["in_store", "in_store"], ["total", "all"]].map(([prefix, name]) => {
@@ -493,9 +552,10 @@ function card(profile, personalData) {
       make("span", { class: "badge", "data-field": "segment" }, text(profile.segment)),
       profile.tier_level ? make("span", { class: "badge" }, `${profile.tier_level} tier`) : null),
     ...(bought ? [] : [make("p", { class: "empty" }, "This customer has not bought anything yet that counts as revenue.")]),
+    personOf(found) ?? "",
     make("div", { class: "blocks" }, make("div", { class: "wide" }, make("h3", {}, "Spend by channel"),
         tableOf("Purchases, spend and average order value", [column("Channel"), numbers("Purchases"), numbers("Spend"), numbers("Average")], spends)),
-      personalData ? facts("Contact", [["E-mail", "email"], ["Address", "address"]], profile) : null,
+      personalData ? facts("Contact", [["E-mail", "email"], ["Address", "address"], ["Person", "person_id"], ["Customers of this person", "person_customer_ids"]], profile) : null,
       facts("Purchases", [["First", "first_purchase_at", time], ["Last", "last_purchase_at", time], ["Days before the newest data", "recency_days", days],
         ["Refunds", "refunds", number], ["Refunded amount", "refunded_amount", money],
         ["Recency", "recency_score", quintile], ["Frequency", "frequency_score", quintile], ["Monetary", "monetary_score", quintile]], profile),
@@ -545,9 +605,10 @@ function openFinder(finder, { personal_data: personalData, customers: kept, tabl
   const input = at("who");
   const total = sum(rowsOf(tables.segments), "customers");
   const partly = kept !== null && total > kept.rows.length;
+  const siblings = partly && kept.rows.length > kept.most_valuable;
   if (!personalData) at("finder").querySelector("label").textContent = "Customer id (this report is without personal data)";
   at("kept").textContent = !total ? NO_CUSTOMERS
-    : partly ? `This page knows the ${number(kept.rows.length)} most valuable of ${number(total)} customers; c360 report --serve finds all of them.` : "";
+    : partly ? `This page knows the ${number(kept.most_valuable)} most valuable of ${number(total)} customers${siblings ? ", and who is one person with them" : ""}; c360 report --serve finds all of them.` : "";
   let latest = 0;
 
   async function search() {
@@ -564,7 +625,7 @@ function openFinder(finder, { personal_data: personalData, customers: kept, tabl
     at("matches").replaceChildren(...found.matches.map((row) => make("li", {}, make("a", { href: linkTo(row.customer_id) },
       make("strong", {}, personalData ? text(row.customer_name) : `Customer ${row.customer_id}`),
       personalData ? make("span", {}, text(row.email)) : null, personalData ? make("span", {}, row.customer_id) : null,
-      make("span", {}, `${text(row.segment)}, ${money(row.total_spend)}`)))));
+      make("span", {}, `${text(row.segment)}, ${money(row.total_spend)}`), siblingsOf(row)))));
   }
 
   async function open(id) {
@@ -576,7 +637,7 @@ function openFinder(finder, { personal_data: personalData, customers: kept, tabl
       at("found").textContent = `No customer ${partly ? "in this page " : ""}has the id ${id}.`;
       return;
     }
-    place.replaceChildren(...card(found.profile, personalData), timeline(id, found.events, finder));
+    place.replaceChildren(...card(found, personalData), timeline(id, found.events, finder));
     at("matches").replaceChildren();
     at("found").textContent = "";
     at("card-name").focus();
@@ -624,6 +685,7 @@ async function start() {
   const drawn = [];
   overview(data.tables);
   customers(data.tables, (await finder.find("", BEST_CUSTOMERS)).matches);
+  if (data.personal_data) duplicates(data.tables);
   peakTimes(data.tables);
   service(data.tables);
   trust(data.tables);
