@@ -132,22 +132,41 @@ def _published(lake: Lake) -> Published:
 
 
 def _load(
-    lake: Lake, published: Published, dbt: DbtRun, progress: Progress, again: bool = False
+    lake: Lake,
+    published: Published,
+    dbt: DbtRun,
+    progress: Progress,
+    again: bool = False,
+    attached: bool = False,
 ) -> None:
-    from warehouse.load import load
+    """Copy silver, unless it is attached, and who is who."""
+    from warehouse.load import load, load_identity
 
-    with progress.step("Load silver") as step:
-        rows = load(
+    if not attached:
+        with progress.step("Load silver") as step:
+            rows = load(
+                lake,
+                published,
+                dbt,
+                lambda entity, done, total: step.detail(f"{entity}, {done:,} of {total:,} rows"),
+                again=again,
+            )
+            step.done = (
+                f"Loaded silver {published.version} ({rows:,} rows)"
+                if rows is not None
+                else f"Silver {published.version} is loaded already"
+            )
+    with progress.step("Load who is who") as step:
+        rows = load_identity(
             lake,
-            published,
+            published.identity,
             dbt,
-            lambda entity, done, total: step.detail(f"{entity}, {done:,} of {total:,} rows"),
-            again=again,
+            lambda table, done, total: step.detail(f"{table}, {done:,} of {total:,} rows"),
         )
         step.done = (
-            f"Loaded silver {published.version} ({rows:,} rows)"
+            f"Loaded who is who ({rows:,} rows)"
             if rows is not None
-            else f"Silver {published.version} is loaded already"
+            else "Who is who is loaded already"
         )
 
 
@@ -275,9 +294,9 @@ class AzureRun(Run):
     def load_silver(self) -> None:
         """Copy the published silver into Azure SQL Database, where it is not read from the lake."""
         assert self.published
-        if os.environ.get(ACCESS_VARIABLE) != "attached":
-            self.database.version = self.published.version
-            _load(self.lake, self.published, self.database, self.progress)
+        self.database.version = self.published.version
+        attached = os.environ.get(ACCESS_VARIABLE) == "attached"
+        _load(self.lake, self.published, self.database, self.progress, attached=attached)
 
     def build_marts(self) -> None:
         """Build gold, the marts and the snapshots beside those in use, with their tests."""

@@ -394,6 +394,19 @@ WhyOption = Annotated[
 ]
 
 
+@identity.command("review")
+def identity_review(
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    port: PortOption = 8361,
+    no_browser: NoBrowserOption = False,
+) -> None:
+    """Open a page with the pairs that may be one person, to decide about."""
+    from flows.identity import review_pairs
+
+    review_pairs(Home.at(home), target.value, port, not no_browser)
+
+
 @identity.command("explain")
 def identity_explain(
     one: OneArgument,

@@ -19,11 +19,24 @@ from ingest.contract import load_contract
 from ingest.declarations import load_declarations
 from lake.errors import InputError
 from lake.store import Lake
-from warehouse.home import Home, project_dir
+from warehouse.home import NO_PII_VARIABLE, Home, personal_data_shown, project_dir
 
 SOURCE = "command line"
 CHART_WIDTH = 24  # cells of the bar of the weightiest reason
 _VERBS = {"same": "are one person", "different": "are different persons"}
+
+
+def review_pairs(home: Home, target: str, port: int, browser: bool) -> None:
+    """Serve the page on which people decide about the pairs that wait."""
+    from pages.review.server import serve_review
+
+    if not personal_data_shown():
+        raise InputError(
+            f"{NO_PII_VARIABLE} is set, and nobody can decide who is who without seeing names. "
+            "Unset it for this command."
+        )
+    with changing(home, target) as lake:
+        serve_review(lake, port=port, browser=browser)
 
 
 def print_explanation(

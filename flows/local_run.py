@@ -154,9 +154,7 @@ class LocalRun(Run):
         """Find out which customers are one person."""
         built = self.dbt.query("select relation, state from staging.built")
         states = {relation: json.loads(state) for relation, state in built}
-        version = self._match(entities_of(states))
-        if version:
-            load_tables(self.dbt.query, self.lake, version)
+        load_tables(self.dbt.query, self.lake, self._match(entities_of(states)))
 
     def build_marts(self) -> None:
         """Build gold, the marts and the snapshots from silver, with their tests."""

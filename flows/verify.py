@@ -16,6 +16,7 @@ from rich.console import Console
 
 from flows import progress
 from flows.terminal import plain
+from identity import store as identity_store
 from lake import versions
 from lake.errors import C360Error, InputError
 from lake.local import LocalLake
@@ -24,6 +25,7 @@ from warehouse import publish as publishing
 from warehouse.connection import built_states, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
+from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
 
 SCHEMAS = ("reference", "silver", "gold", "marts")
@@ -62,6 +64,8 @@ def verify(home: Home, steps: progress.Progress) -> None:
             dbt.take_memory_for(sum(entry.rows for entry in file_entries(lake)))
             dbt.left_unchanged = "nothing could be compared; what is published stays as it is"
             try:
+                # Who is who is not derived from bronze: both are of the same persons.
+                load_tables(dbt.query, lake, identity_store.current_version(lake))
                 _build(dbt, steps)
             finally:
                 dbt.close()

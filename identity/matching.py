@@ -231,7 +231,7 @@ class _Matching:
 
     def _why_grown(self) -> str | None:
         trained = max(self.known["model"]["records"], 1)
-        if self.count > trained * GROWN + model.LEAST_RECORDS or self.count * GROWN < trained:
+        if self.count > trained * GROWN or self.count * GROWN < trained:
             return f"there are {self.count:,} customers, and were {trained:,} when it was trained"
         return None
 

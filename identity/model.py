@@ -25,6 +25,7 @@ TRAINING_PAIRS = 1e6
 SEED = 360
 LEARNED_FROM = 100  # pairs that must be learned from to count as much as what is written
 FIRST_GUESS = 0.05  # records of a person who has another, where no two are the same
+LEAST_THOUGHT_OF = 200
 LEAST_RECORDS = 50  # to measure anything on
 THOUGHT_OF = {"last": 50, "first_root": 50, "name": 200}
 MOST_THOUGHT_OF = 1000  # where each has a value of its own, as an e-mail address
@@ -68,9 +69,10 @@ class Model:
 
 def untrained(attributes: Sequence[str], records: int) -> Model:
     """Return the model as it is written, for so many records."""
-    pairs = max(records * (records - 1) / 2, 1)
+    # Among few records two are no likelier to be one person's.
+    among = max(records, LEAST_THOUGHT_OF)
     return Model(
-        prior=min(FIRST_GUESS * records / pairs, 0.1),
+        prior=2 * FIRST_GUESS / (among - 1),
         same={each.name: [case.same for case in each.cases] for each in comparisons(attributes)},
         other={each.name: [case.other for case in each.cases] for each in comparisons(attributes)},
         attributes=list(attributes),

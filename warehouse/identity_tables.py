@@ -8,18 +8,23 @@ from warehouse.connection import Query
 SCHEMA = "identity"
 
 
-def load_tables(query: Query, lake: Lake, version: str) -> None:
-    """Make the tables of a version, where they are not there already.
+def load_tables(query: Query, lake: Lake, version: str | None) -> None:
+    """Make the tables of a version, where they are not there already; without one, empty them.
 
     `query` asks the warehouse that is built in.
     """
-    if _loaded(query) == version:
+    loaded = _loaded(query)
+    if loaded == version:
         return
     query(f"create schema if not exists {SCHEMA}")
     for name in store.LOADED:
+        if version is None:
+            query(f"delete from {SCHEMA}.{name}")
+            continue
         path = lake.uri(paths.identity_table(version, name)).replace("'", "''")
         query(f"create or replace table {SCHEMA}.{name} as select * from read_parquet('{path}')")
-    query(f"comment on table {SCHEMA}.{store.LOADED[-1]} is '{version}'")
+    said = "null" if version is None else f"'{version}'"
+    query(f"comment on table {SCHEMA}.{store.LOADED[-1]} is {said}")
 
 
 def _loaded(query: Query) -> str | None:
