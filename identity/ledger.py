@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from identity import clusters, persons
-from identity.connection import fetch_one
+from identity.connection import fetch_one, make_table
 from identity.decisions import place_of
 
 ONLY_RECORD = "only record"
@@ -156,8 +155,13 @@ def assign(
         for group, person in zip(listed, found.person_ids, strict=True)
         for customer in group
     ]
-    _make_pairs(connection, "assigned", ["customer_id", "person_id"], pairs)
-    _make_pairs(connection, "new_aliases", ["alias_id", "person_id"], list(found.aliases.items()))
+    make_table(connection, "assigned", {"customer_id": "varchar", "person_id": "varchar"}, pairs)
+    make_table(
+        connection,
+        "new_aliases",
+        {"alias_id": "varchar", "person_id": "varchar"},
+        found.aliases.items(),
+    )
     connection.execute(_LEDGER, [at])
     connection.execute(_ALIASES, [at])
     return _told(connection, found.aliases)
@@ -170,33 +174,8 @@ def _make_groups(connection: duckdb.DuckDBPyConnection, groups: clusters.Groups)
         for number, group in enumerate(groups.members.values())
         for n in sorted(group)
     ]
-    types = [pa.int32(), pa.int32(), pa.string(), pa.float64()]
-    names = ["n", "number", "matched_by", "probability"]
-    table = {
-        name: pa.array([row[place] for row in rows], type_)
-        for place, (name, type_) in enumerate(zip(names, types, strict=True))
-    }
-    _make(connection, "grouped", pa.table(table))
-
-
-def _make_pairs(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    columns: list[str],
-    rows: list[tuple[str, str]],
-) -> None:
-    table = {
-        column: pa.array([row[place] for row in rows], pa.string())
-        for place, column in enumerate(columns)
-    }
-    _make(connection, name, pa.table(table))
-
-
-def _make(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    """Make a table of what an Arrow table has."""
-    connection.register("given", table)
-    connection.execute(f"create table {name} as select * from given")
-    connection.unregister("given")
+    columns = {"n": "integer", "number": "integer", "matched_by": "varchar"}
+    make_table(connection, "grouped", {**columns, "probability": "double"}, rows)
 
 
 def _told(connection: duckdb.DuckDBPyConnection, aliases: Mapping[str, str]) -> list[str]:

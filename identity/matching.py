@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from identity import candidates, clusters, decisions, ledger, model, store
 from identity.comparisons import comparisons
-from identity.connection import fetch_one, workspace
+from identity.connection import fetch_one, make_table, workspace
 from identity.customers import Customers
 from identity.judging import Judge
 from identity.records import make_records
@@ -311,13 +310,9 @@ class _Matching:
 
     def _add_decided(self) -> None:
         """Make `decided`, and have those pairs be compared too, to be learned from."""
-        pairs = pa.table({
-            "one": pa.array([pair[0] for pair in self.decisions], pa.string()),
-            "other": pa.array([pair[1] for pair in self.decisions], pa.string()),
-            "verdict": pa.array([each.verdict for each in self.decisions.values()], pa.string()),
-            "id": pa.array([each.id for each in self.decisions.values()], pa.string()),
-        })  # fmt: skip
-        self.connection.register("given", pairs)
+        columns = {"one": "varchar", "other": "varchar", "verdict": "varchar", "id": "varchar"}
+        rows = [(*pair, each.verdict, each.id) for pair, each in self.decisions.items()]
+        make_table(self.connection, "given", columns, rows)
         self.connection.execute("""
             create table decided as
             select least(x.n, y.n) as a, greatest(x.n, y.n) as b, verdict, id
@@ -325,7 +320,7 @@ class _Matching:
             inner join everyone as x on given.one = x.customer_id
             inner join everyone as y on given.other = y.customer_id
         """)
-        self.connection.unregister("given")
+        self.connection.execute("drop table given")
         self.connection.execute(
             "insert into candidates select a, b from decided anti join candidates using (a, b)"
         )
@@ -483,21 +478,19 @@ class _Matching:
         pairs = [pair for pair, each in self.decisions.items() if each.id not in known]
         undone = set(known) - {each.id for each in self.decisions.values()}
         pairs += [each.pair for each in decisions.read(self.lake) if each.id in undone]
-        self.connection.register(
-            "concerned", pa.table({"customer_id": pa.array(sum(pairs, ()), pa.string())})
-        )
+        concerned = [(customer,) for pair in pairs for customer in pair]
+        make_table(self.connection, "concerned_by", {"customer_id": "varchar"}, concerned)
         fetch("""
             create table affected as
             select n, customer_id from members
             where
                 n in (select n from numbered)
                 or n in (select unnest([a, b]) from decided)
-                or customer_id in (select customer_id from concerned)
+                or customer_id in (select customer_id from concerned_by)
                 or person_id in (
                     select person_id from ledger_before semi join gone using (customer_id)
                 )
         """)
-        self.connection.unregister("concerned")
         ties = f"select a, b from pairs where {self._taken} union all select a, b from decided"
         while fetch(f"""
             insert into affected
@@ -515,10 +508,8 @@ class _Matching:
     def _find_unsure(self, groups: clusters.Groups) -> int:
         """Make `possible_duplicates`: pairs of two persons that may be one."""
         fetch = self.connection.execute
-        self.connection.register("refused_now", pa.table({
-            "a": pa.array([edge.a for edge in groups.refused], pa.int32()),
-            "b": pa.array([edge.b for edge in groups.refused], pa.int32()),
-        }))  # fmt: skip
+        refused = [(edge.a, edge.b) for edge in groups.refused]
+        make_table(self.connection, "refused_now", {"a": "integer", "b": "integer"}, refused)
         fetch("""
             update pairs set refused = (a, b) in (select (a, b) from refused_now)
             where a in (select n from affected)

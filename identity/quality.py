@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
 
 from identity import decisions, store
+from identity.connection import make_table
 from identity.settings import Settings
 from lake.errors import InputError
 from lake.store import Lake
@@ -76,20 +76,16 @@ def estimate(lake: Lake, settings: Settings) -> Quality:
     with duckdb.connect() as connection:
         connection.register("pairs", store.read_table(lake, version, "pairs"))
         store.load_records(connection, lake, version, "records", ["n", "customer_id"])
-        connection.register(
+        # Either may be the first in what was compared.
+        make_table(
+            connection,
             "decided",
-            pa.table(
-                {
-                    # Either may be the first in what was compared.
-                    "one": pa.array([each for pair in holding for each in pair], pa.string()),
-                    "other": pa.array(
-                        [each for pair in holding for each in reversed(pair)], pa.string()
-                    ),
-                    "verdict": pa.array(
-                        [each.verdict for each in holding.values() for _ in range(2)], pa.string()
-                    ),
-                }
-            ),
+            {"one": "varchar", "other": "varchar", "verdict": "varchar"},
+            [
+                (*way, each.verdict)
+                for pair, each in holding.items()
+                for way in (pair, (pair[1], pair[0]))
+            ],
         )
         bands = [
             Band(*row)

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from identity import decisions, model, store
 from identity.comparisons import comparisons
-from identity.connection import workspace
+from identity.connection import make_table, workspace
 from identity.decisions import Decision, ordered, place_of
 from identity.judging import Judge
 from identity.settings import Settings
@@ -155,8 +153,14 @@ def check_customer(lake: Lake, customer_id: str) -> None:
     version = store.current_version(lake)
     if version is None:
         raise InputError("Customers were not compared yet; the next `c360 run` does it.")
-    known = store.read_table(lake, version, "matched_customers", ["customer_id"])
-    if not pc.any(pc.equal(known.column(0).cast(pa.string()), customer_id)).as_py():
+    with duckdb.connect() as connection:
+        connection.register(
+            "known", store.read_table(lake, version, "matched_customers", ["customer_id"])
+        )
+        found = connection.execute(
+            "select 1 from known where customer_id::varchar = $1", [customer_id]
+        ).fetchall()
+    if not found:
         raise InputError(f"There is no customer {customer_id} among those that were compared.")
 
 
@@ -168,7 +172,7 @@ def _reasons(
     with duckdb.connect() as connection:
         connection.register("kept", store.read_table(lake, version, "pairs"))
         store.load_records(connection, lake, version, "records", ["n", "customer_id"])
-        connection.register("asked", _table(pairs))
+        make_table(connection, "asked", {"one": "varchar", "other": "varchar"}, pairs)
         rows = _rows(
             connection,
             """
@@ -201,7 +205,7 @@ def _values(lake: Lake, customers: Iterable[str]) -> dict[str, dict[str, str | N
     if published is None or not wanted:
         return {}
     with duckdb.connect() as connection:
-        connection.register("asked", pa.table({"customer_id": pa.array(wanted, pa.string())}))
+        make_table(connection, "asked", {"customer_id": "varchar"}, [(each,) for each in wanted])
         store.load_entity(
             connection,
             lake,
@@ -233,15 +237,6 @@ def _values(lake: Lake, customers: Iterable[str]) -> dict[str, dict[str, str | N
                 found[customer][attribute] = value
     names = list(dict.fromkeys(name for values in found.values() for name in values))
     return {each: {name: values.get(name) for name in names} for each, values in found.items()}
-
-
-def _table(pairs: Sequence[tuple[str, str]]) -> pa.Table:
-    return pa.table(
-        {
-            "one": pa.array([one for one, _ in pairs], pa.string()),
-            "other": pa.array([other for _, other in pairs], pa.string()),
-        }
-    )
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:

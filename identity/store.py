@@ -19,7 +19,6 @@ from lake.versions import PublishedEntity, version_of
 LOADED = ("matched_customers", "person_aliases", "possible_duplicates")
 """The tables of a version that gold and the marts are made from."""
 
-_KNOWLEDGE = "knowledge"  # the table of one row with what else a version knows, as JSON
 _VERSION = "_version"
 
 
@@ -77,12 +76,12 @@ def load_records(
 def read_table(lake: Lake, version: str, name: str, columns: list[str] | None = None) -> pa.Table:
     """Return a table of a version."""
     with lake.open_read(paths.identity_table(version, name)) as file:
-        return pq.read_table(file, columns=columns)
+        return pq.ParquetFile(file).read(columns=columns)
 
 
 def has_knowledge(lake: Lake, version: str) -> bool:
     """Tell whether a version is there."""
-    return has_table(lake, version, _KNOWLEDGE)
+    return lake.exists(_knowledge(version))
 
 
 def has_table(lake: Lake, version: str, name: str) -> bool:
@@ -98,14 +97,17 @@ def write_table(lake: Lake, version: str, name: str, table: pa.Table) -> None:
 
 def read_knowledge(lake: Lake, version: str) -> dict[str, Any]:
     """Return what else a version knows: the model, limits, settings, what was told."""
-    table = read_table(lake, version, _KNOWLEDGE)
-    known: dict[str, Any] = json.loads(table.column("content")[0].as_py())
+    known: dict[str, Any] = json.loads(lake.read_bytes(_knowledge(version)))
     return known
 
 
 def write_knowledge(lake: Lake, version: str, known: Mapping[str, Any]) -> None:
     """Write it."""
-    write_table(lake, version, _KNOWLEDGE, pa.table({"content": [json.dumps(known)]}))
+    lake.write_bytes(_knowledge(version), json.dumps(known).encode() + b"\n")
+
+
+def _knowledge(version: str) -> str:
+    return f"{paths.identity_version(version)}/knowledge.json"
 
 
 def newer_than(entity: PublishedEntity, version: str) -> PublishedEntity:
@@ -178,7 +180,7 @@ def load_changed_keys(
 
 def _together(tables: list[pa.Table], columns: list[str]) -> pa.Table:
     if not tables:
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
+        return pa.schema([(name, pa.string()) for name in columns]).empty_table()
     return pa.concat_tables(tables, promote_options="permissive")
 
 
@@ -187,5 +189,5 @@ def _part(lake: Lake, folder: str, columns: list[str]) -> pa.Table | None:
     for path in lake.list(folder, recursive=True):
         if path.endswith(".parquet"):
             with lake.open_read(path) as file:
-                tables.append(pq.read_table(file, columns=columns))
+                tables.append(pq.ParquetFile(file).read(columns=columns))
     return pa.concat_tables(tables, promote_options="permissive") if tables else None
