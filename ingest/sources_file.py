@@ -330,10 +330,7 @@ class _Check:
     def _extra(self, at: _Path, said: list[str] | dict[str, str], entity: Entity) -> None:
         if not entity.takes_extra:
             able = ", ".join(each.name for each in self._contract.values() if each.takes_extra)
-            self._tell(
-                at,
-                f"{entity.name} has no key extra: only of {able} more columns are read",
-            )
+            self._tell(at, f"{entity.name} has no key extra: only of {able} more columns are read")
             return
         is_list = isinstance(said, list)
         known = {_snake_case(column): column for column in entity.columns}
