@@ -208,9 +208,9 @@ def _explained(error: ValidationError) -> Iterator[tuple[_Path, str]]:
             yield at, f"{where} must be {' or '.join(kinds)}{quote if 'text' in kinds else ''}"
         case "oneOf":
             # Of the alternatives, the one of the value's own type says what is wrong.
-            own = [cause for cause in error.context or () if cause.validator != "type"]
-            causes = own or list(error.context or ())[:1]
-            for cause in causes:
+            found = list(error.context or ())
+            own = [cause for cause in found if cause.validator != "type" or cause.path]
+            for cause in own or found[:1]:
                 yield from _explained(cause)
         case "minLength" | "minItems" | "minProperties":
             yield at, f"{where} is empty"
