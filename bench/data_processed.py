@@ -170,9 +170,13 @@ def _count_staged(account: dict[str, int], staged: Columns) -> None:
 
 
 def _count_shown(account: dict[str, int], silver: Columns, superseded: Columns) -> None:
-    """Add what counting an entity's rows reads, those that count and those that do not."""
+    """Add what is read of an entity's rows to count them, and of customers beyond the contract."""
     account["superseded_rows"] += superseded.read(("fate", "row_count"))
     account["row_reconciliation"] += min(silver.stored.values())
+    if "_extra" in silver.stored:
+        account["customer_attributes"] += silver.read(
+            ("customer_id", "_extra", "_as_of", "_source_file", "_batch_id")
+        )
 
 
 def _count_accounts(totals: _Totals, lake: _Lake, account: dict[str, int]) -> None:

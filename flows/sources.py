@@ -14,6 +14,7 @@ from flows.terminal import plain
 from ingest.check import FileCheck, agreed, check_folder
 from ingest.contract import load_contract
 from ingest.declarations import load_declarations
+from ingest.headers import find_header
 from ingest.sources_file import SCHEMA
 from ingest.starting import sources_text, starting_text
 from ingest.trials import Read
@@ -134,6 +135,7 @@ def _facts(check: FileCheck, read: Read | None) -> Iterable[tuple[str, str]]:
             + (f" (and {record.malformed_rows:,} malformed)" if record.malformed_rows else ""),
         )
         yield "columns", ", ".join(_origins(read, record.read_as["columns"]))
+        yield "read too", ", ".join(_extra(read, record.header))
         yield "not asked for", ", ".join(record.extra_columns)
     elif check.header:
         names = {c: [check.names[p] for p in at] for c, at in check.header.places.items()}
@@ -154,6 +156,13 @@ def _origins(read: Read | None, columns: Mapping[str, Sequence[str]]) -> Iterabl
         yield column if same else f"{column} <- {' + '.join(names)}"
     for column, sql in read.declaration.expressions.items() if read else ():
         yield f"{column} = {' '.join(sql.split())}"
+
+
+def _extra(read: Read | None, header: Sequence[str]) -> Iterable[str]:
+    for name, wanted in read.declaration.extra.items() if read else ():
+        place = find_header(header, wanted)
+        if place is not None:
+            yield f"{name} <- {header[place]}"
 
 
 def _forms(forms: Forms) -> str:

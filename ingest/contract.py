@@ -15,6 +15,9 @@ SOURCES = Path("models/silver/_bronze__sources.yml")
 CURRENCY = "Currency"
 """The column that names the currency of an amount."""
 
+EXTRA = "_extra"
+"""The column of bronze's rows with what is declared to be read of a file beyond the contract."""
+
 READABLE = re.compile(
     r"\.(?:(?:csv|tsv|txt|jsonl)(?:\.(?:gz|zip))?|zip|parquet|xlsx)\Z", re.IGNORECASE
 )
@@ -34,6 +37,7 @@ class Entity:
 
     `key` names the columns that tell its records apart, `numbers` and `times` those whose values
     are written in the forms that a source can declare, `optional` those that a file may lack.
+    `takes_extra` tells whether columns beyond these can be declared (`EXTRA`).
     """
 
     name: str
@@ -43,6 +47,7 @@ class Entity:
     numbers: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
+    takes_extra: bool = False
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -74,6 +79,7 @@ def load_contract(project_dir: Path) -> dict[str, Entity]:
 
 def _entity(table: Mapping[str, Any]) -> Entity:
     columns = {column["name"]: column.get("meta") or {} for column in table["columns"]}
+    takes_extra = columns.pop(EXTRA, None) is not None
     return Entity(
         table["name"],
         table["meta"]["file_prefix"],
@@ -82,6 +88,7 @@ def _entity(table: Mapping[str, Any]) -> Entity:
         numbers=tuple(name for name, meta in columns.items() if meta.get("form") == "number"),
         times=tuple(name for name, meta in columns.items() if meta.get("form") == "time"),
         optional=tuple(name for name, meta in columns.items() if meta.get("optional")),
+        takes_extra=takes_extra,
     )
 
 

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ingest.contract import CURRENCY, Entity
-from ingest.sources_file import OF_ENTITY, api_entries, read_sources, with_defaults
+from ingest.sources_file import (
+    OF_ENTITY,
+    api_entries,
+    extra_names,
+    read_sources,
+    with_defaults,
+)
 
 SOURCES = Path(__file__).with_name("sources.yml")
 _NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "api")
@@ -30,12 +36,14 @@ class Declaration:
 
     None, or nothing in it, stands for "not declared"; `sources.schema.json` explains each key. The
     key `currency` is among the columns, or the expressions, as it is for a column or for all.
+    `extra` has the header of each column beyond the contract, by its standard name.
     """
 
     files: tuple[str, ...] = ()
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     expressions: Mapping[str, str] = field(default_factory=dict)
     fill_down: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
     rows: Literal["one", "lines"] | None = None
     load: Literal["changes", "full"] = "changes"
     order_by: str | None = None
@@ -170,6 +178,8 @@ def load_declarations(path: Path | None, contract: Mapping[str, Entity]) -> Decl
 def _typed(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return keys of reading, as a sources file says them, as a declaration has them."""
     taken = {key: value for key, value in said.items() if key in _READING}
+    if "extra" in taken:
+        taken["extra"] = extra_names(taken["extra"])
     for key, value in taken.items():
         if isinstance(value, list):
             taken[key] = tuple(map(str, value))

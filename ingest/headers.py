@@ -22,7 +22,8 @@ class HeaderMatch:
     """How a header compares with the contract and what is declared.
 
     `places` has where each contract column comes from (several places when it is joined of several
-    headers); columns that an expression computes are not in it. `problem` says why the file breaks
+    headers); columns that an expression computes are not in it. `extra` are the columns that are
+    neither in the contract nor declared to be read beyond it. `problem` says why the file breaks
     the contract, None when it doesn't.
     """
 
@@ -82,7 +83,8 @@ def match_header(entity: Entity, declaration: Declaration, names: Sequence[str])
     for place, name in enumerate(names):
         places_of.setdefault(normalised(name), []).append(place)
     places: dict[str, tuple[int, ...]] = {}
-    missing, doubled, wanted = [], [], set()
+    missing, doubled = [], []
+    wanted = {normalised(header) for header in declaration.extra.values()}
     for column in entity.columns:
         if column in declaration.expressions:
             continue

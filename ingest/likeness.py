@@ -35,7 +35,12 @@ def likely_columns(
     """
     places = match_header(entity, declaration, names).places
     taken = {place for of in places.values() for place in of}
-    free = [name for place, name in enumerate(names) if place not in taken]
+    extra = {normalised(header) for header in declaration.extra.values()}
+    free = [
+        name
+        for place, name in enumerate(names)
+        if place not in taken and normalised(name) not in extra
+    ]
     missing = [c for c in entity.needed if c not in places and c not in declaration.expressions]
     pairs = sorted(
         ((likeness(column, name), column, name) for column in missing for name in free),

@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingest import forms
-from ingest.contract import CURRENCY, Entity
+from ingest.contract import CURRENCY, EXTRA, Entity
 from ingest.declarations import Declaration
 from ingest.expressions import quoted, references
+from ingest.extra import packed
 from ingest.guards import Guards
 from ingest.headers import (
     HeaderMatch,
@@ -68,6 +69,7 @@ def read_landed(
     # What an earlier reading wrote stays until all is known to be well.
     new_rows, new_malformed = map(_temporary, (rows_path, malformed_path))
     is_api = record.api is not None
+    columns = (*entity.columns, EXTRA) if entity.takes_extra else entity.columns
     try:
         with _blamed(name), ExitStack() as opened:
             consumer = _Rows(entity, declaration, lambda: lake.open_write(new_malformed))
@@ -81,7 +83,7 @@ def read_landed(
             with (
                 open_raw() if open_raw else lake.open_read(record.path) as raw,
                 lake.open_write(new_rows) as sink,
-                RowsWriter(sink, entity.columns, name, batch_id) as consumer.writer,
+                RowsWriter(sink, columns, name, batch_id) as consumer.writer,
             ):
                 consumer.as_of = as_of
                 how = read(name, raw, entity, declaration, consumer)
@@ -184,6 +186,7 @@ class _Rows:
         asked = {h for c in entity.columns for h in declaration.columns.get(c, (c,))}
         asked |= self._computed | set(declaration.fill_down)
         asked |= {declaration.order_by} if declaration.order_by else set()
+        asked |= set(declaration.extra.values())
         self._asked = {normalised(name) for name in asked}
         self._connection: duckdb.DuckDBPyConnection | None = None
         self.names: dict[str, None] = {}  # an ordered set
@@ -235,6 +238,8 @@ class _Rows:
         self._guards.look(contract, table)
         if self.repeats:
             self.repeats.look(contract)
+        if self._entity.takes_extra:
+            contract = contract.append_column(EXTRA, packed(self._declaration, table))
         self.writer.write(contract, self._since(table))
 
     def malformed(self, line: Malformed) -> None:
@@ -267,6 +272,7 @@ class _Rows:
             ("order_by", [self._declaration.order_by]),
             ("fill_down", filled),
             ("currency", self._declaration.columns.get(CURRENCY, ())),
+            ("extra", self._declaration.extra.values()),
         ):
             for name in wanted:
                 if name and find_header(list(self.names), name) is None:

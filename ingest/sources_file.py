@@ -7,6 +7,7 @@ import codecs
 import difflib
 import json
 import re
+import unicodedata
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -26,6 +27,8 @@ SCHEMA = Path(__file__).with_name("sources.schema.json")
 
 OF_ENTITY = ("rows", "load", "keys")
 """Keys that say what the rows of an entity are, wherever they come from."""
+
+_LONGEST_NAME = 50  # of a column beyond the contract: as the YAML of silver's attributes has it
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Path = tuple[str | int, ...]
 
@@ -76,6 +79,21 @@ def with_defaults(
         if own in entry and default not in entry and default in merged:
             merged[default] = {c: s for c, s in merged[default].items() if c not in entry[own]}
     return merged
+
+
+def extra_names(said: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return the header of each column that `extra` declares, by its standard name.
+
+    >>> extra_names(["BirthDate", "LoyaltyID", "Phone (home)"])
+    {'birth_date': 'BirthDate', 'loyalty_id': 'LoyaltyID', 'phone_home': 'Phone (home)'}
+    """
+    return dict(said) if isinstance(said, Mapping) else {_snake_case(name): name for name in said}
+
+
+def _snake_case(header: str) -> str:
+    composed = unicodedata.normalize("NFC", header)
+    parted = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", composed)
+    return re.sub(r"[\W_]+", "_", parted).strip("_").lower()
 
 
 class _Document:
@@ -190,9 +208,9 @@ def _explained(error: ValidationError) -> Iterator[tuple[_Path, str]]:
             yield at, f"{where} must be {' or '.join(kinds)}{quote if 'text' in kinds else ''}"
         case "oneOf":
             # Of the alternatives, the one of the value's own type says what is wrong.
-            own = [cause for cause in error.context or () if cause.validator != "type"]
-            causes = own or list(error.context or ())[:1]
-            for cause in causes:
+            found = list(error.context or ())
+            own = [cause for cause in found if cause.validator != "type" or cause.path]
+            for cause in own or found[:1]:
                 yield from _explained(cause)
         case "minLength" | "minItems" | "minProperties":
             yield at, f"{where} is empty"
@@ -294,6 +312,8 @@ class _Check:
         merged = with_defaults(self._said.get("defaults", {}), entry, entity)
         if "decimal" in entry or "thousands" in entry:
             self._separators(at, merged)
+        if "extra" in entry:
+            self._extra((*at, "extra"), entry["extra"], entity)
         if entry.get("rows") == "lines" and not entity.has_lines:
             able = ", ".join(each.name for each in self._contract.values() if each.has_lines)
             self._tell(
@@ -306,6 +326,31 @@ class _Check:
             if "currency" in merged and CURRENCY in merged.get(key, {}):
                 own = (key, CURRENCY) if CURRENCY in entry.get(key, {}) else ("currency",)
                 self._tell((*at, *own), f"{CURRENCY} is declared by currency and under {key}")
+
+    def _extra(self, at: _Path, said: list[str] | dict[str, str], entity: Entity) -> None:
+        if not entity.takes_extra:
+            able = ", ".join(each.name for each in self._contract.values() if each.takes_extra)
+            self._tell(at, f"{entity.name} has no key extra: only of {able} more columns are read")
+            return
+        is_list = isinstance(said, list)
+        known = {_snake_case(column): column for column in entity.columns}
+        first: dict[str, str] = {}
+        for number, each in enumerate(said):
+            place = (*at, number if is_list else each)
+            name = _snake_case(each) if is_list else each
+            if name in known:
+                self._tell(place, f"{known[name]} is a column of {entity.name} and is read anyway")
+            elif name in first:
+                self._tell(place, f"{first[name]} and {each} are both called {name}")
+            elif not name or name != _snake_case(name):
+                self._tell(
+                    place,
+                    f"{each!r} is no name for a column, which has lower-case letters, digits and _ "
+                    "only, such as birth_date",
+                )
+            elif len(name) > _LONGEST_NAME:
+                self._tell(place, f"{name} has more than {_LONGEST_NAME} characters")
+            first.setdefault(name, each)
 
     def _agree(self, apis: str) -> None:
         """See that what is said of an entity's rows is the same wherever they come from."""

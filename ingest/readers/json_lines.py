@@ -39,6 +39,7 @@ def read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) -
     encoding, begin, blocks = dialect.decoded(stream, declaration)
     asked = [header for headers in declaration.columns.values() for header in headers]
     asked += [declaration.order_by] if declaration.order_by else []
+    asked += declaration.extra.values()
     paths = {header: header.split(".") for header in asked if "." in header}
     records: list[dict[str, Any]] = []
     size, any_record = 0, False

@@ -274,7 +274,7 @@ from openrowset(
         {% do found.setdefault(table, []).append(column) %}
     {% endfor %}
     {% for source in graph.sources.values() if source.source_name == 'bronze' and source.name in received %}
-        {% set columns = source.columns.values() | map(attribute='name') | list %}
+        {% set columns = source.columns.values() | map(attribute='name') | reject('equalto', '_extra') | list %}
         {% set table = 'bronze_raw.' ~ quoted(source.name) %}
         {% if found.get(source.name) != columns %}
             {% if source.name in found %}{% do run_query('drop external table ' ~ table) %}{% endif %}

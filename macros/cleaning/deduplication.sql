@@ -9,8 +9,10 @@
     {%- if 'amount' in names -%}{%- do names.extend(['source_amount', 'source_currency']) -%}{%- endif -%}
     {%- set content = names | reject('in', contract.key) | list -%}
     {%- for name in read_or_null(contract) -%}{%- do content.append('unreadable_' ~ name) -%}{%- endfor -%}
+    {%- do content.extend(contract.carried) -%}
     {%- set hidden = ['_row_number'] + (['moment_fraction'] if contract.lines == 'always' else []) -%}
     {%- for name in read_or_null(contract) -%}{%- do hidden.append('unreadable_' ~ name) -%}{%- endfor -%}
+    {%- do hidden.extend(contract.carried) -%}
     {{ return({
         'key': contract.key,
         'moment': contract.key + (['moment_fraction'] if contract.lines == 'always' else []),

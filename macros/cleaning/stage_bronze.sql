@@ -1,6 +1,6 @@
 {#-
     The select of a staging model: every bronze row of an entity once (or, incrementally, those that it has not taken in yet), with silver's columns cleaned by the contract in the
-    model's YAML, its place (`_row_number`, `_as_of`, `_source_file`, `_batch_id`), `reject_reason` (null for a good row),
+    model's YAML, its place (`_row_number`, `_as_of`, `_source_file`, `_batch_id`), what is carried on, `reject_reason` (null for a good row),
     `raw_row` (a rejected row as it came, as JSON) and, for each column that is null where it cannot be read,
     `unreadable_<column>`: the value that could not be.
     `enumerations` maps a column to the seed of its canonical spellings, whose column has the same name; `other_words` is
@@ -9,7 +9,7 @@
 -#}
 {% macro stage_bronze(entity, enumerations={}, other_words=none, exchange_rates=none) -%}
 {%- set contract = staging_contract(entity) -%}
-{%- set place = ['_row_number', '_as_of', '_source_file', '_batch_id'] -%}
+{%- set place = ['_row_number', '_as_of', '_source_file', '_batch_id'] + contract.carried -%}
 {%- set raw_columns = {} -%}
 {%- for column in contract.columns -%}
     {%- do raw_columns.update({column.bronze_column: quoted('raw ' ~ column.bronze_column)}) -%}

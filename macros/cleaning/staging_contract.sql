@@ -1,7 +1,8 @@
 {#-
     The contract of an entity, as the YAML of its staging model states it: `key`, whether it is a `dimension`, its `lines`
     (declared: several rows may be one order where the source is declared so; always: several rows may have one key), and
-    `columns`, a list of {name, type, bronze_column, rejects, blank} of what comes from bronze. A model that asks for it is
+    `columns`, a list of {name, type, bronze_column, rejects, blank} of what comes from bronze; `carried`, the names of columns
+    that go on as they are in bronze, for silver not to show but to keep with the row. A model that asks for it is
     that staging model or refers to it. Empty while dbt parses. dbt shows its unit tests no YAML; they run on DuckDB, which
     reads the file (in the project's folder, where dbt is run).
 -#}
@@ -17,8 +18,10 @@
     {% endif %}
     {% set meta = node.get('config', {}).get('meta', {}) %}
     {% set columns = [] %}
+    {% set carried = [] %}
     {% for column in (node.columns.values() if node.columns is mapping else node.columns) %}
         {% set origin = column.get('config', {}).get('meta', {}) %}
+        {% if origin.carried %}{% do carried.append(column.name) %}{% endif %}
         {% if origin.bronze_column %}
             {% do columns.append({
                 'name': column.name,
@@ -34,5 +37,6 @@
         'dimension': meta.get('dimension', false),
         'lines': meta.get('lines'),
         'columns': columns,
+        'carried': carried,
     }) }}
 {% endmacro %}

@@ -474,6 +474,7 @@ def test_personal_data_is_masked_wherever_it_is_stored(azure: AzureSql) -> None:
         + [
             ("silver", "rejected_rows", "raw_row", "default()"),
             ("silver", "unreadable_values", "value", "default()"),
+            ("silver", "customer_attributes", "value", "default()"),
         ]
     )
 

@@ -120,6 +120,12 @@ def test_bronze_has_the_rows_of_the_files_that_manifests_name(made: Home) -> Non
     assert made.query("from bronze.stores") == made.query("from bronze.products") == []
 
 
+def test_rows_that_were_read_before_there_were_columns_beyond_the_contract_have_none(
+    made: Home,
+) -> None:
+    assert made.query("select CustomerID, _extra from bronze.customers") == [("7", None)]
+
+
 def test_landed_files_and_malformed_lines_say_what_was_read(made: Home) -> None:
     columns = "entity, format, row_count, malformed_row_count, longest_value, _source_file"
     assert made.query(f"select {columns} from bronze.landed_files order by all") == [

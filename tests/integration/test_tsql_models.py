@@ -64,11 +64,14 @@ class Models:
                 self.schemas[path.stem] = path.parent.name
                 if layer == "silver" and f"stg_{path.stem}" in references:
                     # What silver's materialization writes beside the model's rows.
-                    superseded = f"{path.stem}_superseded"
-                    self.sql[superseded] = renderer.macro("all_superseded_rows", path.stem)
-                    self.schemas[superseded] = "staging"
-                    graph[superseded] = set(references)
-                    references.add(superseded)
+                    beside = {
+                        f"{path.stem}_superseded": renderer.macro("all_superseded_rows", path.stem),
+                        f"{path.stem}_counted": self.sql[path.stem],
+                    }
+                    self.sql |= beside
+                    self.schemas |= dict.fromkeys(beside, "staging")
+                    graph |= {relation: set(references) for relation in beside}
+                    references |= beside.keys()
         self.order = [name for name in TopologicalSorter(graph).static_order() if name in self.sql]
 
 

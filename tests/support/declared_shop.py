@@ -12,7 +12,7 @@ from pathlib import Path
 
 SOURCES = """
 files:
-  customers: {keys: text, unknown_keys: [guest, "-1"]}
+  customers: {keys: text, unknown_keys: [guest, "-1"], extra: [Phone, BirthDate, LoyaltyID]}
   products: {keys: text}
   stores: {unknown_keys: ["999"]}
   agents: {load: full}
@@ -28,19 +28,20 @@ CUT = "n" * 99 + " after the cut"  # which leaves a blank at the end
 LONG = "Ł" * 99 + "😀" + "x"
 
 FIRST = {
-    "Customers_2026-11-20.csv": f"""CustomerID,Name,Email,Address
-C-1,Ann,ann@example.org,1 Road
-c-1,"Ann, the other",,N/A
-C 2,{CUT},zoë@example.org,"2 Road\nBackyard"
-{LONGEST_KEY},{LONG},😀,\u00a0blanks\u00a0
-{LONGEST_KEY}k,Too Long,,
--1,Reserved,,
-,No Key,,
-guest,Guest,,
-17850.0,Digits,digits@example.org,
-C-9,Leaves nothing,,
-C-1,Ann,ann@example.org,1 Road
-C-1,Ann B.,ann@example.org,1 Road
+    "Customers_2026-11-20.csv": f"""CustomerID,Name,Email,Address,Birth Date,phone,Loyalty_ID
+C-1,Ann,ann@example.org,1 Road,1980-02-29,030 1,L-1
+c-1,"Ann, the other",,N/A,N/A, +49 30 2\u00a0,"L""/\\1"
+C 2,{CUT},zoë@example.org,"2 Road\nBackyard",29.2.1980,"030\n3\t4",{LONG}{LONG}{LONG}
+{LONGEST_KEY},{LONG},😀,\u00a0blanks\u00a0,\u200b😀\ufeff,NULL,"{{""a"": [1]}}"
+{LONGEST_KEY}k,Too Long,,,,030 5,L-9
+-1,Reserved,,,,,
+,No Key,,,,030 6,
+guest,Guest,,,,,
+17850.0,Digits,digits@example.org,,\u00a0,,17850.0
+C-9,Leaves nothing,,,,,
+C-1,Ann,ann@example.org,1 Road,1980-02-29,030 1,L-1
+C-1,Ann B.,ann@example.org,1 Road,1980-02-29,030 1,L-1
+C-1,Ann B.,ann@example.org,1 Road,1980-02-29,030 7,
 """,
     "Products_2026-11-20.csv": """ProductID,Name,Category,Price
 SKU-1,Desk,Furniture,100.005
@@ -120,9 +121,10 @@ L-2,2026-11-03,1.5,
 }  # fmt: skip
 
 SECOND = {
-    "Customers_2026-11-21.csv": """CustomerID,Name,Email,Address
-C-1,Ann C.,ann@example.org,1 Road
-c-1,"Ann, the other",,
+    # Of one of its customers only the phone is another; what no file has is not kept from before.
+    "Customers_2026-11-21.csv": """CustomerID,Name,Email,Address,Phone,LoyaltyID
+C-1,Ann C.,ann@example.org,1 Road,030 7,
+c-1,"Ann, the other",,,+49 30 8,"L""/\\1"
 """,
     "Agents_2026-11-21.csv": """AgentID,Name,Department,Shift
 1,Kim,Billing,day

@@ -67,6 +67,7 @@ class Shop:
     has_lines: frozenset[str] = frozenset({"loyalty_transactions"})
     has_currency: frozenset[str] = frozenset()
     extra: str = ""  # a column of online orders that tells which row is newer
+    of_customers: tuple[str, ...] = ()  # columns beyond the contract that are read too
 
 
 SHOPS = (
@@ -95,6 +96,7 @@ files:
         """
 defaults: {rows: one}
 files:
+  customers: {extra: {phone: Phone, birth_date: Born on, nobody_has_it: Fax}}
   stores: {keys: text, unknown_keys: [k-3]}
   agents: {keys: text}
   online_transactions: {rows: lines, load: full, unknown_keys: ["4.0", 0]}
@@ -112,6 +114,7 @@ files:
         text_keys=frozenset({"stores", "agents", "in_store_transactions", "loyalty_accounts"}),
         has_lines=frozenset({"online_transactions", "loyalty_transactions"}),
         has_currency=frozenset({"in_store_transactions"}),
+        of_customers=("PHONE", "born_on"),
     ),
 )
 
@@ -147,6 +150,10 @@ def make_file(shop: Shop, random: Random, entity: Entity, day: datetime) -> str:
     if shop.extra and entity.name == "online_transactions":
         header.append(shop.extra)
         extra.append(lambda: _changed(random))
+    for name in shop.of_customers if entity.name == "customers" else ():
+        if random.random() < 0.8:
+            header.append(name)
+            extra.append(lambda: random.choice(WORDS))
     random.shuffle(columns)
     header = [column.source for column in columns] + header[len(columns) :]
 

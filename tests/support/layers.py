@@ -29,6 +29,7 @@ ACCOUNTS = {
     "superseded_rows": ["entity", "reason"],
     "unreadable_values": ["entity", "column_name", "value", "_batch_id"],
     "rejected_rows": ["entity", "reason", "_batch_id"],
+    "customer_attributes": ["customer_id", "attribute"],
 }
 GOLD = {
     "dim_customers": ["customer_id"],
@@ -106,6 +107,7 @@ class Layers:
             "superseded_rows": self.silver.superseded,
             "unreadable_values": self.silver.unreadable,
             "rejected_rows": self.silver.rejected,
+            "customer_attributes": self.silver.attributes,
         }
         return of_name[name] if name in of_name else self.silver.tables[name]
 

@@ -267,6 +267,7 @@ class Options:
     order_by: Mapping[str, str] = field(default_factory=dict)  # column, by entity
     currencies: Mapping[str, str] = field(default_factory=dict)  # code, by entity
     currency_columns: Mapping[str, str] = field(default_factory=dict)  # column, by entity
+    extra: Mapping[str, str] = field(default_factory=dict)  # header of customers, by standard name
     business_timezone: str = "UTC"
     reporting_currency: str | None = None
     null_words: Sequence[str] = NULL_WORDS

@@ -89,6 +89,7 @@ class LandedFile:
     as_of: datetime
     rows: list[RawRow]
     rows_as_of: list[datetime]
+    rows_extra: list[dict[str, str]]
     malformed: list[Row] = field(default_factory=list)
 
 
@@ -143,6 +144,7 @@ def land(
                     as_of,
                     [_raw_row(entity, record, options) for record in records],
                     [_row_as_of(record, order_by, as_of) for record in records],
+                    [_extra(entity, record, options) for record in records],
                     malformed,
                 )
             )
@@ -156,6 +158,13 @@ def _raw_row(entity: Entity, record: RawRow, options: Options) -> RawRow:
     elif entity.name in options.currencies:
         row["Currency"] = options.currencies[entity.name]
     return row
+
+
+def _extra(entity: Entity, record: RawRow, options: Options) -> dict[str, str]:
+    """Return what the row has in the columns beyond the contract that are declared."""
+    declared = options.extra if entity.name == "customers" else {}
+    said = {name: record.get(spelled(header)) or "" for name, header in declared.items()}
+    return {name: value.strip(UNSEEN) for name, value in said.items() if value.strip(UNSEEN)}
 
 
 def read(entity: Entity, name: str, content: bytes) -> tuple[list[RawRow], list[Row]]:

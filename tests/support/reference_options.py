@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -33,6 +34,7 @@ def options_of(sources: Path, project: Path = PROJECT) -> Options:
         currency_columns={
             n: c["column"] for n, c in _said(declared, "currency").items() if isinstance(c, dict)
         },
+        extra=_extra(said.get("files") or {}),
         lists=read_lists(project / "seeds"),
         **_vars(project),
     )
@@ -44,6 +46,14 @@ def _declaring(declared: Mapping[str, Mapping[str, Any]], key: str, value: str) 
 
 def _said(declared: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, Any]:
     return {name: said[key] for name, said in declared.items() if key in said}
+
+
+def _extra(files: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers by their standard names: where none is given, in snake case."""
+    declared = (files.get("customers") or {}).get("extra") or {}
+    if isinstance(declared, dict):
+        return declared
+    return {re.sub(r"(?<=[a-z])(?=[A-Z])| ", "_", each).lower(): each for each in declared}
 
 
 def _vars(project: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from .reference_files import DEFAULTS, Batch, LandedFile, QuarantinedFile, RawRo
 
 REASONS = ("invalid_key", "invalid_datetime", "invalid_amount")  # in the order that decides
 LONGEST_UNREADABLE = 255
+LONGEST_ATTRIBUTE = 255
 
 Key = tuple[Any, ...]
 Place = tuple[Any, ...]
@@ -31,6 +32,7 @@ class Silver:
     unreadable: list[Row] = field(default_factory=list)  # unreadable_values
     unknown_keys: list[Row] = field(default_factory=list)
     reconciliation: list[Row] = field(default_factory=list)  # row_reconciliation
+    attributes: list[Row] = field(default_factory=list)  # customer_attributes
     arrived: set[str] = field(default_factory=set)  # entities of which any row landed
     quarantined: list[QuarantinedFile] = field(default_factory=list)
 
@@ -41,11 +43,12 @@ class Candidate:
 
     row: Row  # the contract's columns
     key: Key
-    says: Key  # its columns, and the text of the unreadable ones
+    says: Key  # its columns, the text of the unreadable ones, and what is declared beyond them
     newness: Place  # the greatest is the newest
     delivery: Place
     place: Place  # in the order of arrival
     origin: Row  # the lineage
+    extra: dict[str, str]  # what is declared beyond the columns
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def _add(result: Silver, entity: Entity, files: Sequence[LandedFile]) -> None:
         delivery = (file.batch_id, file.number)
         lineage = {"_source_file": file.source_file, "_batch_id": file.batch_id}
         rejected += [_rejected(entity, "malformed_line", line, lineage) for line in file.malformed]
-        for number, (raw, as_of) in enumerate(zip(file.rows, file.rows_as_of, strict=True), 1):
+        rows = zip(file.rows, file.rows_as_of, file.rows_extra, strict=True)
+        for number, (raw, as_of, extra) in enumerate(rows, 1):
             cleaned = clean(entity, raw, result.options)
             if cleaned.key is not None:
                 keys_of[delivery].add(cleaned.key)
@@ -98,11 +102,16 @@ def _add(result: Silver, entity: Entity, files: Sequence[LandedFile]) -> None:
                 Candidate(
                     row=cleaned.row,
                     key=cleaned.key,
-                    says=(*cleaned.row.values(), *sorted(cleaned.unreadable.items())),
+                    says=(
+                        *cleaned.row.values(),
+                        *sorted(cleaned.unreadable.items()),
+                        *sorted(extra.items()),
+                    ),
                     newness=(as_of, file.batch_id, file.number, number),
                     delivery=delivery,
                     place=(file.batch_id, file.number, number),
                     origin={"_as_of": as_of, **lineage},
+                    extra=extra,
                 )
             )
 
@@ -125,6 +134,12 @@ def _add(result: Silver, entity: Entity, files: Sequence[LandedFile]) -> None:
             "_batch_id": batch_id,
         }
         for (name, value, batch_id), count in unreadable.items()
+    ]
+    result.attributes += [
+        {"customer_id": candidate.key[0], "attribute": name, "value": value, **candidate.origin}
+        for candidate in kept
+        for name, said in candidate.extra.items()
+        if (value := _attribute(said, result.options)) is not None
     ]
     result.reconciliation.append(
         {
@@ -207,6 +222,11 @@ def _rate(currency: str | None, day: date, options: Options) -> Decimal | None:
         return Decimal(1)  # the reporting currency is the one that needs no rate
     valid = [rate for rate in rates if rate.valid_from is None or rate.valid_from <= day]
     return max(valid, key=lambda r: r.valid_from or date.min).rate if valid else None
+
+
+def _attribute(raw: str, options: Options) -> str | None:
+    said = cleaning.said(raw, options.null_words)
+    return cleaning.text(said, LONGEST_ATTRIBUTE, None, options.null_words)
 
 
 def _rejected(entity: Entity, reason: str, raw: Row, lineage: Row) -> Row:

@@ -240,6 +240,27 @@ def test_records_land_as_they_were_sent_and_are_read(lake):
     assert (row["_row_number"], row["_source_file"]) == (1, "orders-00001.jsonl")
 
 
+def test_fields_of_customers_beyond_the_contract_are_read_where_they_are_declared(lake):
+    extra = {"phone": "contact.mobile", "birth_date": "Born"}
+    declaration = Declaration(api="orders", extra=extra)
+    source = replace(PLAIN, entity="customers", declaration=declaration)
+    customer = {"CustomerID": 1, "Name": "Ann", "Email": None, "Address": None}
+    records = [
+        customer | {"contact": {"mobile": 4930}, "born": "1980-02-29"},
+        customer | {"contact": None},
+        customer | {"Born": " "},
+    ]
+    with serving(always(body={"data": records})) as server:
+        result = pull(lake, server.url, source)
+    assert result.warnings == []
+    [landed] = read_manifest(lake, result.batch_id).files
+    assert [row["_extra"] for row in rows(lake, landed)] == [
+        '{"birth_date":"1980-02-29","phone":"4930"}',
+        None,
+        None,
+    ]
+
+
 def rows(lake, record):
     batch_id = record.path.split("/")[2]
     data = lake.read_bytes(paths.rows(record.entity, batch_id, record.name))

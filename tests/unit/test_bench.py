@@ -60,7 +60,10 @@ def by_hand_and_reference(
         yield connection, Layers.of([Batch.of_folder(BATCH, work / "input")], Options())
 
 
-@pytest.mark.parametrize("relation", [name for name in RELATIONS if name not in OF_PERSONS])
+# The script finds no persons, and nothing is declared for it to read beyond the contract.
+@pytest.mark.parametrize(
+    "relation", sorted(RELATIONS.keys() - OF_PERSONS - {"silver.customer_attributes"})
+)
 def test_what_the_script_makes_is_the_references(
     by_hand_and_reference: tuple[duckdb.DuckDBPyConnection, Layers], relation: str
 ) -> None:

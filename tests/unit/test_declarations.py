@@ -234,6 +234,30 @@ def test_what_an_entitys_rows_are_holds_for_its_files_and_its_endpoints(sources)
     assert declarations.for_entity("customers").load == people.load == "full"
 
 
+def test_columns_beyond_the_contract_are_named_by_their_headers_or_as_declared(sources):
+    declarations = sources("""
+        files:
+          customers:
+            extra: [Phone, BirthDate, LoyaltyID, Date of birth (DOB), HTTPAddress2, Téléphone]
+        apis:
+        - {name: a, entity: customers, path: /a, extra: {phone: contact.mobile, ort: Ort}}
+        - {name: b, entity: customers, path: /b}
+    """)
+    assert declarations.for_entity("customers").extra == {
+        "phone": "Phone",
+        "birth_date": "BirthDate",
+        "loyalty_id": "LoyaltyID",
+        "date_of_birth_dob": "Date of birth (DOB)",
+        "http_address2": "HTTPAddress2",
+        "téléphone": "Téléphone",
+    }
+    # What one source has says nothing of another one.
+    assert [api.declaration.extra for api in declarations.apis] == [
+        {"phone": "contact.mobile", "ort": "Ort"},
+        {},
+    ]
+
+
 def test_lines_and_a_currency_by_default_are_of_what_is_bought(sources):
     declarations = sources("defaults: {rows: lines, currency: EUR, keys: text}")
     bought, stores = map(declarations.for_entity, ("in_store_transactions", "stores"))
@@ -288,9 +312,10 @@ def test_a_fingerprint_tells_what_decides_the_rows():
             "timezone": "UTC",
             "skip_lines": 1,
             "null_words": ("-",),
+            "extra": {"phone": "Phone"},
         }.items()
     }
-    assert len(changed | {plain}) == 17
+    assert len(changed | {plain}) == 18
     # It is written into manifests: another version must find the same.
     assert Declaration(dates="dmy", columns={"A": ("B",)}).fingerprint == "ecf10259d9ab69ed"
 
@@ -438,6 +463,39 @@ def test_a_fingerprint_tells_what_decides_the_rows():
         ),
         ("apis: [{name: a, entity: stores, path: /, files: [x]}]", "apis[1] has no key files"),
         ("defaults: {files: [x]}", "defaults has no key files"),
+        ("defaults:\n  extra: [Phone]", "line 2: defaults has no key extra"),
+        (
+            "files:\n  stores:\n    extra: [Phone]",
+            "line 3: stores has no key extra: only of customers more columns are read.",
+        ),
+        (
+            "apis:\n- {name: a, entity: agents, path: /a,\n   extra: {phone: Phone}}",
+            "line 3: agents has no key extra: only of customers",
+        ),
+        ("files: {customers: {extra: Phone}}", "files.customers.extra must be a list."),
+        ("files: {customers: {extra: []}}", "files.customers.extra is empty."),
+        ("files: {customers: {extra: {phone: 1}}}", "extra.phone must be text; put it in quotes."),
+        (
+            "files:\n  customers:\n    extra:\n    - Phone\n    - e-mail\n    - EMAIL",
+            "line 6: Email is a column of customers and is read anyway.",
+        ),
+        (
+            "files:\n  customers:\n    extra: {name: Nickname}",
+            "line 3: Name is a column of customers and is read anyway.",
+        ),
+        (
+            "files:\n  customers:\n    extra:\n    - Birth Date\n    - BirthDate",
+            "line 5: Birth Date and BirthDate are both called birth_date.",
+        ),
+        (
+            "files:\n  customers:\n    extra:\n      Phone: Mobile",
+            "line 4: 'Phone' is no name for a column, which has lower-case letters, digits and _",
+        ),
+        ("files: {customers: {extra: ['#']}}", "'#' is no name for a column"),
+        (
+            f"files: {{customers: {{extra: [{'x' * 51}]}}}}",
+            f"{'x' * 51} has more than 50 characters.",
+        ),
         ("apis: []\nsources: []", "line 2: sources is the former name of apis"),
     ],
 )

@@ -227,7 +227,7 @@ def test_openjson_has_a_row_for_each_object(duck: duckdb.DuckDBPyConnection) -> 
     assert rows(duck, query) == [("b", "1.50", True, None), ("b", "x", None, "[1,2]")]
 
 
-def test_openjson_without_columns_has_the_places_of_a_list(
+def test_openjson_without_columns_has_the_places_of_a_list_and_the_names_of_an_object_s_members(
     duck: duckdb.DuckDBPyConnection,
 ) -> None:
     query = (
@@ -236,8 +236,11 @@ def test_openjson_without_columns_has_the_places_of_a_list(
     )
     assert sorted(rows(duck, query.format('[{"n": 1}, "a"]'))) == [("0", '{"n":1}'), ("1", "a")]
     assert rows(duck, query.format("[]")) == []
-    with pytest.raises(duckdb.Error, match="no rule"):
-        rows(duck, query.format('{"n": 1}'))
+    members = '{"n": 1.50, "a b": "x\\"\\u00e9", "t": true, "no": null, "l": [1]}'
+    assert sorted(rows(duck, query.format(members))) == [
+        ("a b", 'x"é'), ("l", "[1]"), ("n", "1.50"), ("no", None), ("t", "true"),
+    ]  # fmt: skip
+    assert rows(duck, query.replace("'{}'", "cast(null as nvarchar(9))")) == []
 
 
 def test_an_aggregate_keeps_its_type_where_it_is_converted(

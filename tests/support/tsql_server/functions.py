@@ -214,11 +214,21 @@ def json_rows(text: str | None, path: str) -> list[str] | None:
     return [_json_text(found)] if isinstance(found, dict) else None
 
 
-def json_list(text: str | None) -> list[str] | None:
-    """Return what OPENJSON makes a row of each, of a list only."""
-    if text is not None and not text.lstrip().startswith("["):
-        raise ValueError(f"{NO_RULE}the members of a JSON object")
-    return json_rows(text, "$")
+def json_members(text: str | None) -> list[dict[str, str | None]] | None:
+    """Return what OPENJSON without WITH makes a row of each: a list's values, or members."""
+    found = _found(text, "$")
+    if isinstance(found, list):
+        found = dict(enumerate(found))  # from 0
+    if not isinstance(found, dict):
+        return None
+    return [
+        {"key": str(key), "value": value if value is None or type(value) is str else _told(value)}
+        for key, value in found.items()
+    ]
+
+
+def _told(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else _json_text(value)
 
 
 def json_value(text: str | None, path: str, as_json: bool) -> str | None:
@@ -266,10 +276,10 @@ def register(connection: duckdb.DuckDBPyConnection) -> None:
         null_handling="special",  # type: ignore[list-item, arg-type]
     )
     connection.create_function(
-        "tsql_json_list",
-        json_list,
+        "tsql_json_members",
+        json_members,
         ["varchar"],
-        "varchar[]",
+        "struct(key varchar, value varchar)[]",
         null_handling="special",  # type: ignore[list-item, arg-type]
     )
     connection.create_function(

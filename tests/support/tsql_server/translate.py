@@ -476,14 +476,11 @@ class Translation:
         path = node.args.get("path")
         root = exp.Literal.string(path.name if isinstance(path, exp.Expr) else "$").sql()
         rows_ = f"unnest(tsql_json_rows({_sql(node.this)}, {root})) as items(item)"
-        if not columns:  # without WITH: the places of a list, from 0, and what is there
+        if not columns:  # without WITH: the places of a list, or the names of an object's members
             if isinstance(path, exp.Expr):
                 raise UnknownSqlError("no rule for OPENJSON with a path and without WITH")
-            columns = ['item.place as "key"', 'item.content as "value"']
-            rows_ = (
-                f"unnest(list_transform(tsql_json_list({_sql(node.this)}), lambda item, place:"
-                " {'place': cast(place - 1 as varchar), 'content': item})) as items(item)"
-            )
+            columns = ['item.key as "key"', 'item.value as "value"']
+            rows_ = f"unnest(tsql_json_members({_sql(node.this)})) as items(item)"
         return exp.Subquery(this=_raw(f"select {', '.join(columns)} from {rows_}"))
 
     # -- Others
