@@ -5,7 +5,8 @@ person's id is in no file that arrived. So it outlives a build of everything.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -144,7 +145,6 @@ def load_entity(
     listed = ", ".join(columns)
     read = [*columns, _VERSION] if key else columns
     parts = [table for folder in entity.parts if (table := _part(lake, folder, read)) is not None]
-    connection.register("silver_part", _together(parts, read))
     where = ""
     if key:
         load_changed_keys(connection, lake, entity, "silver_changes", key)
@@ -152,10 +152,10 @@ def load_entity(
             f"anti join silver_changes as changed on there.{key} = changed.{key} "
             f"and changed.changed_in > there.{_VERSION}"
         )
-    connection.execute(
-        f"create or replace table {into} as select {listed} from silver_part as there {where}"
-    )
-    connection.unregister("silver_part")
+    with _shown(connection, "silver_part", parts, read):
+        connection.execute(
+            f"create or replace table {into} as select {listed} from silver_part as there {where}"
+        )
 
 
 def load_changed_keys(
@@ -170,18 +170,27 @@ def load_changed_keys(
     changes = [
         table for folder in entity.superseded if (table := _part(lake, folder, columns)) is not None
     ]
-    connection.register("changes_part", _together(changes, columns))
-    connection.execute(
-        f"create or replace table {into} as select {key}, max({_VERSION}) as changed_in "
-        f"from changes_part where fate is null group by {key}"
-    )
-    connection.unregister("changes_part")
+    with _shown(connection, "changes_part", changes, columns):
+        connection.execute(
+            f"create or replace table {into} as select {key}, max({_VERSION}) as changed_in "
+            f"from changes_part where fate is null group by {key}"
+        )
 
 
-def _together(tables: list[pa.Table], columns: list[str]) -> pa.Table:
-    if not tables:
-        return pa.schema([(name, pa.string()) for name in columns]).empty_table()
-    return pa.concat_tables(tables, promote_options="permissive")
+@contextmanager
+def _shown(
+    connection: duckdb.DuckDBPyConnection, name: str, tables: list[pa.Table], columns: list[str]
+) -> Iterator[None]:
+    """Have the tables be seen as one by a name; without any there is one of no rows."""
+    if tables:
+        connection.register(name, pa.concat_tables(tables, promote_options="permissive"))
+        yield
+        connection.unregister(name)
+    else:
+        nothing = ", ".join(f"null as {column}" for column in columns)
+        connection.execute(f"create temp view {name} as select {nothing} limit 0")
+        yield
+        connection.execute(f"drop view {name}")
 
 
 def _part(lake: Lake, folder: str, columns: list[str]) -> pa.Table | None:
