@@ -5,6 +5,7 @@ python -m bench [MILLIONS…]           full runs beside the script by hand: 1, 
 python -m bench day [MILLIONS…]       a day's batch beside the full run before it: 10, 30
 python -m bench batches [BATCHES…]    a day on a home of very many batches: 2000
 python -m bench hundred [MILLIONS…]   a full run over very much, and its memory: 100
+python -m bench identity [THOUSANDS…] who is who: how good, and how long for so many customers: 1000
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import batches, comparison, day, hundred
+from bench import batches, comparison, day, hundred, identity
 from bench.runs import say
 
 BYTES_AT_LEAST = 2_000_000_000
@@ -38,6 +39,7 @@ MODES = {
     "full": Mode(comparison.run, [1, 10, 30], 600_000_000),
     "day": Mode(day.run, [10, 30], 700_000_000),
     "batches": Mode(batches.run, [2000], 500_000),
+    "identity": Mode(identity.run, [1000], 1_000_000),
     "hundred": Mode(hundred.run, [100], 450_000_000),
 }
 

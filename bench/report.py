@@ -17,6 +17,7 @@ STEPS = (
     ("Found the home in order", "look after the home"),
     ("Removed files", "look after the home"),
     ("Read again", "look after the home"),
+    ("Found ", "who is who"),
     ("Landed ", "land"),
     ("Read the dbt project", "parse"),
     ("Built silver", "silver"),

@@ -27,6 +27,11 @@ def run_by_hand(arrived: Path, out: Path) -> Side:
     return Side(measured.seconds, measured.peak_bytes, steps)
 
 
+def measured_module(module: str, folder: Path, *arguments: str) -> Measured:
+    """Have a module of the benchmark work on a folder, in a process of its own."""
+    return _measure(folder, [sys.executable, "-m", module, str(folder), *arguments])
+
+
 def verify(home: Path) -> None:
     """Raise when what is published is not what a build of everything gives."""
     _measure(home, _c360("verify", "--home", str(home)))

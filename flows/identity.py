@@ -167,25 +167,25 @@ def print_decisions(console: Console, home: Home, target: str) -> None:
         )
         return
     holding = {each.id for each in decisions.in_force(found).values()}
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("Decision", "Customers", "What", "By", "At", "From", "Why"):
-        table.add_column(heading)
     for each in reversed(found):
-        table.add_row(*(plain(text) for text in _told(each, each.id in holding)))
-    console.print(table)
-
-
-def _told(decision: Decision, holds: bool) -> list[str]:
-    if decision.verdict == "undo":
-        what = f"undoes {decision.undoes}"
-    else:
-        what = ("one person" if decision.verdict == "same" else "different persons") + (
-            "" if holds else " (does not hold any more)"
+        console.print(
+            plain(f"{each.id}  {_said(each, each.id in holding)}", "bold"),
+            highlight=False,
+            soft_wrap=True,
         )
-    customers = f"{decision.customer_id}, {decision.other_customer_id}"
-    return [
-        decision.id, customers, what, decision.by, decision.at, decision.source, decision.why or "",
-    ]  # fmt: skip
+        why = f": {each.why}" if each.why else ""
+        console.print(
+            plain(f"  by {each.by} at {each.at}, {each.source}{why}"),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _said(decision: Decision, holds: bool) -> str:
+    customers = f"customers {decision.customer_id} and {decision.other_customer_id}"
+    if decision.verdict == "undo":
+        return f"undoes {decision.undoes} about {customers}"
+    return f"{customers} {_VERBS[decision.verdict]}{'' if holds else ' (does not hold any more)'}"
 
 
 def print_quality(console: Console, home: Home, target: str, sources: Path | None) -> None:

@@ -381,7 +381,11 @@ class _Matching:
                 getvariable('rules')[rule + 1] as rule,
                 {self.judge.contradiction(self.households)} as contradicts,
                 {self.judge.fitting(self.households)} as names_fit,
-                names_near or other_generation or other_birth_date as doubtful,
+                case
+                    when names_near then 'but the first names are two people''s, however alike'
+                    when other_generation then 'but Jr., Sr. and the like differ'
+                    when other_birth_date then 'but born on other days'
+                end as doubt,
                 false as refused
             from scored
             inner join judged using (a, b)
@@ -527,7 +531,7 @@ class _Matching:
             anti join decided using (a, b)
             where
                 refused
-                or (doubtful and probability >= {self.settings.same_from})
+                or (doubt is not null and probability >= {self.settings.same_from})
                 or (
                     probability >= {self.settings.review_from} and names_fit and not contradicts
                 )
@@ -543,7 +547,10 @@ class _Matching:
                 ) as other_customer_id,
                 unsure.probability,
                 array_to_string(
-                    list_transform(list_sort([{reasons}]), lambda reason: reason.words), '; '
+                    list_append(
+                        list_transform(list_sort([{reasons}]), lambda reason: reason.words), doubt
+                    ),
+                    '; '
                 )[1:{REASONS_KEPT}] as reasons
             from unsure
             inner join everyone as x on unsure.a = x.n
