@@ -184,8 +184,13 @@ def _reasons(
             """,
         )
     return dict.fromkeys(pairs, ()) | {
-        (row["one"], row["other"]): _said(row, attributes) for row in rows
+        (row["one"], row["other"]): (*_said(row, attributes), *_doubt(row)) for row in rows
     }
+
+
+def _doubt(row: dict[str, Any]) -> tuple[Reason, ...]:
+    """Return what keeps a likely pair from being taken for one person."""
+    return (Reason("doubt", row["doubt"], 0.0),) if row["doubt"] else ()
 
 
 def _said(scored: dict[str, Any], attributes: Iterable[str]) -> tuple[Reason, ...]:

@@ -234,6 +234,7 @@ def test_what_is_unsure_waits_with_reasons_that_name_nobody(customers: Customers
     assert (pair["customer_id"], pair["other_customer_id"]) == (1, 2)
     assert "same e-mail" in pair["reasons"]
     assert "same address" in pair["reasons"]
+    assert pair["reasons"].endswith("but the first names are two people's, however alike")
     assert "ovak" not in pair["reasons"]
 
 
