@@ -36,6 +36,8 @@ VERSIONS = ("20260101T000000Z-first0", "20260102T000000Z-second", "20260103T0000
 FEBRL = ("febrl1", "febrl2", "febrl3", "febrl4")
 ADDRESS = ("street_number", "address_1", "address_2", "suburb", "postcode", "state")
 
+_SPLINK_KEYS = (("first_name", "surname"), ("postcode",), ("surname",))
+
 Labels = dict[str, int]
 
 
@@ -177,7 +179,7 @@ def _splink(table: pa.Table, folder: Path) -> dict[str, Any]:
             cl.ExactMatch("postcode").configure(term_frequency_adjustments=True),
             cl.JaroWinklerAtThresholds("street"),
         ]
-        rules: list[Any] = [block_on("first_name", "surname"), block_on("postcode"), block_on("surname")]
+        rules: list[Any] = [block_on(*key) for key in _SPLINK_KEYS]
         if has_mail:
             comparisons.append(cl.EmailComparison("email"))
             rules.append(block_on("email"))

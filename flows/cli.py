@@ -398,13 +398,23 @@ WhyOption = Annotated[
 def identity_review(
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample",
+            min=0,
+            metavar="N",
+            help="Show N pairs too that are taken for one person, so that `quality` can tell how "
+            "often that is right.",
+        ),
+    ] = 0,
     port: PortOption = 8361,
     no_browser: NoBrowserOption = False,
 ) -> None:
     """Open a page with the pairs that may be one person, to decide about."""
     from flows.identity import review_pairs
 
-    review_pairs(Home.at(home), target.value, port, not no_browser)
+    review_pairs(Home.at(home), target.value, port, not no_browser, sample)
 
 
 @identity.command("explain")
@@ -735,6 +745,11 @@ def _call() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:
+        if type(error).__name__ in ("BinderException", "CatalogException"):  # DuckDB's
+            error.add_note(
+                "The warehouse is as another version of the product left it; `c360 run` brings it "
+                "up to date"
+            )
         typer.echo(f"c360: {told(error)}", err=True)
         return 1
     return 0

@@ -26,7 +26,7 @@ CHART_WIDTH = 24  # cells of the bar of the weightiest reason
 _VERBS = {"same": "are one person", "different": "are different persons"}
 
 
-def review_pairs(home: Home, target: str, port: int, browser: bool) -> None:
+def review_pairs(home: Home, target: str, port: int, browser: bool, sample: int) -> None:
     """Serve the page on which people decide about the pairs that wait."""
     from pages.review.server import serve_review
 
@@ -36,7 +36,7 @@ def review_pairs(home: Home, target: str, port: int, browser: bool) -> None:
             "Unset it for this command."
         )
     with changing(home, target) as lake:
-        serve_review(lake, port=port, browser=browser)
+        serve_review(lake, port=port, browser=browser, sample=sample)
 
 
 def print_explanation(
@@ -208,7 +208,11 @@ def print_quality(console: Console, home: Home, target: str, sources: Path | Non
     console.print(table)
     for name, estimated in (("Precision", found.precision), ("Recall", found.recall)):
         if estimated is None:
-            console.print(f"{name}: not all of these kinds have been decided about.")
+            console.print(
+                f"{name}: not all of these kinds have been decided about; `c360 identity review "
+                "--sample 30` shows 30 that are taken for one person.",
+                soft_wrap=True,
+            )
         else:
             share, low, high = estimated
             console.print(

@@ -72,12 +72,51 @@ def waiting(lake: Lake) -> list[Pair]:
         if ordered(str(row["customer_id"]), str(row["other_customer_id"])) not in decided
     ]
     found.sort(key=lambda pair: (-pair[2], place_of(pair[0]), place_of(pair[1])))
+    return _pairs(lake, version, found)
+
+
+def sampled(lake: Lake, count: int) -> list[Pair]:
+    """Return so many pairs that are one person now, drawn at random, but those decided already.
+
+    What people say of these tells how sure the matching is (`quality`).
+    """
+    version = store.current_version(lake)
+    if version is None:
+        return []
+    decided = decisions.in_force(decisions.read(lake))
+    with duckdb.connect() as connection:
+        connection.register("kept", store.read_table(lake, version, "pairs"))
+        connection.register("members", store.read_table(lake, version, "matched_customers"))
+        store.load_records(connection, lake, version, "records", ["n", "customer_id"])
+        make_table(connection, "decided", {"one": "varchar", "other": "varchar"}, decided)
+        rows = connection.execute(
+            """
+            select x.customer_id, y.customer_id, kept.probability
+            from kept
+            inner join records as x on kept.a = x.n
+            inner join records as y on kept.b = y.n
+            inner join members as one on x.customer_id = one.customer_id::varchar
+            inner join members as other on y.customer_id = other.customer_id::varchar
+            where
+                one.person_id = other.person_id
+                and (x.customer_id, y.customer_id) not in (select (one, other) from decided)
+                and (y.customer_id, x.customer_id) not in (select (one, other) from decided)
+            order by random()
+            limit $1
+            """,
+            [count],
+        ).fetchall()
+    return _pairs(lake, version, [(*ordered(one, other), likely) for one, other, likely in rows])
+
+
+def _pairs(lake: Lake, version: str, found: Sequence[tuple[str, str, float]]) -> list[Pair]:
+    """Return pairs with what is known of them, those whose customers are there."""
     reasons = _reasons(lake, version, [(one, other) for one, other, _ in found])
     values = _values(lake, {each for one, other, _ in found for each in (one, other)})
     return [
         Pair(one, other, probability, reasons[one, other], values[one], values[other])
         for one, other, probability in found
-        if one in values and other in values  # the others went since
+        if one in values and other in values
     ]
 
 

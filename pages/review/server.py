@@ -40,17 +40,20 @@ class Answer(BaseModel):
     why: Annotated[str | None, Field(max_length=500)] = None
 
 
-def serve_review(lake: Lake, *, port: int, browser: bool) -> None:
-    """Serve the review of the pairs that wait in a lake, until Ctrl-C."""
-    served = app(session_of(lake))
+def serve_review(lake: Lake, *, port: int, browser: bool, sample: int = 0) -> None:
+    """Serve the review of the pairs that wait in a lake, until Ctrl-C.
+
+    With `sample` also of so many that are taken for one person.
+    """
+    served = app(session_of(lake, sample))
     serve(served, what="the review", port=port, browser=browser, path=PAGE)
 
 
-def session_of(lake: Lake) -> Session:
+def session_of(lake: Lake, sample: int = 0) -> Session:
     """Begin to review the pairs that wait in a lake, as who runs this."""
     by = getpass.getuser()
     return Session(
-        lambda: review.waiting(lake),
+        lambda: [*review.waiting(lake), *(review.sampled(lake, sample) if sample else ())],
         lambda verdict, pair, why: decisions.decide(
             lake,
             verdict,

@@ -35,7 +35,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-PRELOADED = ("flows.run", "dbt.cli.main", "dbt.adapters.duckdb")
+PRELOADED = ("flows.run", "dbt.cli.main", "dbt.adapters.duckdb", "splink")
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = frozenset(
