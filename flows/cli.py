@@ -412,7 +412,7 @@ def identity_review(
     no_browser: NoBrowserOption = False,
 ) -> None:
     """Open a page with the pairs that may be one person, to decide about."""
-    from flows.identity import review_pairs
+    from flows.who_is_who import review_pairs
 
     review_pairs(Home.at(home), target.value, port, not no_browser, sample)
 
@@ -426,7 +426,7 @@ def identity_explain(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Show what speaks for two customers being one person, and what against it."""
-    from flows.identity import print_explanation
+    from flows.who_is_who import print_explanation
 
     print_explanation(Console(), Home.at(home), target.value, sources, one, other)
 
@@ -440,7 +440,7 @@ def identity_link(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Decide that two customers are one person."""
-    from flows.identity import decide
+    from flows.who_is_who import decide
 
     decide(Console(), Home.at(home), target.value, "same", one, other, why)
 
@@ -454,7 +454,7 @@ def identity_separate(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Decide that two customers are different persons."""
-    from flows.identity import decide
+    from flows.who_is_who import decide
 
     decide(Console(), Home.at(home), target.value, "different", one, other, why)
 
@@ -469,7 +469,7 @@ def identity_undo(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Take a decision back."""
-    from flows.identity import undo
+    from flows.who_is_who import undo
 
     undo(Console(), Home.at(home), target.value, decision, why)
 
@@ -479,7 +479,7 @@ def identity_decisions(
     target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME
 ) -> None:
     """List what was decided: who, when, why, from where, and whether it holds."""
-    from flows.identity import print_decisions
+    from flows.who_is_who import print_decisions
 
     print_decisions(Console(), Home.at(home), target.value)
 
@@ -491,7 +491,7 @@ def identity_quality(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Estimate from decisions how good the matching is: precision and recall."""
-    from flows.identity import print_quality
+    from flows.who_is_who import print_quality
 
     print_quality(Console(), Home.at(home), target.value, sources)
 

@@ -157,15 +157,17 @@ class Judge:
     def fitting(self, households: bool) -> str:
         """Return the condition that the names of a pair can be one person's.
 
-        Somebody whose last name changed lives there still, or has the e-mail address that is
-        nobody else's.
+        Somebody whose last name changed has the address or the e-mail address still, which then is
+        not several people's.
         """
         if not households:
             return "true"
         name, email = self._case(NAME.name), self._case(EMAIL.name)
+        address = f"{self._case(ADDRESS.name)} between 0 and {LAST_OF_SAME_ADDRESS}"
         return (
             f"({name} between 0 and {LAST_OF_FITTING_NAMES} or ({name} = -1 and {email} = 0) "
-            f"or ({name} = {ANOTHER_LAST_NAME} and not (mail_is_shared and {email} = 0)))"
+            f"or ({name} = {ANOTHER_LAST_NAME} and ({email} = 0 or {address}) "
+            f"and not (mail_is_shared and {email} = 0)))"
         )
 
     def number(self, comparison: str) -> int:

@@ -34,7 +34,8 @@ files:
 
 # Ranks, and who is who.
 MADE_ANEW = {"customer_segments", "customer_rfm", "customer_persons", "dim_persons"} | {
-    *("merged_person_totals", "person_segments", "person_rfm")
+    *("merged_person_totals", "person_segments", "person_rfm"),
+    *("possible_duplicates", "person_aliases"),
 }
 
 CUSTOMERS = "CustomerID,Name,Email,Address\n"

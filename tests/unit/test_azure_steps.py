@@ -13,6 +13,7 @@ from flows import azure_settings
 from flows.azure_run import AzureRun
 from flows.azure_settings import check_settings
 from lake.errors import C360Error
+from identity.settings import Settings
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published, PublishedEntity
@@ -93,6 +94,7 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
         lake.delete_tree("silver/stores")
     run: Any = AzureRun.__new__(AzureRun)
     run.lake, run.published, run.code = lake, published, change.get("code", "code")
+    run.identity = Settings(enabled=False)
     version = [(change["gold"],)] if "gold" in change else []
     run.full = "full" in change
     run.database = SimpleNamespace(query=lambda sql: version)

@@ -531,6 +531,7 @@ def test_marts_have_the_contract_s_columns(manifest: Node) -> None:
     assert stored == {
         *("customer_totals", "customer_segments", "customer_rfm"),
         *("merged_person_totals", "person_segments", "person_rfm"),
+        *("possible_duplicates", "person_aliases"),
     }
     assert marts["customer_totals"]["config"]["materialized"] == "incremental"
     assert {node["config"]["contract"]["enforced"] for node in marts.values()} == {True}

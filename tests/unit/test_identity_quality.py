@@ -1,6 +1,5 @@
 """How sure the matching is, by what people decided, and why two customers are one person or not."""
 
-
 import pytest
 
 from identity import decisions, quality, review
