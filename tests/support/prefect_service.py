@@ -140,9 +140,14 @@ class Service:
         return {artifact["key"]: artifact for artifact in found}
 
     def log(self, run: str) -> list[str]:
-        """Return the first lines of a flow run's log, as Prefect has them."""
-        lines = self.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200})
-        return [line["message"] for line in lines]
+        """Return the lines of a flow run's log, which Prefect gives by the page."""
+        lines: list[str] = []
+        page: list[Any] = [None]
+        while page:
+            asked = {"logs": {"flow_run_id": {"any_": [run]}}, "limit": 200, "offset": len(lines)}
+            page = self.ask("/logs/filter", asked)
+            lines += [line["message"] for line in page]
+        return lines
 
     def keep_secret(self, name: str, value: str) -> None:
         """Make a Secret block."""

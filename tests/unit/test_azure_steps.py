@@ -12,8 +12,8 @@ import pytest
 from flows import azure_settings
 from flows.azure_run import AzureRun
 from flows.azure_settings import check_settings
-from lake.errors import C360Error
 from identity.settings import Settings
+from lake.errors import C360Error
 from lake.local import LocalLake
 from lake.manifest import FileRecord, Manifest, committed_batches
 from lake.versions import Published, PublishedEntity
