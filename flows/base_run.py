@@ -40,6 +40,7 @@ from warehouse.project_code import project_code
 
 logger = logging.getLogger(__name__)
 
+_AS_MANY_ROWS = 65  # need the memory that a customer does when all are compared
 SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
 
 
@@ -327,7 +328,7 @@ class Run(ABC):
                 self.identity,
                 self.id,
                 spill_to=self.home.staging,
-                memory=memory_limit(),
+                memory=memory_limit(_AS_MANY_ROWS * entities["customers"].rows),
             )
             step.done = _who_is_who(self.matched)
         for sentence in self.matched.told:

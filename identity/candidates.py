@@ -13,7 +13,7 @@ import duckdb
 from identity.records import BIRTH_DATE, PHONE
 
 MOST_IN_BLOCK = 100
-PAIRS_A_RECORD = 2
+PAIRS_A_RECORD = 0.5
 PAIRS_ANYHOW = 20_000
 
 _KEYS = {

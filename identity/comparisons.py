@@ -79,9 +79,12 @@ NAME = Comparison(
         ),
         Case(
             "both names alike",
-            f"({_FIRST_ALIKE} and {_LAST_ALIKE}) or (least(len(joined_l), len(joined_r)) >= 8 and "
-            "(damerau_levenshtein(joined_l, joined_r) <= 2 "
-            "or damerau_levenshtein(sorted_joined_l, sorted_joined_r) <= 2))",
+            # Lengths and first letters are compared before what takes long.
+            f"({_FIRST_ALIKE} and {_LAST_ALIKE}) or (least(len(joined_l), len(joined_r)) >= 8 "
+            "and abs(len(joined_l) - len(joined_r)) <= 2 "
+            "and ((joined_l[1] = joined_r[1] and damerau_levenshtein(joined_l, joined_r) <= 2) "
+            "or (sorted_joined_l[1] = sorted_joined_r[1] "
+            "and damerau_levenshtein(sorted_joined_l, sorted_joined_r) <= 2)))",
             0.03,
             1e-4,
         ),

@@ -20,7 +20,7 @@ from identity.connection import fetch_one
 
 logger = logging.getLogger(__name__)
 
-RANDOM_PAIRS = 5e5
+RANDOM_PAIRS = 3e5
 TRAINING_PAIRS = 1e6
 SEED = 360
 LEARNED_FROM = 100  # pairs that must be learned from to count as much as what is written
