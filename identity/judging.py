@@ -60,7 +60,7 @@ class Judge:
         rules = " ".join(
             f"when {self._rule(rule, everyone)} then {number}"
             for number, rule in enumerate(self.settings.rules)
-            if all(self._has(name) for name in rule.same)
+            if all(self.has(name) for name in rule.same)
         )
         name = self._case(NAME.name)
         self.connection.execute(f"""
@@ -129,7 +129,7 @@ class Judge:
         differ about as seldom as last names do: then both are errors. Looks at `pairs`, which are
         judged.
         """
-        columns = [name for name in ("email", PHONE, BIRTH_DATE) if self._has(name)]
+        columns = [name for name in ("email", PHONE, BIRTH_DATE) if self.has(name)]
         counted = " + ".join(f"count({name})" for name in columns)
         ((known,),) = self.connection.execute(f"select {counted} from records").fetchall()
         if known > KNOWN_OTHERWISE * self.count:
@@ -177,7 +177,8 @@ class Judge:
     def _case(self, comparison: str) -> str:
         return f"case_{self.number(comparison)}"
 
-    def _has(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
+        """Tell whether any customer has what a rule names."""
         return name in ("email", "postcode") or name in self.attributes
 
     def _find_values(self, everyone: str) -> None:

@@ -25,7 +25,7 @@ from identity.connection import fetch_one, make_table, workspace
 from identity.customers import Customers
 from identity.judging import Judge
 from identity.records import make_records
-from identity.settings import Settings
+from identity.settings import RULES, Settings
 from lake.clock import now
 from lake.store import Lake
 from lake.versions import PublishedEntity
@@ -140,6 +140,7 @@ class _Matching:
         if not anew and not self._has_changes() and said == self.known["decisions"]:
             return Matched(self.before, **self.known["counts"])
         self.judge = Judge(self.connection, self.attributes, self.settings, self.count)
+        self._tell_of_rules()
         self._make_records(anew)
         compared = self._find_candidates(anew)
         self._train(anew, compared)
@@ -147,6 +148,16 @@ class _Matching:
         groups = self._group(anew)
         self.told += ledger.assign(self.connection, groups, self.now)
         return self._write(anew, self._find_unsure(groups), compared, said)
+
+    def _tell_of_rules(self) -> None:
+        """Tell of declared rules about what no customer has."""
+        for rule in self.settings.rules:
+            lacking = [name for name in rule.same if not self.judge.has(name)]
+            if lacking and rule not in RULES:
+                self.told.append(
+                    f"The rule {rule.name} holds of nobody: no customer has {lacking[0]}. It is "
+                    "email, postcode, or what is declared as extra of customers."
+                )
 
     # -- what there is, and was
 

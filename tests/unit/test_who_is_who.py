@@ -246,3 +246,9 @@ def test_keys_may_be_text(tmp_path: Path) -> None:
     customers.deliver([("A-1", "Anna Miller", "a@miller.example", HOME), *rows])
     customers.deliver([("A-2", "Anna Miller", "a@miller.example", HOME)])
     assert customers.persons["A-1"] == customers.persons["A-2"] == "PA-1"
+
+
+def test_a_rule_about_what_nobody_has_is_told(tmp_path: Path) -> None:
+    customers = Customers(tmp_path, Settings(rules=(Rule("same card", ("card",)),)))
+    (told,) = customers.deliver(strangers(3)).told
+    assert "The rule same card holds of nobody: no customer has card." in told
