@@ -296,6 +296,7 @@ def test_steps_are_read_from_what_a_run_prints() -> None:
         "✓ Landed 9 files (74.3 MB) … 1.2s\n"
         "✓ Read the dbt project … 3.5s\n"
         "✓ Built silver (20 relations, 15 tests) … 6.0s\n"
+        "✓ Found 90 persons behind 99 customers … 2.0s\n"
         "✓ Built gold and marts (25 relations, 50 tests) … 7.0s\n"
         "✓ Read the answers … 0.3s\n"
         "✓ Wrote the report … 0.8s\n"
@@ -307,6 +308,7 @@ def test_steps_are_read_from_what_a_run_prints() -> None:
         "land": 1.2,
         "parse": 3.5,
         "silver": 6.0,
+        "who is who": 2.0,
         "gold and marts": 7.0,
         "docs": 0.0,
         "report": 0.8,
