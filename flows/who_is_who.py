@@ -64,7 +64,7 @@ def print_explanation(
     console.print(_chart(found))
     for words in found.contradictions:
         console.print(f"Whatever else they have in common, {words}: so they stay apart.")
-    if found.rule:
+    if found.rule and not found.contradictions:
         console.print(f"The rule [bold]{found.rule}[/] holds of them.", highlight=False)
 
 

@@ -38,6 +38,7 @@ MODEL = "model"
 KEPT_FROM = 0.01  # pairs that are less likely are forgotten
 GROWN = 1.5  # the model is trained anew when there are so many times as many customers
 REASONS_KEPT = 1000  # letters
+REFUSED = "but other records of the two do not fit"
 MOST_PARTS = 20  # of records, before they are written as one
 FIRST = "first"
 
@@ -536,9 +537,13 @@ class _Matching:
         )
         words = [[case.words for case in each.cases] for each in comparisons(self.attributes)]
         fetch("set variable case_words = $1::varchar[][]", [words])
-        fetch(f"""
+        fetch(
+            f"""
             create table unsure as
-            select * from pairs
+            select
+                * exclude (doubt),
+                coalesce(doubt, case when refused then $1 end) as doubt
+            from pairs
             anti join decided using (a, b)
             where
                 refused
@@ -546,7 +551,9 @@ class _Matching:
                 or (
                     probability >= {self.settings.review_from} and names_fit and not contradicts
                 )
-        """)
+        """,
+            [REFUSED],
+        )
         fetch(f"""
             create table possible_duplicates as
             select

@@ -11,6 +11,7 @@ from identity.comparisons import comparisons
 from identity.connection import make_table, workspace
 from identity.decisions import Decision, ordered, place_of
 from identity.judging import Judge
+from identity.matching import REFUSED
 from identity.settings import Settings
 from identity.words import provide
 from lake import versions
@@ -229,7 +230,8 @@ def _reasons(
 
 def _doubt(row: dict[str, Any]) -> tuple[Reason, ...]:
     """Return what keeps a likely pair from being taken for one person."""
-    return (Reason("doubt", row["doubt"], 0.0),) if row["doubt"] else ()
+    doubt = row["doubt"] or (REFUSED if row["refused"] else None)
+    return (Reason("doubt", doubt, 0.0),) if doubt else ()
 
 
 def _said(scored: dict[str, Any], attributes: Iterable[str]) -> tuple[Reason, ...]:
