@@ -22,6 +22,9 @@ PUBLISHED = f"{SILVER}/published.json"
 IDENTITY = "identity"
 IDENTITY_PUBLISHED = f"{IDENTITY}/published.json"
 DECISIONS = f"{IDENTITY}/decisions.jsonl"
+AUDIT = "audit"
+AUDIT_LOG = f"{AUDIT}/log.jsonl"
+HASH_KEY = f"{AUDIT}/hash.key"
 LOCK = "run.lock"
 
 LONGEST_NAME = 180
