@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -88,10 +89,8 @@ def hash_key(lake: Lake) -> bytes:
         return named.encode()
     content, _ = lake.read_versioned(paths.HASH_KEY)
     if content is None:
-        try:
+        with suppress(ConflictError):  # another command made one meanwhile
             lake.write_bytes(paths.HASH_KEY, secrets.token_hex(32).encode() + b"\n", expected=None)
-        except ConflictError:  # another command made one meanwhile
-            pass
         content = lake.read_bytes(paths.HASH_KEY)
     return content.strip()
 
