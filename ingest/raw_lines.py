@@ -268,6 +268,7 @@ class WorkbookRow(NamedTuple):
     row_number: int | None  # None for a header that stands there once more
     sheet: str
     line: int
+    header_line: int
     names: list[str]
     values: list[Any]
 
@@ -283,8 +284,9 @@ def workbook_rows(
         for number, values in sheet.rows:
             is_repeated = repeats.has([value_text(value) for value in values])
             row += not is_repeated
+            number_or_none = None if is_repeated else row
             yield WorkbookRow(
-                None if is_repeated else row, sheet.name, number + 1, sheet.names, values
+                number_or_none, sheet.name, number + 1, sheet.header_line, sheet.names, values
             )
 
 

@@ -26,7 +26,9 @@ class Sheet:
     ) -> None:
         self.name, self.hidden = name, hidden
         self.rows = _sheet_rows(sheet, declaration.skip_lines or 0)
-        self.names = _names(next(self.rows, (0, []))[1])
+        above, header = next(self.rows, (0, []))
+        self.header_line = above + 1
+        self.names = _names(header)
         self.match = match_header(entity, declaration, self.names)
 
 
