@@ -127,7 +127,7 @@ class Forgetting:
 
     def look_through(self, record: FileRecord, batch_id: str) -> FileRecord:
         """Take out of a file that has just landed who is forgotten; return its record."""
-        changes = self._changes(record, batch_id)
+        changes, _ = self._changes(record, batch_id)
         if not changes:
             return record
         return self._rewritten(self._noted(record, changes), batch_id, changes)
@@ -149,8 +149,8 @@ class Forgetting:
             # Its rows have to be those of its lines, and nobody else reads again what was taken
             # back.
             manifest.files[place] = record = self._read_again(record, batch_id)
-        changes = self._changes(record, batch_id)
-        taken = _counted(changes)
+        changes, lines = self._changes(record, batch_id)
+        taken = _counted(changes, lines)
         if self.dry_run or not (changes or is_begun):
             return taken
         if not is_begun:
@@ -176,28 +176,26 @@ class Forgetting:
         received = record.received_sha256 or record.sha256
         return replace(record, received_sha256=received, rewritten=[*record.rewritten, note])
 
-    def _changes(self, record: FileRecord, batch_id: str) -> Changes | None:
-        """Return what is to be taken out of a file; None when nothing is."""
+    def _changes(self, record: FileRecord, batch_id: str) -> tuple[Changes | None, int]:
+        """Return what is to be taken out of a file, None when nothing is.
+
+        With it, of how many lines that were set aside.
+        """
         entity, declaration = self._declared(record)
         drop: set[int] = set()
         redact: set[int] = set()
         is_dropped = self._is_named(entity, declaration, record.header)
-        has_lines = False
+        lines = 0
         if entity.identifies:
             for row, fate in self._rows_of(entity, record, batch_id).items():
                 goes = entity.is_of_person or fate == WITH_TRANSACTIONS
                 (drop if goes else redact).add(row)
-            has_lines = any(map(is_dropped, self._lines_set_aside(record, batch_id)))
+            lines = sum(map(is_dropped, self._lines_set_aside(record, batch_id)))
         blanked = self._addresses_in(record, entity, declaration)
-        if not (drop or redact or has_lines or blanked):
-            return None
-        return Changes(
-            frozenset(drop),
-            frozenset(redact),
-            kept_headers(entity, declaration),
-            is_dropped,
-            blanked,
-        )
+        if not (drop or redact or lines or blanked):
+            return None, 0
+        kept = kept_headers(entity, declaration)
+        return Changes(frozenset(drop), frozenset(redact), kept, is_dropped, blanked), lines
 
     def _rows_of(self, entity: Entity, record: FileRecord, batch_id: str) -> dict[int, str]:
         """Return the numbers of rows that are of somebody, each with what is to become of it."""
@@ -442,7 +440,8 @@ def plain_pieces(name: str, data: bytes) -> Iterator[bytes]:
             yield from containers.members(data)
         elif lower.endswith(".parquet"):
             for batch in pq.ParquetFile(io.BytesIO(data)).iter_batches():
-                yield str(batch.to_pylist()).encode(errors="replace")
+                values = json.dumps(batch.to_pylist(), ensure_ascii=False, default=str)
+                yield values.encode(errors="replace")
     except Exception as error:  # it is in quarantine for that
         log.info("%s could not be looked into: %s", name, error)
 
@@ -470,10 +469,10 @@ def _notes(lake: Lake) -> Iterator[str]:
                 yield path
 
 
-def _counted(changes: Changes | None) -> Taken:
+def _counted(changes: Changes | None, lines: int) -> Taken:
     if not changes:
         return Taken()
-    return Taken(files=1, dropped=len(changes.drop), redacted=len(changes.redact))
+    return Taken(files=1, dropped=len(changes.drop), redacted=len(changes.redact), lines=lines)
 
 
 def _is_utf8(data: bytes) -> bool:

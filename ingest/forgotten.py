@@ -6,7 +6,7 @@ in a later delivery or pull (`forgetting`), and for nobody to tell who they were
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -110,6 +110,11 @@ class Forgotten:
         return audit.hashed(self.key, kind, self.canonical(kind, value))
 
 
+def kinds_of_text(entities: Collection[str]) -> frozenset[str]:
+    """Return the kinds of ids that are texts, from the entities whose keys are."""
+    return frozenset(kind for entity, kind in _IDS_OF.items() if entity in entities)
+
+
 def addresses(text: bytes) -> set[str]:
     """Return what may be e-mail addresses in a text in UTF-8.
 
@@ -121,13 +126,13 @@ def addresses(text: bytes) -> set[str]:
         before = _BEFORE_AT.search(text, max(at.start() - _LONGEST_NAME, 0), at.start())
         after = _AFTER_AT.match(text, at.end())
         if before and after:
-            found.add((before[0] + b"@" + after[0]).decode(errors="replace"))
+            found.add((before[0] + b"@" + after[0].rstrip(b".")).decode(errors="replace"))
     return found
 
 
 def read(lake: Lake, declarations: Declarations) -> Forgotten:
     """Return who is forgotten."""
-    text = frozenset(kind for entity, kind in _IDS_OF.items() if entity in text_keys(declarations))
+    text = kinds_of_text(text_keys(declarations))
     content, _ = lake.read_versioned(paths.FORGOTTEN)
     if content is None:
         return Forgotten(b"", text=text)
@@ -150,11 +155,25 @@ def add(
 ) -> Forgotten:
     """Keep the hashes of a person's ids and e-mail addresses, by what they are; return all."""
     before = read(lake, declarations)
-    known = replace(before, key=audit.hash_key(lake))
-    fate = WITH_TRANSACTIONS if with_transactions else WITHOUT_TRANSACTIONS
-    hashes = {kind: dict(of) for kind, of in before.hashes.items()}
-    for kind, values in ids.items():
-        for value in values:
-            hashes.setdefault(kind, {})[known.hashed(kind, value)] = fate
+    new = only(audit.hash_key(lake), declarations, ids, with_transactions)
+    kinds = {*before.hashes, *new.hashes}
+    hashes = {
+        kind: {**before.hashes.get(kind, {}), **new.hashes.get(kind, {})} for kind in sorted(kinds)
+    }
     lake.write_bytes(paths.FORGOTTEN, to_json(hashes))
+    return replace(new, hashes=hashes)
+
+
+def only(
+    key: bytes,
+    declarations: Declarations,
+    ids: Mapping[str, Iterable[str]],
+    with_transactions: bool,
+) -> Forgotten:
+    """Return the hashes of one person."""
+    known = Forgotten(key, text=kinds_of_text(text_keys(declarations)))
+    fate = WITH_TRANSACTIONS if with_transactions else WITHOUT_TRANSACTIONS
+    hashes = {
+        kind: {known.hashed(kind, value): fate for value in values} for kind, values in ids.items()
+    }
     return replace(known, hashes=hashes)

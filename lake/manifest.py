@@ -47,8 +47,8 @@ class FileRecord:
     `declaration` (when one of them is another now, it is read again), the format's own settings,
     and which of its headers each column came from. No value in its rows has more bytes than
     `longest_value`. Of a file from which rows were taken out since, `rewritten` tells when, why and
-    how many, and `received_sha256` is the checksum of what arrived. A quarantined file is `released` when it was read after all, `dropped` when
-    nobody wants it.
+    how many, and `received_sha256` is the checksum of what arrived. A quarantined file is
+    `released` when it was read after all, `dropped` when nobody wants it.
     """
 
     entity: str
