@@ -9,9 +9,12 @@ so in its batch's manifest before its first byte changes. New files are looked t
 batch counts, so that nobody who is forgotten comes back with a later delivery.
 """
 
+import base64
+import gzip
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -40,6 +43,7 @@ _BEGUN = "begun"
 _OVERLAP = 512  # bytes of a block that are looked at with the next one
 _SHORTEST = 4  # letters of a text by which a line is known to name somebody
 _TEXTS = (".json", ".jsonl")
+_PACKED_IN_PAGE = re.compile(rb"H4sI[A-Za-z0-9+/]+={0,2}")  # gzip, in Base64
 
 
 @dataclass(frozen=True)
@@ -429,13 +433,16 @@ def spellings(text: str) -> list[bytes]:
 
 
 def plain_pieces(name: str, data: bytes) -> Iterator[bytes]:
-    """Yield what a file says, unpacked: of Parquet and workbooks their values, else its bytes."""
+    """Yield what a file says, as it is and unpacked: a page's data, the values of Parquet."""
     yield data
     lower = name.lower()
     try:
         if lower.endswith((".gz", ".zip")):
             with containers.unpacked(name, io.BytesIO(data)) as (inner, stream):
                 yield from plain_pieces(inner, stream.read())
+        elif lower.endswith(".html"):
+            for packed in _PACKED_IN_PAGE.findall(data):
+                yield gzip.decompress(base64.b64decode(packed))
         elif lower.endswith(".xlsx"):
             yield from containers.members(data)
         elif lower.endswith(".parquet"):

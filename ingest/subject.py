@@ -37,7 +37,7 @@ def gather(
     wanted = {spelling.canonical(CUSTOMER, each) for each in customer_ids}
     own: dict[str, None] = {}
     emails: dict[str, None] = {}
-    others: list[pa.ChunkedArray] = []
+    others: dict[str, list[pa.ChunkedArray]] = {}
     for table in _tables(lake, contract, "customers"):
         is_own = _is_in(table["CustomerID"], wanted, spelling)
         for row in table.filter(is_own).to_pylist():
@@ -46,9 +46,15 @@ def gather(
             if row["Email"]:
                 emails[row["Email"].strip()] = None
         rest = table.filter(pc.invert(is_own))
-        others += [rest[name] for name in rest.column_names if name != "CustomerID"]
+        for name in rest.column_names:
+            others.setdefault(name, []).append(rest[name])
     texts = [text for text in own if is_telling(text)]
-    shared = {text for text in texts if any(_contains(column, text) for column in others)}
+    shared = {
+        text
+        for text in texts
+        for name in (["Email"] if text in emails else ["Name", "Email", "Address", EXTRA])
+        if any(_contains(column, text) for column in others.get(name, ()))
+    }
     return Person(
         ids={
             CUSTOMER: tuple(sorted(wanted)),

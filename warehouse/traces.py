@@ -24,7 +24,7 @@ from warehouse.connection import Query
 _BLOCK = 8 << 20
 # Not inside of a word; what an escaped line break or blank ends with is no letter of one.
 _BEGIN = rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2}))"
-_PACKED = (".gz", ".zip", ".xlsx", ".parquet")
+_PACKED = (".gz", ".zip", ".xlsx", ".parquet", ".html")
 _FRACTION = re.compile(r"\.0+\Z")
 
 
