@@ -360,6 +360,7 @@ class AzureRun(Run):
                 self._tidy(before=self.id)
             except C360Error as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        self._kept_as_declared()
         if self.forgets:
             forgetting.published(self.lake)
 

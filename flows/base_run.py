@@ -14,13 +14,14 @@ from flows.steps import Step
 from flows.summary import Summary, pages_of, places_of
 from identity import matching
 from identity.settings import Settings
-from ingest import api, batches, declared, landing, requests, upgrade
+from ingest import api, batches, declared, landing, requests, retention, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource
 from ingest.input_files import list_input
-from lake import paths, versions
+from lake import audit, paths, versions
+from lake.clock import now
 from lake.errors import C360Error, InputError, QuarantinedError
 from lake.manifest import (
     committed_batches,
@@ -75,6 +76,9 @@ class Run(ABC):
         self.matched: matching.Matched | None = None
         # Who asked to be forgotten, of whom not all is done yet.
         self.forgets = bool(requests.pending(lake))
+        today = now().date()
+        self._limits = retention.limits(self.contract, asked.declarations, today)
+        self._expires = retention.is_due(lake, self._limits)
 
     @property
     def api_sources(self) -> list[ApiSource]:
@@ -87,6 +91,7 @@ class Run(ABC):
         return [
             Step("recover", self.recover),
             *([Step("forget", self.forget)] if self.forgets else []),
+            *([Step("keep no longer", self.expire)] if self._expires else []),
             Step("land files", self.land_files),
             *(
                 Step(f"pull {source.name}", self.pull_api, (source,), retried=True)
@@ -159,6 +164,26 @@ class Run(ABC):
     def prove(self) -> None:
         """Look through all that is left for whoever was forgotten, and certify it."""
 
+    def expire(self) -> None:
+        """Take out of what arrived what is older than it is to be kept; all is then built anew."""
+        with self.progress.step("Take out what was kept long enough") as step:
+            taken = retention.expire(
+                self.lake, self.contract, self.declarations, self._limits, step.detail
+            )
+            rows = taken.dropped if taken else 0
+            step.done = f"Took out what was kept long enough ({_count(rows, 'row')})"
+        if taken:
+            audit.record(self.lake, "keep no longer", source="run", rows=rows, files=taken.files)
+            self.full = True
+        else:
+            self._kept_as_declared()
+            self._expires = False
+
+    def _kept_as_declared(self) -> None:
+        """Note that nothing is published that is older than it is to be kept."""
+        if self._expires:
+            retention.settled(self.lake, self._limits)
+
     def forget(self) -> None:
         """Take who asked for it out of what arrived, and of who is who; all is then built anew."""
         with self.progress.step("Forget who asked for it") as step:
@@ -173,7 +198,7 @@ class Run(ABC):
 
         Who has its warehouse open finds its files gone then, and opens the new one.
         """
-        return current.folders if current and not self.forgets else []
+        return current.folders if current and not (self.forgets or self._expires) else []
 
     def land_files(self) -> None:
         """Land the input folder's files in the batch."""

@@ -195,7 +195,7 @@ class LocalRun(Run):
         """Make it all visible at once."""
         assert self._copied
         with self.progress.step("Publish") as step:
-            if self.forgets:
+            if self.forgets or self._expires:
                 staged.rewrite_warehouse(self.home, self._forgotten_ids)
             current = versions.published(self.lake)
             new = Published(
@@ -215,6 +215,7 @@ class LocalRun(Run):
                 publishing.tidy(self.home, self.lake, before=self.id)
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        self._kept_as_declared()
         if self.forgets:
             forgetting.published(self.lake)
 

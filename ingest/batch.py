@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ingest.contract import Entity
 from ingest.declarations import Declarations
-from ingest.forgetting import look_through
+from ingest.retention import look_through
 from lake import paths
 from lake.clock import now, utc_now
 from lake.errors import ConflictError, InputError, QuarantinedError

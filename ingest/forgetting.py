@@ -130,16 +130,16 @@ class Forgetting:
         return taken
 
     def look_through(self, record: FileRecord, batch_id: str) -> FileRecord:
-        """Take out of a file that has just landed who is forgotten; return its record."""
-        changes, _ = self._changes(record, batch_id)
+        """Do it with a file that has just landed, or come into quarantine; return its record."""
+        if record.outcome == "quarantined":
+            found = self.held_without(record, batch_id)
+            return self._held_rewritten(record, batch_id, *found) if found else record
+        if record.outcome != "landed":
+            return record
+        changes, _ = self.changes(record, batch_id)
         if not changes:
             return record
         return self._rewritten(self._noted(record, changes), batch_id, changes)
-
-    def look_through_refused(self, record: FileRecord, batch_id: str) -> FileRecord:
-        """Do the same with a file that has just come into quarantine."""
-        found = self._text_without(record, batch_id)
-        return self._held_rewritten(record, batch_id, *found) if found else record
 
     # Landed files
 
@@ -153,7 +153,7 @@ class Forgetting:
             # Its rows have to be those of its lines, and nobody else reads again what was taken
             # back.
             manifest.files[place] = record = self._read_again(record, batch_id)
-        changes, lines = self._changes(record, batch_id)
+        changes, lines = self.changes(record, batch_id)
         taken = _counted(changes, lines)
         if self.dry_run or not (changes or is_begun):
             return taken
@@ -180,12 +180,12 @@ class Forgetting:
         received = record.received_sha256 or record.sha256
         return replace(record, received_sha256=received, rewritten=[*record.rewritten, note])
 
-    def _changes(self, record: FileRecord, batch_id: str) -> tuple[Changes | None, int]:
+    def changes(self, record: FileRecord, batch_id: str) -> tuple[Changes | None, int]:
         """Return what is to be taken out of a file, None when nothing is.
 
         With it, of how many lines that were set aside.
         """
-        entity, declaration = self._declared(record)
+        entity, declaration = self.declared(record)
         drop: set[int] = set()
         redact: set[int] = set()
         is_dropped = self._is_named(entity, declaration, record.header)
@@ -252,13 +252,13 @@ class Forgetting:
 
     def _rewritten(self, record: FileRecord, batch_id: str, changes: Changes) -> FileRecord:
         """Rewrite a file and read it again; return its record."""
-        entity, declaration = self._declared(record)
+        entity, declaration = self.declared(record)
         sha256, size = rewrite(self.lake, entity, declaration, record, changes)
         record = replace(record, sha256=sha256, bytes=size)
         return self._read_again(record, batch_id)
 
     def _read_again(self, record: FileRecord, batch_id: str) -> FileRecord:
-        entity, declaration = self._declared(record)
+        entity, declaration = self.declared(record)
         as_of = datetime.fromisoformat(record.read_as["as_of"])
         again, _ = reading.read_landed(self.lake, entity, declaration, record, batch_id, as_of)
         if "declared_in" in record.read_as:
@@ -266,10 +266,11 @@ class Forgetting:
         return again
 
     def _is_of_now(self, record: FileRecord) -> bool:
-        _, declaration = self._declared(record)
+        _, declaration = self.declared(record)
         return (record.reader, record.declaration) == (reading.READER, declaration.fingerprint)
 
-    def _declared(self, record: FileRecord) -> tuple[Entity, Declaration]:
+    def declared(self, record: FileRecord) -> tuple[Entity, Declaration]:
+        """Return what a file is of, and how it is declared to be read."""
         entity = self.contract[record.entity]
         if record.api is None:
             return entity, self.declarations.for_entity(record.entity)
@@ -281,7 +282,7 @@ class Forgetting:
 
     def _take_out_of_quarantine(self, manifest: Manifest, place: int) -> Taken:
         record = manifest.files[place]
-        found = self._text_without(record, manifest.batch_id)
+        found = self.held_without(record, manifest.batch_id)
         if not found:
             return Taken()
         lines = found[1]
@@ -293,18 +294,18 @@ class Forgetting:
             manifest.write(self.lake)
         return taken
 
-    def _text_without(self, record: FileRecord, batch_id: str) -> tuple[bytes, int] | None:
+    def held_without(self, record: FileRecord, batch_id: str) -> tuple[bytes, int] | None:
         """Return a file in quarantine without the lines that name somebody, and how many these are.
 
         None when there are none; a negative number when it names somebody and is no text, so that
         all of it has to go.
         """
-        name = self._held_name(record, batch_id)
+        name = self.held_name(record, batch_id)
         if name is None:
             return None
         path = paths.quarantined(batch_id, name)
         data = self.lake.read_bytes(path)
-        entity, declaration = self._declared(record)
+        entity, declaration = self.declared(record)
         if containers.format_of(name) in ("parquet", "xlsx") or name.lower().endswith(
             (".gz", ".zip")
         ):
@@ -326,7 +327,7 @@ class Forgetting:
         self, record: FileRecord, batch_id: str, data: bytes, lines: int
     ) -> FileRecord:
         note = {"at": utc_now(), "why": self.why, "lines": max(lines, 0)}
-        name = self._held_name(record, batch_id)
+        name = self.held_name(record, batch_id)
         assert name
         path = paths.quarantined(batch_id, name)
         if lines < 0:
@@ -336,7 +337,7 @@ class Forgetting:
         self.lake.write_bytes(path, data)
         return replace(record, rewritten=[*record.rewritten, note])
 
-    def _held_name(self, record: FileRecord, batch_id: str) -> str | None:
+    def held_name(self, record: FileRecord, batch_id: str) -> str | None:
         """Return the name of a file in quarantine there; None when it is not there any more."""
         ending = paths.quarantine_reason("", "").rpartition("/")[2]
         for path in self.lake.list(paths.quarantined(batch_id, "").rstrip("/")):
@@ -365,36 +366,6 @@ class Forgetting:
                 self.lake.write_bytes(path, without)
                 changed += 1
         return changed
-
-
-def look_through(
-    lake: Lake,
-    contract: Mapping[str, Entity],
-    declarations: Declarations,
-    records: Sequence[FileRecord],
-    batch_id: str,
-) -> tuple[list[FileRecord], list[str]]:
-    """Take who is forgotten out of the files of a batch that does not count yet.
-
-    Returns their records, and what is to be said of it.
-    """
-    known = forgotten.read(lake, declarations)
-    if not known:
-        return list(records), []
-    forgetting = Forgetting(lake, contract, declarations, known, why="came again")
-    done = []
-    for record in records:
-        if record.outcome == "landed":
-            done.append(forgetting.look_through(record, batch_id))
-        elif record.outcome == "quarantined":
-            done.append(forgetting.look_through_refused(record, batch_id))
-        else:
-            done.append(record)
-    changed = [one for one, other in zip(done, records, strict=True) if one is not other]
-    return done, [
-        f"{record.source}: what it has of people who were forgotten was taken out."
-        for record in changed
-    ]
 
 
 def kept_headers(entity: Entity, declaration: Declaration) -> frozenset[str]:

@@ -28,6 +28,7 @@ HASH_KEY = f"{AUDIT}/hash.key"
 FORGOTTEN = f"{AUDIT}/forgotten.json"
 FORGETTING = f"{AUDIT}/forgetting.json"
 CERTIFICATES = f"{AUDIT}/certificates"
+RETENTION = f"{AUDIT}/retention.json"
 LOCK = "run.lock"
 
 LONGEST_NAME = 180
