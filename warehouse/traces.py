@@ -148,7 +148,7 @@ def search_database(
     found = Searched()
     columns = query(
         "select c.table_schema, c.table_name, c.column_name, c.data_type "
-        "from information_schema.columns as c inner join information_schema.tables as t "
+        "from INFORMATION_SCHEMA.COLUMNS as c inner join INFORMATION_SCHEMA.TABLES as t "
         "on c.table_schema = t.table_schema and c.table_name = t.table_name "
         "where t.table_type = 'BASE TABLE'"
     )
