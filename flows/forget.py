@@ -36,21 +36,27 @@ def members(query: Query, wanted: str) -> Members:
     Who is in no published table may have records all the same: the id is then taken for a
     customer's.
     """
-    said = wanted.strip().replace("'", "''")
-    found = query(
-        "select distinct cast(customer_id as varchar(64)), person_id from gold.customer_persons "
-        "where person_id in (select person_id from gold.customer_persons "
-        f"where person_id = '{said}' or cast(customer_id as varchar(64)) = '{said}' "
-        f"union select person_id from marts.person_aliases where alias_id = '{said}')"
-    )
-    if not found:
+    said = "'" + wanted.strip().replace("'", "''") + "'"
+    persons = {
+        person
+        for sql in (
+            "select person_id from gold.customer_persons "
+            f"where person_id = {said} or cast(customer_id as varchar(64)) = {said}",
+            f"select person_id from marts.person_aliases where alias_id = {said}",
+        )
+        for (person,) in query(sql)
+    }
+    if not persons:
         return Members([wanted.strip()], [])
-    persons = sorted({person for _, person in found})
-    listed = ", ".join("'" + person.replace("'", "''") + "'" for person in persons)
+    listed = ", ".join("'" + person.replace("'", "''") + "'" for person in sorted(persons))
+    customers = query(
+        "select cast(customer_id as varchar(64)) as customer_id from gold.customer_persons "
+        f"where person_id in ({listed})"
+    )
     aliases = query(f"select alias_id from marts.person_aliases where person_id in ({listed})")
     return Members(
-        sorted(customer for customer, _ in found),
-        [*persons, *(alias for (alias,) in aliases)],
+        sorted(customer for (customer,) in customers),
+        [*sorted(persons), *(alias for (alias,) in aliases)],
     )
 
 

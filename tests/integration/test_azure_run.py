@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -302,6 +303,42 @@ def test_a_wrong_setting_is_one_clear_line(
     line = refused.errors.splitlines()[-1]  # a process that forks gets a warning of its own
     assert message in line
     assert PASSWORD not in refused.output + refused.errors
+
+
+def test_a_person_is_forgotten_in_the_lake_and_in_the_database(
+    platform: Platform, ran: subprocess.CompletedProcess[str]
+) -> None:
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database:
+            return database.execute(sql).fetchall()
+
+    totals = "select * from marts.average_order_value order by all"
+    before = ask(totals)
+    ((customer, email),) = ask(
+        "select customer_id, email from marts.customer_360 where email like '%@%' "
+        "and total_orders > 0 and person_customer_ids = cast(customer_id as varchar) "
+        "and email in (select email from gold.dim_customers group by email having count(*) = 1) "
+        "order by total_spend desc limit 1"
+    )
+    done = platform.run("person", "forget", customer, "--target", "azure", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the certificate is abfss://" in " ".join(done.stdout.split())
+    assert ask(totals) == before
+    lake = platform.lake()
+    for path in lake.list(""):
+        content = lake.read_bytes(path)
+        if path.endswith(".parquet"):
+            content = str(pq.read_table(io.BytesIO(content)).to_pylist()).encode()
+        assert email.casefold().encode() not in content.lower(), path
+    for schema, table, column in ask(
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "where table_schema in ('silver', 'gold', 'marts', 'identity')"
+    ):
+        wanted = f"'{customer}', '{email}'"
+        where = f'cast("{column}" as varchar) in ({wanted})'
+        if column.endswith(("customer_id", "email")):
+            rows = ask(f'select count(*) from "{schema}"."{table}" where {where}')
+            assert rows == [(0,)], (schema, table, column)
 
 
 def test_every_statement_is_t_sql(
