@@ -508,6 +508,49 @@ def status(
     show(Console(), Home.at(home))
 
 
+@app.command("versions")
+def list_versions(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
+    """List the published version and those that are kept, which can be rolled back to."""
+    from flows.versions import print_versions
+
+    print_versions(Console(), Home.at(home), target.value)
+
+
+@app.command()
+def rollback(
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]",
+            help="A version that `c360 versions` lists, or the beginning of it; by default the one "
+            "before what is published.",
+            show_default=False,
+        ),
+    ] = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Publish a version again that was published before: silver, gold, marts, report and docs.
+
+    What is published now is kept, so that you can go forward again. The next run goes on from the
+    version with all that is in the lake, and says so; `c360 retract` keeps a batch out.
+    """
+    from flows.versions import roll_back
+
+    roll_back(Console(), Home.at(home), version)
+
+
+@app.command()
+def tidy(sources: SourcesOption = None, home: HomeOption = DEFAULT_HOME) -> None:
+    """Remove the versions that are no longer to be kept, as every run does at its end.
+
+    How many are kept, and for how long, is `versions:` in the sources file.
+    """
+    from flows.versions import tidy as tidy_home
+
+    tidy_home(Console(), Home.at(home), sources)
+
+
 @app.command()
 def verify(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
     """Build everything anew beside what is published, and compare all relations row by row.

@@ -93,7 +93,7 @@ class LocalRun(Run):
             completed = publishing.recover(self.home, self.lake)
             removed = self._recover_lake()
             staged.check_free(self.home)
-            publishing.tidy(self.home, self.lake, before=self.id)
+            self._tidy()
             step.done = completed or removed or "Found the home in order"
         self._read_again()
 
@@ -208,6 +208,9 @@ class LocalRun(Run):
             publishing.publish(self.home, self.lake, new, self._copied)
             step.done = f"Published {self.id}"
             try:
-                publishing.tidy(self.home, self.lake, before=self.id)
+                self._tidy()
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
+
+    def _tidy(self) -> None:
+        publishing.tidy(self.home, self.lake, before=self.id, retention=self.declarations.versions)

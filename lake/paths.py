@@ -19,6 +19,7 @@ STATE = f"{BRONZE}/state"
 DECLARED = f"{BRONZE}/declared.json"
 SILVER = "silver"
 PUBLISHED = f"{SILVER}/published.json"
+KEPT = f"{SILVER}/versions"
 IDENTITY = "identity"
 IDENTITY_PUBLISHED = f"{IDENTITY}/published.json"
 DECISIONS = f"{IDENTITY}/decisions.jsonl"
@@ -79,6 +80,11 @@ def state(source: str) -> str:
 def silver_version(entity: str, version: str) -> str:
     """Return the folder of what one version added to a relation of silver."""
     return f"{SILVER}/{entity}/{version}"
+
+
+def kept_version(version: str) -> str:
+    """Return the path of what says that a version is kept, which was published before."""
+    return f"{KEPT}/{version}.json"
 
 
 def staged(entity: str, version: str) -> str:
