@@ -53,14 +53,14 @@ where class = 3 and name = 'c360_version' and major_id = schema_id('{schema}')
 
 
 @contextmanager
-def opened(home: Home, asked: Asked) -> Iterator["AzureRun"]:
-    """Begin a run on the lake, which no other run has until this one ends."""
+def opened(home: Home, asked: Asked, kind: "type[AzureRun] | None" = None) -> Iterator["AzureRun"]:
+    """Begin a run (or another kind of one) on the lake, which no other has until this one ends."""
     use_packaged_driver(home.odbc)
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
         move_old_layout(lake)
         with remembered(lake):
-            run = AzureRun(home, lake, asked)
+            run = (kind or AzureRun)(home, lake, asked)
             try:
                 yield run
             except Exception as error:
@@ -233,6 +233,8 @@ class AzureRun(Run):
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
             step.done = self._recover_lake() or "Found the lake in order"
+            if self.published:  # kept by a run that was killed before another took its place
+                versions.no_longer_keep(self.lake, self.published.version)
         self._read_again()
 
     def published_counts(self, current: Published) -> list[EntityCounts] | None:
@@ -285,6 +287,8 @@ class AzureRun(Run):
             )
             self._check_arrivals(sum(each.bronze for each in read_counts(self.silver.query)))
             versions.check_files(self.lake, new)
+            if self.published:
+                self._keep(self.published)
             if new.identity:
                 identity_store.publish(self.lake, new.identity)
             self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
@@ -410,7 +414,18 @@ class AzureRun(Run):
         there = {file.rpartition("/")[0] for file in self.lake.list(paths.SILVER, recursive=True)}
         return not needed <= there
 
+    def _keep(self, current: Published) -> None:
+        """Keep silver as it is published; where that fails, say so, for the next is to come."""
+        try:
+            versions.keep(self.lake, [], identity_store.current_version(self.lake))
+        except C360Error as error:
+            logger.warning(
+                "%s is not kept, so nobody can roll back to it: %s", current.version, error
+            )
+
     def _tidy(self, before: str) -> None:
+        for version in versions.overdue(self.lake, self.declarations.versions):
+            versions.no_longer_keep(self.lake, version)
         tables = self.silver.query("select location from sys.external_tables")
         shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)

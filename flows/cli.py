@@ -500,12 +500,18 @@ def identity_quality(
 def status(
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON; docs/operate.md explains the keys.")
+    ] = False,
 ) -> None:
-    """Show what is published: version, batches, rows, and where everything is."""
-    from flows.status import print_azure_status, print_status
+    """Show what is published: version, batches, rows, what is kept, sizes, and where it all is."""
+    from flows.status import azure_status, local_status, print_json, print_status
 
-    show = print_azure_status if target is Target.AZURE else print_status
-    show(Console(), Home.at(home))
+    found = (azure_status if target is Target.AZURE else local_status)(Home.at(home))
+    if as_json:
+        print_json(found)
+    else:
+        print_status(Console(), found)
 
 
 @app.command("versions")
@@ -529,15 +535,25 @@ def rollback(
     ] = None,
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Publish a version again that was published before: silver, gold, marts, report and docs.
 
     What is published now is kept, so that you can go forward again. The next run goes on from the
-    version with all that is in the lake, and says so; `c360 retract` keeps a batch out.
+    version with all that is in the lake, and says so; `c360 retract` keeps a batch out. On Azure
+    gold and the marts are built from the version's silver, which takes as long as a run with
+    --full does after silver.
     """
-    from flows.versions import roll_back
+    from flows.versions import roll_back, roll_back_on_azure
 
-    roll_back(Console(), Home.at(home), version)
+    if target is Target.LOCAL:
+        roll_back(Console(), Home.at(home), version, pii=not no_pii)
+        return
+    from flows.progress import Progress, followed
+
+    progress = Progress(Console())
+    with _interruptible(), followed(progress):
+        roll_back_on_azure(progress.console or Console(), home, version, not no_pii)
 
 
 @app.command()

@@ -18,7 +18,14 @@ logger = logging.getLogger(__name__)
 def begun(**request: Unpack[Request]) -> Iterator[Run]:
     """Check what is asked for, take the home for one run, and give the run its log file."""
     target, home, asked = checked(**request)
-    with home.lock(), _opener(target)(home, asked) as run:
+    with taken(home, _opener(target)(home, asked)) as run:
+        yield run
+
+
+@contextmanager
+def taken(home: Home, opened: AbstractContextManager[Run]) -> Iterator[Run]:
+    """Take the home for a run that is about to be opened, and give that its log file."""
+    with home.lock(), opened as run:
         log_file = home.new_log_file(run.id)
         with progress.logged_to(log_file):
             try:

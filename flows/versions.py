@@ -1,11 +1,13 @@
 """Versions that were published: behind `c360 versions`, `c360 rollback` and `c360 tidy`."""
 
+import shutil
 from pathlib import Path
 
 from rich.console import Console
 
 from flows.batches import lake_to_read
 from flows.headlines import Headline
+from flows.rewrite import write_report
 from flows.summary import print_table
 from ingest.contract import load_contract
 from ingest.declarations import load_declarations
@@ -15,8 +17,10 @@ from lake.local import LocalLake
 from lake.manifest import committed_batches
 from lake.store import Lake
 from lake.versions import Published
+from pages.report import page
 from warehouse import kept_versions
 from warehouse import publish as publishing
+from warehouse.connection import read_only
 from warehouse.home import Home, project_dir
 
 
@@ -46,26 +50,47 @@ def print_versions(console: Console, home: Home, target: str) -> None:
         )
 
 
-def roll_back(console: Console, home: Home, version: str | None) -> None:
-    """Publish a kept version again, on this machine; the one before for want of a version."""
+def roll_back(console: Console, home: Home, version: str | None, pii: bool) -> None:
+    """Publish a kept version again, on this machine; the one before for want of a version.
+
+    Without `pii` a report that was published with personal data is written anew.
+    """
     home.prepare()
     lake = LocalLake(home.lake)
+
+    def prepare() -> None:
+        if not (pii or page.is_of(home.staged_report, kept.version, personal_data=False)):
+            shutil.rmtree(home.staged_report, ignore_errors=True)
+            with read_only(home.staged_warehouse) as connection:
+                write_report(
+                    home, lambda sql: connection.execute(sql).fetchall(), kept.version, pii
+                )
+
     with home.lock():
         if done := publishing.recover(home, lake):
             console.print(done, highlight=False, soft_wrap=True)
         current = versions.published(lake)
         kept = versions.find_kept(lake, version)
-        publishing.rollback(home, lake, kept)
-    assert current
-    tell(console, lake, current, kept.published)
+        publishing.rollback(home, lake, kept, prepare)
+    assert current  # or none would have been found
+    _tell(console, lake, current.version, kept.published)
 
 
-def tell(console: Console, lake: Lake, current: Published, now: Published) -> None:
+def roll_back_on_azure(console: Console, home: str, version: str | None, pii: bool) -> None:
+    """Do the same on Azure, where gold and the marts are built from the version's silver."""
+    from flows.azure_rollback import roll_back
+
+    done = roll_back(home, version, pii)
+    assert done.published
+    _tell(console, done.lake, done.from_version, done.published)
+
+
+def _tell(console: Console, lake: Lake, from_version: str, now: Published) -> None:
     """Say what a rollback did, and what the next run will do."""
     lacking = sorted(set(committed_batches(lake)) - set(now.batches))
     lines = [
         f"Rolled back: {now.version} of {now.published_at} is published again, in the place of "
-        f"{current.version}, which is kept."
+        f"{from_version}, which is kept."
     ]
     if lacking:
         lines += [

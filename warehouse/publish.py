@@ -21,6 +21,7 @@ import getpass
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,14 @@ def publish(home: Home, lake: Lake, new: Published, copied: WarehouseState) -> N
     _roll_forward(home, lake, intent)
 
 
-def rollback(home: Home, lake: Lake, kept: Kept) -> None:
-    """Make a kept version the published one; what is published is kept in its place."""
+def rollback(
+    home: Home, lake: Lake, kept: Kept, prepare: Callable[[], None] = lambda: None
+) -> None:
+    """Make a kept version the published one; what is published is kept in its place.
+
+    `prepare` may change the pages that stand in the staging folder before they are published; these
+    are links, so a file has to be replaced, not written.
+    """
     current = published(lake)
     assert current
     check_free(home)
@@ -159,6 +166,7 @@ def rollback(home: Home, lake: Lake, kept: Kept) -> None:
             f"{current.version} could not be kept ({error.strerror or error}), so nothing was "
             "changed. See that there is room on the disk and that the home may be written."
         ) from error
+    prepare()
     began = Rollback(current.version, utc_now(), getpass.getuser(), kept.identity)
     intent = Intent(kept.content, began)
     write_durably(home.intent, intent.to_json())
