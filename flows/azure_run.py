@@ -140,7 +140,7 @@ def _load(
     attached: bool = False,
 ) -> None:
     """Copy silver, unless it is attached, and who is who."""
-    from warehouse.load import load, load_identity
+    from warehouse.load import load, load_identity, load_runs
 
     if not attached:
         with progress.step("Load silver") as step:
@@ -168,6 +168,8 @@ def _load(
             if rows is not None
             else "Who is who is loaded already"
         )
+    with progress.step("Load the history of runs") as step:
+        step.done = f"Loaded the history of runs ({load_runs(lake, dbt):,} steps)"
 
 
 def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:

@@ -26,6 +26,8 @@ DECISIONS = f"{IDENTITY}/decisions.jsonl"
 AUDIT = "audit"
 AUDIT_LOG = f"{AUDIT}/log.jsonl"
 HASH_KEY = f"{AUDIT}/hash.key"
+RUNS = "runs"
+RUN_LOG = f"{RUNS}/log.jsonl"
 LOCK = "run.lock"
 
 LONGEST_NAME = 180

@@ -109,6 +109,25 @@ def test_back_forward_and_on(days: Days) -> None:
     assert not wrong, wrong
     assert leftovers(home) == []
     assert "rolled back" not in c360("versions", "--home", home)
+    with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+        runs = connection.sql(
+            "select run_id, outcome, batch_id, any_value(rows_arrived), count(*) > 5,"
+            " bool_and(seconds >= 0), max(ended_at) >= min(started_at)"
+            " from marts.run_history group by all order by run_id"
+        ).fetchall()
+        came = dict(
+            connection.sql(
+                "select batch_id, sum(row_count) from (select _batch_id as batch_id, count(*) as"
+                " row_count from bronze.online_transactions group by all) group by all"
+            ).fetchall()
+        )
+    assert [run[:3] for run in runs] == [
+        (first, "published", first),
+        (second, "published", second),
+        (version(home), "published", None),
+    ]
+    assert {run[4:] for run in runs} == {(True, True, True)}
+    assert all(run[3] > came[run[2]] for run in runs[:2])
     third, last = version(home), shown(home)
 
     # A report that says less than the one that was published then is written anew.

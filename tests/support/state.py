@@ -43,7 +43,7 @@ def relations(home: Path) -> State:
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
         names = connection.execute(
             "select table_schema, table_name from information_schema.tables "
-            f"where table_schema in {SCHEMAS} order by all"
+            f"where table_schema in {SCHEMAS} and table_name <> 'run_history' order by all"
         ).fetchall()
         for schema, name in names:
             cursor = connection.execute(f'from "{schema}"."{name}"')
