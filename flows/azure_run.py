@@ -21,6 +21,7 @@ from flows.steps import Step
 from flows.summary import pages_of
 from identity import store as identity_store
 from ingest.declared import text_keys
+from ingest.deliveries import delivery_notes
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError
@@ -140,7 +141,7 @@ def _load(
     attached: bool = False,
 ) -> None:
     """Copy silver, unless it is attached, and who is who."""
-    from warehouse.load import load, load_identity, load_runs
+    from warehouse.load import load, load_delivery_notes, load_identity, load_runs
 
     if not attached:
         with progress.step("Load silver") as step:
@@ -170,6 +171,8 @@ def _load(
         )
     with progress.step("Load the history of runs") as step:
         step.done = f"Loaded the history of runs ({load_runs(lake, dbt):,} steps)"
+        arrived = [each for each in file_entries(lake) if each.batch_id in published.batches]
+        load_delivery_notes(dbt, delivery_notes(arrived, published.version))
 
 
 def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:

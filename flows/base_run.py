@@ -19,6 +19,7 @@ from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource
+from ingest.deliveries import LATE, delivery_notes
 from ingest.input_files import list_input
 from lake import paths, versions
 from lake.errors import C360Error, InputError, QuarantinedError
@@ -255,6 +256,9 @@ class Run(ABC):
             self.rewrite_pages(current)
         with self.progress.step(f"Nothing new arrived: {current.version} stays published"):
             self.stays = True
+        for note in delivery_notes(file_entries(self.lake), self.id):
+            if note.note == LATE:
+                self._warn(f"{note}.")
         self._summary = self._summarize(current.version, None, counts)
 
     def _is_of_now(self, current: Published) -> bool:

@@ -13,6 +13,7 @@ from flows.base_run import SILVER, Run, move_old_layout
 from flows.steps import Step
 from flows.summary import pages_of
 from ingest.declared import text_keys
+from ingest.deliveries import delivery_notes
 from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
@@ -25,6 +26,7 @@ from warehouse import staged
 from warehouse.answers import EntityCounts, read_answers, read_counts
 from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
+from warehouse.delivery_tables import load_delivery_notes
 from warehouse.home import Home, project_dir
 from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
@@ -155,6 +157,7 @@ class LocalRun(Run):
         built = self.dbt.query("select relation, state from staging.built")
         states = {relation: json.loads(state) for relation, state in built}
         load_tables(self.dbt.query, self.lake, self._match(entities_of(states)))
+        load_delivery_notes(self.dbt.query, delivery_notes(file_entries(self.lake), self.id))
 
     def build_marts(self) -> None:
         """Build gold, the marts and the snapshots from silver, with their tests."""

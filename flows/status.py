@@ -12,9 +12,10 @@ from rich.console import Console
 from flows.headlines import Headline
 from flows.summary import places_of, print_counts, print_places, print_table
 from flows.terminal import plain
+from ingest.deliveries import DeliveryNote, delivery_notes
 from lake import paths, versions
 from lake.local import LocalLake
-from lake.manifest import committed_batches, file_entries
+from lake.manifest import committed_batches, file_entries, new_batch_id
 from lake.store import Lake
 from warehouse.answers import EntityCounts, read_counts
 from warehouse.connection import open_warehouse
@@ -36,6 +37,7 @@ class Status:
     publish_under_way: bool
     kept: list[dict[str, Any]]
     rows: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]]  # that are late or of an unusual size, as of now
     bytes: dict[str, int]
     places: dict[str, str]
     absent: list[str] = field(default_factory=list)  # entities that never arrived
@@ -95,6 +97,8 @@ def print_status(console: Console, status: Status) -> None:
         print_counts(console, [EntityCounts(**each) for each in status.rows], status.absent)
     else:
         console.print("Silver is in no database yet; the next run loads it.")
+    for note in status.deliveries:
+        console.print(plain(f"! {DeliveryNote(**note)}"), highlight=False, soft_wrap=True)
     if status.publish_under_way:
         console.print("\nA publish is under way or was cut short; the next run completes it.")
     if status.target == "azure":
@@ -156,6 +160,7 @@ def _status(
         publish_under_way=False,
         kept=kept,
         rows=[each._asdict() for each in counts],
+        deliveries=[asdict(each) for each in delivery_notes(file_entries(lake), new_batch_id([]))],
         bytes={
             "bronze": lake.size(paths.BRONZE),
             "silver": lake.size(paths.SILVER),

@@ -14,7 +14,7 @@ runs (`load_runs`) what is new is added.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -22,6 +22,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest.contract import load_contract
+from ingest.deliveries import DeliveryNote
 from lake import paths, run_log
 from lake.errors import C360Error
 from lake.run_log import RunStep
@@ -167,6 +168,25 @@ def load_runs(lake: Lake, dbt: DbtRun) -> int:
                 keep_nulls=True,
             )
     return len(new)
+
+
+def load_delivery_notes(dbt: DbtRun, notes: Sequence[DeliveryNote]) -> None:
+    """Bring what is to be said of deliveries to Azure SQL, in the place of what was said before."""
+    values = ", ".join(
+        f"(N{_text(note.note)}, N{_text(note.entity)}, {note.rows}, N{_text(note.detail)})"
+        for note in notes
+    )
+    with (
+        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("delete from runs.delivery_notes")
+        if values:
+            cursor.execute(f"insert into runs.delivery_notes values {values}")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _with_times(step: RunStep) -> dict[str, Any]:
