@@ -12,6 +12,8 @@ import os
 import shutil
 from pathlib import Path
 
+import duckdb
+
 from identity import store as identity_store
 from lake import versions
 from lake.durable import sync_folder
@@ -42,7 +44,7 @@ def keep_if_possible(home: Home, lake: Lake, current: Published) -> None:
     """Keep what is published; where that fails, say so, for the next version is to come."""
     try:
         keep(home, lake, current)
-    except (OSError, C360Error) as error:
+    except (OSError, C360Error, duckdb.Error) as error:
         logger.warning("%s is not kept, so nobody can roll back to it: %s", current.version, error)
 
 
