@@ -505,13 +505,9 @@ def status(
     ] = False,
 ) -> None:
     """Show what is published: version, batches, rows, what is kept, sizes, and where it all is."""
-    from flows.status import azure_status, local_status, print_json, print_status
+    from flows.status import print_status
 
-    found = (azure_status if target is Target.AZURE else local_status)(Home.at(home))
-    if as_json:
-        print_json(found)
-    else:
-        print_status(Console(), found)
+    print_status(Console(), Home.at(home), target.value, as_json)
 
 
 @app.command("versions")

@@ -72,13 +72,18 @@ def azure_status(home: Home) -> Status:
     return _status("azure", home, lake, counts, gold_version)
 
 
-def print_json(status: Status) -> None:
-    """Print it for programs."""
-    print(json.dumps(asdict(status), indent=2))
+def print_status(
+    console: Console, home: Home, target: str = "local", as_json: bool = False
+) -> None:
+    """Print it for people, or for programs."""
+    status = azure_status(home) if target == "azure" else local_status(home)
+    if as_json:
+        print(json.dumps(asdict(status), indent=2))
+    else:
+        _print(console, status)
 
 
-def print_status(console: Console, status: Status) -> None:
-    """Print it for people."""
+def _print(console: Console, status: Status) -> None:
     batches = status.batches
     span = f", {batches[0]} to {batches[-1]}" if batches else ""
     lines = []
