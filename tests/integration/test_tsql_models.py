@@ -39,9 +39,9 @@ GIVEN = (
     "select schema_name, view_name from duckdb_views()"
     " where database_name = '{0}' and schema_name = 'bronze' union all"
     " select schema_name, table_name from duckdb_tables()"
-    " where database_name = '{0}' and schema_name in ('bronze', 'reference', 'identity')"
+    " where database_name = '{0}' and schema_name in ('bronze', 'reference', 'identity', 'runs')"
 )
-SCHEMAS = ("bronze", "reference", "identity", "staging", "silver", "gold", "marts")
+SCHEMAS = ("bronze", "reference", "identity", "runs", "staging", "silver", "gold", "marts")
 
 
 class Models:
