@@ -22,6 +22,7 @@ from flows.steps import Step
 from flows.summary import pages_of
 from identity import store as identity_store
 from ingest.declared import text_keys
+from ingest.deliveries import delivery_notes
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError
@@ -55,14 +56,14 @@ where class = 3 and name = 'c360_version' and major_id = schema_id('{schema}')
 
 
 @contextmanager
-def opened(home: Home, asked: Asked) -> Iterator["AzureRun"]:
-    """Begin a run on the lake, which no other run has until this one ends."""
+def opened(home: Home, asked: Asked, kind: "type[AzureRun] | None" = None) -> Iterator["AzureRun"]:
+    """Begin a run (or another kind of one) on the lake, which no other has until this one ends."""
     use_packaged_driver(home.odbc)
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
         move_old_layout(lake)
         with remembered(lake):
-            run = AzureRun(home, lake, asked)
+            run = (kind or AzureRun)(home, lake, asked)
             try:
                 yield run
             except Exception as error:
@@ -147,7 +148,7 @@ def _load(
     attached: bool = False,
 ) -> None:
     """Copy silver, unless it is attached, and who is who."""
-    from warehouse.load import load, load_identity
+    from warehouse.load import load, load_delivery_notes, load_identity, load_runs
 
     if not attached:
         with progress.step("Load silver") as step:
@@ -175,6 +176,10 @@ def _load(
             if rows is not None
             else "Who is who is loaded already"
         )
+    with progress.step("Load the history of runs") as step:
+        step.done = f"Loaded the history of runs ({load_runs(lake, dbt):,} steps)"
+        arrived = [each for each in file_entries(lake) if each.batch_id in published.batches]
+        load_delivery_notes(dbt, delivery_notes(arrived, published.version))
 
 
 def deleted_files(lake: Lake) -> str:
@@ -256,6 +261,8 @@ class AzureRun(Run):
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
             step.done = self._recover_lake() or "Found the lake in order"
+            if self.published:  # kept by a run that was killed before another took its place
+                versions.no_longer_keep(self.lake, self.published.version)
         self._read_again()
 
     def published_counts(self, current: Published) -> list[EntityCounts] | None:
@@ -308,6 +315,8 @@ class AzureRun(Run):
             )
             self._check_arrivals(sum(each.bronze for each in read_counts(self.silver.query)))
             versions.check_files(self.lake, new)
+            if self.published:
+                self._keep(self.published)
             if new.identity:
                 identity_store.publish(self.lake, new.identity)
             self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
@@ -356,6 +365,8 @@ class AzureRun(Run):
             self.database.version = self.published.version
             self.database.run_operation("publish_gold")
             step.done = f"Published gold and marts of {self.published.version}"
+            if self.forgets or self._expires:
+                self._keep_no_version()
             try:
                 self._tidy(before=self.id)
             except C360Error as error:
@@ -376,6 +387,7 @@ class AzureRun(Run):
     def prove(self) -> None:
         """Look through all that is left for whoever was forgotten, and certify it."""
         with self.progress.step("Look for whoever was forgotten") as step:
+            self._keep_no_version()
             self._tidy(before=self.id)
             credentials = self.database.adapter.config.credentials
             told = forgetting.prove(
@@ -452,7 +464,22 @@ class AzureRun(Run):
         there = {file.rpartition("/")[0] for file in self.lake.list(paths.SILVER, recursive=True)}
         return not needed <= there
 
+    def _keep(self, current: Published) -> None:
+        """Keep silver as it is published; where that fails, say so, for the next is to come."""
+        try:
+            versions.keep(self.lake, [], identity_store.current_version(self.lake))
+        except C360Error as error:
+            logger.warning(
+                "%s is not kept, so nobody can roll back to it: %s", current.version, error
+            )
+
+    def _keep_no_version(self) -> None:
+        for version in versions.kept_names(self.lake):
+            versions.no_longer_keep(self.lake, version)
+
     def _tidy(self, before: str) -> None:
+        for version in versions.overdue(self.lake, self.declarations.versions):
+            versions.no_longer_keep(self.lake, version)
         tables = self.silver.query("select location from sys.external_tables")
         shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)

@@ -19,6 +19,7 @@ from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource
+from ingest.deliveries import LATE, delivery_notes
 from ingest.input_files import list_input
 from lake import audit, paths, versions
 from lake.clock import now
@@ -66,7 +67,8 @@ class Run(ABC):
         self.warnings: list[str] = []
         current = versions.published(lake)
         before = [*committed_batches(lake), *retracted_batches(lake)]
-        self.id = new_batch_id([*before, *([current.version] if current else [])])
+        before += [*versions.kept_names(lake), *([current.version] if current else [])]
+        self.id = new_batch_id(before)
         self._batch: Batch | None = None
         self._summary: Summary | None = None
         self._is_otherwise = False  # what is declared, or how what had arrived is read
@@ -255,6 +257,25 @@ class Run(ABC):
         self._declare()
         if not (self._is_otherwise or self.full):
             self._stay()
+        if not self.stays:
+            self._tell_of_rollback()
+
+    def _tell_of_rollback(self) -> None:
+        """Say that this run goes on from a version that somebody rolled back to."""
+        current, entry = versions.published(self.lake), versions.rolled_back(self.lake)
+        if not (current and entry):
+            return
+        lacking = sorted(set(committed_batches(self.lake)) - set(current.batches))
+        taken = (
+            f", and takes in again what that lacks: {', '.join(lacking)}. What is not wanted is "
+            "taken back with `c360 retract BATCH`."
+            if lacking
+            else "."
+        )
+        self._warn(
+            f"{current.version} was published again by {entry.by} at {entry.at}, in the place of "
+            f"{entry.detail['from_version']}. This run goes on from it{taken}"
+        )
 
     def _declare(self) -> None:
         """Leave in the lake what is declared of it now."""
@@ -283,6 +304,9 @@ class Run(ABC):
             self.rewrite_pages(current)
         with self.progress.step(f"Nothing new arrived: {current.version} stays published"):
             self.stays = True
+        for note in delivery_notes(file_entries(self.lake), self.id):
+            if note.note == LATE:
+                self._warn(f"{note}.")
         self._summary = self._summarize(current.version, None, counts)
 
     def _is_of_now(self, current: Published) -> bool:

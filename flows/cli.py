@@ -553,12 +553,74 @@ def person_forget(
 def status(
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON; docs/operate.md explains the keys.")
+    ] = False,
 ) -> None:
-    """Show what is published: version, batches, rows, and where everything is."""
-    from flows.status import print_azure_status, print_status
+    """Show what is published: version, batches, rows, what is kept, sizes, and where it all is."""
+    from flows.status import print_status
 
-    show = print_azure_status if target is Target.AZURE else print_status
-    show(Console(), Home.at(home))
+    print_status(Console(), Home.at(home), target.value, as_json)
+
+
+@app.command("versions")
+def list_versions(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
+    """List the published version and those that are kept, which can be rolled back to."""
+    from flows.versions import print_versions
+
+    print_versions(Console(), Home.at(home), target.value)
+
+
+@app.command()
+def rollback(
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]",
+            help="A version that `c360 versions` lists, or the beginning of it; by default the one "
+            "before what is published.",
+            show_default=False,
+        ),
+    ] = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Publish a version again that was published before: silver, gold, marts, report and docs.
+
+    What is published now is kept, so that you can go forward again. The next run goes on from the
+    version with all that is in the lake, and says so; `c360 retract` keeps a batch out. On Azure
+    gold and the marts are built from the version's silver, which takes as long as a run with
+    --full does after silver.
+    """
+    from flows.versions import roll_back, roll_back_on_azure
+
+    if target is Target.LOCAL:
+        roll_back(Console(), Home.at(home), version, pii=not no_pii)
+        return
+    from flows.progress import Progress, followed
+
+    progress = Progress(Console())
+    with _interruptible(), followed(progress):
+        roll_back_on_azure(progress.console or Console(), home, version, not no_pii)
+
+
+@app.command()
+def tidy(
+    sources: SourcesOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Remove versions and rows that are no longer to be kept, as every run does.
+
+    How many versions are kept, and for how long, is `versions:` in the sources file; how long the
+    rows of an entity are, `keep:`. Where rows are too old, everything is built anew without them.
+    """
+    from flows.progress import Progress
+    from flows.versions import tidy as tidy_home
+
+    if tidy_home(Console(), Home.at(home), sources):
+        _run(Progress(Console()), home=home, pii=not no_pii, sources=_text(sources))
 
 
 @app.command()

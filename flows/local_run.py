@@ -15,6 +15,7 @@ from flows.steps import Step
 from flows.summary import pages_of
 from ingest import requests
 from ingest.declared import text_keys
+from ingest.deliveries import delivery_notes
 from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
@@ -22,11 +23,12 @@ from lake.local import LocalLake
 from lake.manifest import committed_batches, file_entries, remembered
 from lake.versions import Published
 from pages import docs_site
+from warehouse import kept_versions, staged, traces
 from warehouse import publish as publishing
-from warehouse import staged, traces
 from warehouse.answers import EntityCounts, read_answers, read_counts
 from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
+from warehouse.delivery_tables import load_delivery_notes
 from warehouse.home import Home, project_dir
 from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
@@ -95,7 +97,7 @@ class LocalRun(Run):
             completed = publishing.recover(self.home, self.lake)
             removed = self._recover_lake()
             staged.check_free(self.home)
-            publishing.tidy(self.home, self.lake, before=self.id)
+            self._tidy()
             step.done = completed or removed or "Found the home in order"
         self._read_again()
 
@@ -157,6 +159,7 @@ class LocalRun(Run):
         built = self.dbt.query("select relation, state from staging.built")
         states = {relation: json.loads(state) for relation, state in built}
         load_tables(self.dbt.query, self.lake, self._match(entities_of(states)))
+        load_delivery_notes(self.dbt.query, delivery_notes(file_entries(self.lake), self.id))
 
     def build_marts(self) -> None:
         """Build gold, the marts and the snapshots from silver, with their tests."""
@@ -212,9 +215,11 @@ class LocalRun(Run):
             publishing.publish(self.home, self.lake, new, self._copied)
             step.done = f"Published {self.id}"
             try:
-                publishing.tidy(self.home, self.lake, before=self.id)
+                self._tidy()
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        if self.forgets or self._expires:
+            kept_versions.remove_kept(self.home, self.lake)
         self._kept_as_declared()
         if self.forgets:
             forgetting.published(self.lake)
@@ -227,7 +232,7 @@ class LocalRun(Run):
         """Look through all that is left for whoever was forgotten, and certify it."""
         with self.progress.step("Look for whoever was forgotten") as step:
             shutil.rmtree(self.home.demo_input, ignore_errors=True)
-            publishing.tidy(self.home, self.lake, before=self.id)
+            kept_versions.remove_kept(self.home, self.lake)
             with read_only(self.home.warehouse) as connection:
                 told = forgetting.prove(
                     self.home,
@@ -239,3 +244,6 @@ class LocalRun(Run):
                 )
             step.done = "Looked for whoever was forgotten"
         self._tell_at_the_end(told)
+
+    def _tidy(self) -> None:
+        publishing.tidy(self.home, self.lake, before=self.id, retention=self.declarations.versions)

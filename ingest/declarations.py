@@ -21,6 +21,7 @@ from ingest.sources_file import (
     read_sources,
     with_defaults,
 )
+from lake.versions import DEFAULT_RETENTION, Retention
 
 SOURCES = Path(__file__).with_name("sources.yml")
 _NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "keep", "api")
@@ -146,6 +147,7 @@ class Declarations:
     apis: tuple[ApiSource, ...] = ()
     files: Mapping[str, Declaration] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)  # as it is said
+    versions: Retention = DEFAULT_RETENTION
 
     def for_entity(self, name: str) -> Declaration:
         """Return how files of an entity are to be read, the defaults included."""
@@ -181,6 +183,7 @@ def load_declarations(path: Path | None, contract: Mapping[str, Entity]) -> Decl
         apis=tuple(_api({**agreed[each["entity"]], **each}) for each in apis),
         files={name: Declaration(**_typed({**agreed[name], **files[name]})) for name in contract},
         identity=said.get("identity", {}),
+        versions=Retention(**said.get("versions", {})),
     )
 
 

@@ -189,6 +189,15 @@ class AdlsLake:
             )
         yield from names
 
+    def size(self, prefix: str) -> int:
+        """Return the bytes of all files in a folder and under it, of what `list` shows."""
+        with self._failure("list", prefix):
+            return sum(
+                size
+                for path, is_folder, size in self._sized_entries(prefix, recursive=True)
+                if not is_folder and not _is_temporary(path)
+            )
+
     def move(self, src: str, dst: str) -> None:
         """Give a file its new name, replacing what stood there, in one step."""
         source = self._file(src)
@@ -269,10 +278,15 @@ class AdlsLake:
 
     def _entries(self, prefix: str, recursive: bool) -> Iterator[tuple[str, bool]]:
         """Yield what is under a folder: each path, and whether it is a folder itself."""
+        for path, is_folder, _ in self._sized_entries(prefix, recursive):
+            yield path, is_folder
+
+    def _sized_entries(self, prefix: str, recursive: bool) -> Iterator[tuple[str, bool, int]]:
+        """Yield the same with the bytes of each file."""
         start = len(self._folder) + 1 if self._folder else 0
         try:
             for entry in self._files.get_paths(self._name(prefix) or None, recursive=recursive):
-                yield entry.name[start:], entry.is_directory
+                yield entry.name[start:], entry.is_directory, entry.content_length
         except ResourceNotFoundError as error:
             if error_code(error) in _NO_CONTAINER:
                 raise

@@ -101,6 +101,15 @@ class Home:
         """The report under construction."""
         return self.staging / "report"
 
+    @property
+    def versions(self) -> Path:
+        """The versions that are kept, each as it was published."""
+        return self.root / "versions"
+
+    def kept(self, version: str) -> "Home":
+        """Return where a kept version stands: warehouse, documentation and report, as in a home."""
+        return Home(self.versions / version)
+
     def replaced(self, folder: Path) -> Path:
         """Return where a published folder goes when a new one takes its place."""
         return self.staging / f"replaced_{folder.name}"

@@ -270,6 +270,46 @@ def test_when_nothing_new_arrived_nothing_is_changed(
     assert not [words for words in statements if set(words) & set(changing)]
 
 
+def test_a_rollback_builds_gold_from_the_silver_of_the_version_before(
+    platform: Platform,
+    driver: Driver,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    second: Arrival,
+) -> None:
+    now = platform.published
+    before = now["previous"]
+    platform.fail("azure_sql", r"create or alter view .?marts.?\.")
+    message = assert_one_line(platform.run("rollback", "--target", "azure"))
+    assert "The disk is on fire" in message
+    assert f"c360 rollback {before} --target azure" in message
+    assert platform.published["version"] == before
+    assert_database_equals(platform, second.warehouse, "gold", "marts")
+
+    back = platform.run("rollback", "--target", "azure")
+    assert back.returncode == 0, back.stdout + back.stderr
+    said = " ".join(back.stdout.split())
+    assert "going on from there" in said
+    assert f"{before} of {platform.published['published_at']} is published again" in said
+    assert f"takes in again what it lacks: {now['batches'][-1]}." in said
+    assert_database_equals(platform, first.warehouse, "silver", "gold", "marts")
+    listed = platform.run("versions", "--target", "azure").stdout
+    assert now["version"] in listed
+    assert "rolled back" in listed
+
+    forward = platform.steps(driver)
+    assert forward.returncode == 0, forward.output + forward.errors
+    with duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database:
+        told = database.sql("select distinct run_id, outcome from marts.run_history order by 1")
+        outcomes = [outcome for _, outcome in told.fetchall()]
+    # The two that failed in a load, the two that went on from there, and the one that tells of it.
+    counted = [outcomes.count(each) for each in ("failed", "published", "running")]
+    assert counted == [2, 2, 1]
+    assert f"{before} was published again by" in forward.errors
+    assert platform.published["batches"] == now["batches"]
+    assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
+
+
 def test_one_run_at_a_time(
     platform: Platform, driver: Driver, ran: subprocess.CompletedProcess[str]
 ) -> None:

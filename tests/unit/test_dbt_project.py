@@ -268,6 +268,10 @@ MARTS = {
         " resolved_interactions last_contact_at last_touch_at last_touchpoint"
     ),
     "data_notes": "note entity rows amount detail",
+    "run_history": (
+        "run_id started_at ended_at outcome batch_id files rows_arrived step_number step seconds"
+        " message"
+    ),
     "person_segments": (
         "person_id total_spend purchase_frequency tier_level spend_percent_rank segment"
     ),
