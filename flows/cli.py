@@ -16,7 +16,13 @@ import typer
 from rich.console import Console
 
 from lake.errors import C360Error, InputError, QuarantinedError, told, visible
-from warehouse.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
+from warehouse.home import (
+    DEFAULT_HOME,
+    TOKEN_VARIABLE,
+    Home,
+    personal_data_shown,
+    project_dir,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -55,7 +61,7 @@ NoPersonalDataOption = Annotated[
     typer.Option(
         "--no-pii",
         envvar="C360_NO_PII",
-        help="Leave personal data out of the report: names, e-mail and postal addresses.",
+        help="Leave personal data out: names, e-mail and postal addresses, and who is one person.",
     ),
 ]
 PortOption = Annotated[
@@ -375,11 +381,12 @@ def customer(
         str, typer.Argument(metavar="ID_OR_EMAIL", help="A customer's id or e-mail address.")
     ],
     home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Show what is known about one customer: the profile and the latest events."""
     from flows.customer import print_customer
 
-    print_customer(Console(), Home.at(home), who)
+    print_customer(Console(), Home.at(home), who, personal_data=personal_data_shown(not no_pii))
 
 
 identity = typer.Typer(
@@ -537,6 +544,7 @@ def docs(
     ] = False,
     port: PortOption = 8361,
     no_browser: NoBrowserOption = False,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Write the documentation site anew from what is published; the data stays as it is."""
     place = Home.at(home)
@@ -549,7 +557,7 @@ def docs(
         from pages.docs_server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place)
+        served = app(place, personal_data=personal_data_shown(not no_pii))
         serve_app(served, what="the documentation", port=port, browser=not no_browser, path=PAGE)
     else:
         typer.echo(f"The documentation is at {site}")
@@ -578,12 +586,12 @@ def report(
         from pages.report.server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place, personal_data=not no_pii)
+        served = app(place, personal_data=personal_data_shown(not no_pii))
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
         from flows.rewrite import rewrite_report
 
-        rewrite_report(place, pii=not no_pii)
+        rewrite_report(place, pii=personal_data_shown(not no_pii))
         typer.echo(f"The report is at {place.report / 'index.html'}")
 
 

@@ -258,7 +258,8 @@ def test_docs_serve_shows_the_site_and_the_report_it_links_to(
             asked: list[str] = []
             page.on("request", lambda request: asked.append(request.url))
             refused = page.goto(f"{site}/docs/index.html")
-            assert refused and refused.status == 403  # for want of the token
+            assert refused
+            assert refused.status == 403  # for want of the token
             page.goto(address)
             assert page.url.split("#")[0] == f"{site}/docs/index.html"
             expect(page.get_by_role("heading", name="Customer 360")).to_be_visible()
