@@ -181,7 +181,7 @@ def test_what_cannot_do_without_names_is_refused(tmp_path: Path, console: Consol
         lambda: who_is_who.review_pairs(home, "local", 0, False, 0),
         lambda: who_is_who.print_explanation(console, home, "local", None, "1", "2"),
     ):
-        with pytest.raises(C360Error, match=r"C360_NO_PII is set, and .* Unset it for this command"):
+        with pytest.raises(C360Error, match="C360_NO_PII is set, and "):
             refused()
 
 
