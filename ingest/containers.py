@@ -43,7 +43,7 @@ def unpacked(name: str, raw: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
     try:
         if kind == "ZIP":
             with zipfile.ZipFile(raw) as archive:
-                member = _only_member(archive)
+                member = only_member(archive)
                 if member.flag_bits & 1:
                     raise UnreadableError("the ZIP file has a password. Pack it without one")
                 with (
@@ -64,7 +64,8 @@ def unpacked(name: str, raw: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
         ) from error
 
 
-def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Return the one file of an archive that is a table; raise UnreadableError otherwise."""
     members = [
         each
         for each in archive.infolist()

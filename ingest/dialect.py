@@ -297,7 +297,7 @@ def with_line_feeds(blocks: Iterable[bytes], line_end: str) -> Iterator[bytes]:
     these right.
     """
     if line_end == "CR":
-        yield from (block.translate(_SWAPPED) for block in blocks)
+        yield from map(swapped, blocks)
     elif line_end == "CRCRLF":
         rest = b""
         for block in blocks:
@@ -308,3 +308,8 @@ def with_line_feeds(blocks: Iterable[bytes], line_end: str) -> Iterator[bytes]:
         yield rest
     else:
         yield from blocks
+
+
+def swapped(data: bytes) -> bytes:
+    """Return text with carriage returns and line feeds in each other's places."""
+    return data.translate(_SWAPPED)

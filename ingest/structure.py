@@ -21,7 +21,8 @@ properly, its value unchanged.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
+from functools import cache
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,6 +116,36 @@ def check_csv(
         rest = rest[checker.feed(rest, final=False) :]
     checker.feed(rest.removesuffix(_END_OF_FILE), final=True)
     return checker.cut_off
+
+
+class Located(NamedTuple):
+    """A piece of a CSV file: the number of its first line, its bytes, and how many records it has.
+
+    Its bytes are as they stand in the file, but for the line end of a single record.
+    """
+
+    line: int
+    data: bytes
+    kind: Literal["header", "records", "malformed"]
+    rows: int = 0
+
+
+def locate(
+    blocks: Iterable[bytes], separator: bytes = b",", first_line: int = 1
+) -> Iterator[Located]:
+    """Yield the pieces of a CSV file, in its order, as `check_csv` takes it apart.
+
+    Records come one by one, or many whole ones in a piece where their fields are in order.
+    """
+    found: list[Located] = []
+    locator, rest = _Locator(found, separator, first_line), b""
+    for block in blocks:
+        rest += block
+        rest = rest[locator.feed(rest, final=False) :]
+        yield from found
+        found.clear()
+    locator.feed(rest.removesuffix(_END_OF_FILE), final=True)
+    yield from found
 
 
 def checked_utf8(blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -230,7 +261,7 @@ class _Checker:
             )
         self._crlf = bool(line_end and line_end[0] == b"\r\n")
         end = line_end.end() if line_end else len(buffer)
-        names = [_value(raw).decode().strip() for raw in self._grammar.split(match[0])]
+        names = [field_value(raw).decode().strip() for raw in self._grammar.split(match[0])]
         self._line += buffer.count(b"\n", position, end)
         names = self._settle_width(names, buffer, end)
         names = [name or f"unnamed_{number}" for number, name in enumerate(names, 1)]
@@ -569,7 +600,80 @@ class _Checker:
         self._sink.malformed(Malformed(number, text, problem))
 
 
-def _value(raw: bytes) -> bytes:
+class _Locator(_Checker):
+    """Takes note of where everything stands, instead of passing it on to be parsed."""
+
+    def __init__(self, found: list[Located], separator: bytes, first_line: int) -> None:
+        super().__init__(self, separator, first_line)
+        self._found = found
+
+    # As a sink
+
+    def header(self, names: list[str], width: int) -> None:
+        """Take nothing: `_read_header` knows where it is."""
+
+    def records(self, data: bytes | memoryview) -> None:
+        """Take note of records whose fields are in order."""
+        taken = bytes(data)
+        self._note(self._line, taken, "records", count_records(taken))
+
+    def plain(self, data: memoryview) -> bool:
+        """Have the lines looked at: nobody parses them."""
+        return False
+
+    def malformed(self, line: Malformed) -> None:
+        """Take nothing: `_set_aside` has all of the line."""
+
+    # As the check goes on
+
+    def _read_header(self, buffer: bytes, final: bool) -> int:
+        end = super()._read_header(buffer, final)
+        if self._width:
+            self._note(self._first_line, buffer[:end], "header")
+        return end
+
+    def _sort_out(self, *_: Any) -> tuple[int, bool]:
+        return 0, True  # record by record
+
+    def _keep_or_repair(self, record: bytes) -> None:
+        self._note(self._line, record, "records", 1)
+
+    def _set_aside(self, number: int, line: bytes, problem: str) -> None:
+        self._note(number, line.removesuffix(b"\r"), "malformed")
+
+    def _note(
+        self,
+        line: int,
+        data: bytes,
+        kind: Literal["header", "records", "malformed"],
+        count: int = 0,
+    ) -> None:
+        self._found.append(Located(line, data, kind, count))
+
+
+def count_records(data: bytes) -> int:
+    """Return how many records well-formed ones are."""
+    return len(record_ends(data)) + (not data.endswith(b"\n"))
+
+
+def record_ends(data: bytes) -> NDArray[np.intp]:
+    """Return where the line ends of well-formed records stand: those outside of quotes."""
+    window = np.frombuffer(data, np.uint8)
+    is_end = window == _LF
+    if b'"' in data:
+        is_end &= np.cumsum(window == _QUOTE, dtype=np.uint8) & 1 == 0
+    return np.flatnonzero(is_end)
+
+
+def split_fields(record: bytes, separator: bytes) -> list[bytes]:
+    """Return the fields of a well-formed record without its line end, as they are written."""
+    return _grammar(separator).split(record)
+
+
+_grammar = cache(_Grammar)
+
+
+def field_value(raw: bytes) -> bytes:
     """Return what a field says; as Python's csv module, blanks after its quotes included."""
     if not raw.startswith(b'"'):
         return raw
@@ -581,4 +685,4 @@ def _properly_quoted(raw: bytes) -> bytes:
     """Return a field that says the same, with quotes only where RFC 4180 has them."""
     if raw.startswith(b'"') and raw.endswith(b'"'):
         return raw
-    return b'"%b"' % _value(raw).replace(b'"', b'""')
+    return b'"%b"' % field_value(raw).replace(b'"', b'""')

@@ -43,15 +43,11 @@ def read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) -
     paths = {header: header.split(".") for header in asked if "." in header}
     records: list[dict[str, Any]] = []
     size, any_record = 0, False
-    for number, line in enumerate(_lines(blocks), 1):
+    for number, line in enumerate(lines_of(blocks), 1):
         if not line.strip():
             continue
-        try:
-            record = _parse_json(line.decode())
-            problem = "" if isinstance(record, dict) else "it isn't a JSON object"
-        except (ValueError, RecursionError) as error:
-            problem = f"it isn't valid JSON ({error})"
-        if problem:
+        record, problem = parsed(line)
+        if record is None:
             if not any_record and line.lstrip()[:1] != b"{":
                 raise UnreadableError(
                     "it isn't JSON lines, which have one record between braces in each line"
@@ -70,7 +66,16 @@ def read_jsonl(stream: BinaryIO, declaration: Declaration, consumer: Consumer) -
     return {"encoding": encoding, "warnings": dialect.doubts(encoding, begin)}
 
 
-def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def parsed(line: bytes) -> tuple[dict[str, Any] | None, str]:
+    """Return the record of a line, else None and what is wrong with the line."""
+    try:
+        record = _parse_json(line.decode())
+    except (ValueError, RecursionError) as error:
+        return None, f"it isn't valid JSON ({error})"
+    return (record, "") if isinstance(record, dict) else (None, "it isn't a JSON object")
+
+
+def lines_of(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield lines without their ends; raise UnreadableError for one that is too long to hold."""
     parts: list[bytes] = []
     size = 0

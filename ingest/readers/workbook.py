@@ -18,7 +18,7 @@ from lake.errors import UnreadableError
 _BATCH_ROWS = 16_384
 
 
-class _Sheet:
+class Sheet:
     """A sheet of a workbook: its header, how that fits, and the rows below it."""
 
     def __init__(
@@ -26,7 +26,9 @@ class _Sheet:
     ) -> None:
         self.name, self.hidden = name, hidden
         self.rows = _sheet_rows(sheet, declaration.skip_lines or 0)
-        self.names = _names(next(self.rows, (0, []))[1])
+        above, header = next(self.rows, (0, []))
+        self.header_line = above + 1
+        self.names = _names(header)
         self.match = match_header(entity, declaration, self.names)
 
 
@@ -34,6 +36,34 @@ def read_xlsx(
     stream: BinaryIO, entity: Entity, declaration: Declaration, consumer: Consumer
 ) -> dict[str, Any]:
     """Read all sheets that have the needed columns; hidden ones only where no other has them."""
+    chosen, warnings = fitting_sheets(stream.read(), entity, declaration)
+    names: list[str] = []
+    for sheet in chosen:
+        known = set(map(normalised, names))
+        names += [name for name in sheet.names if normalised(name) not in known]
+    consumer.header(names)
+    needed = [name for name in unique_names(names) if consumer.needs(name)]
+    for sheet in chosen:
+        own = unique_names(sheet.names)
+        places = {
+            name: own.index(name) if name in own else find_header(own, name) for name in needed
+        }
+        while some := [row for _, row in itertools.islice(sheet.rows, _BATCH_ROWS)]:
+            consumer.rows(_sheet_table(some, places))
+    return {
+        "sheet": ", ".join(sheet.name for sheet in chosen),
+        "skipped_lines": declaration.skip_lines or 0,
+        "warnings": warnings,
+    }
+
+
+def fitting_sheets(
+    content: bytes, entity: Entity, declaration: Declaration
+) -> tuple[list[Sheet], list[str]]:
+    """Return the sheets of a workbook to read, and of the others what is worth a warning.
+
+    Raises UnreadableError when it is no workbook, and when no sheet has the needed columns.
+    """
     from python_calamine import (
         CalamineError,
         CalamineWorkbook,
@@ -42,11 +72,10 @@ def read_xlsx(
         ZipError,
     )
 
-    content = stream.read()
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
         sheets = [
-            _Sheet(
+            Sheet(
                 about.name,
                 about.visible != SheetVisibleEnum.Visible,
                 workbook.get_sheet_by_name(about.name),
@@ -69,32 +98,16 @@ def read_xlsx(
     chosen = [sheet for sheet in fitting if not sheet.hidden] or fitting
     if not chosen:
         raise UnreadableError(_why_no_sheet_fits(sheets, entity, declaration))
-    names: list[str] = []
-    for sheet in chosen:
-        known = set(map(normalised, names))
-        names += [name for name in sheet.names if normalised(name) not in known]
-    consumer.header(names)
-    needed = [name for name in unique_names(names) if consumer.needs(name)]
-    for sheet in chosen:
-        own = unique_names(sheet.names)
-        places = {
-            name: own.index(name) if name in own else find_header(own, name) for name in needed
-        }
-        while some := [row for _, row in itertools.islice(sheet.rows, _BATCH_ROWS)]:
-            consumer.rows(_sheet_table(some, places))
-    return {
-        "sheet": ", ".join(sheet.name for sheet in chosen),
-        "skipped_lines": declaration.skip_lines or 0,
-        "warnings": [
-            f"its sheet {sheet.name} was left alone: "
-            + ("it is hidden." if sheet.hidden else "its first row lacks needed columns.")
-            for sheet in sheets
-            if sheet not in chosen and (sheet in fitting or (sheet.names and not sheet.hidden))
-        ],
-    }
+    left_alone = [
+        f"its sheet {sheet.name} was left alone: "
+        + ("it is hidden." if sheet.hidden else "its first row lacks needed columns.")
+        for sheet in sheets
+        if sheet not in chosen and (sheet in fitting or (sheet.names and not sheet.hidden))
+    ]
+    return chosen, left_alone
 
 
-def _why_no_sheet_fits(sheets: Sequence[_Sheet], entity: Entity, declaration: Declaration) -> str:
+def _why_no_sheet_fits(sheets: Sequence[Sheet], entity: Entity, declaration: Declaration) -> str:
     with_cells = sorted((sheet for sheet in sheets if sheet.names), key=lambda each: each.hidden)
     if not with_cells:
         return "the workbook has no sheet with cells"
