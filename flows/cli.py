@@ -504,6 +504,29 @@ def identity_quality(
 
 
 @app.command()
+def audit(
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            metavar="ID",
+            help="Only what concerns somebody: a person's or customer's id, or an e-mail address.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """List who exported, linked, took back or dropped what, the newest first.
+
+    The log names persons by hashes only, so ask for one with --person.
+    """
+    from flows.audit_log import print_audit
+
+    print_audit(Console(), Home.at(home), target.value, person=person, as_json=as_json)
+
+
+@app.command()
 def status(
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
