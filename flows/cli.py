@@ -389,6 +389,61 @@ def customer(
     print_customer(Console(), Home.at(home), who, personal_data=personal_data_shown(not no_pii))
 
 
+person = typer.Typer(
+    help="Answer persons who ask what is held on them: find, export.", no_args_is_help=True
+)
+app.add_typer(person, name="person")
+
+
+@person.command("find")
+def person_find(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORDS…", help="Words of the name or e-mail address, or an id."),
+    ],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """List the persons whom words find, with their records and what is held under each.
+
+    An id may be that of a customer, of a loyalty account, of a person, or of one in earlier times.
+    """
+    from flows.person import print_persons
+
+    print_persons(Console(), Home.at(home), " ".join(words))
+
+
+@person.command("export")
+def person_export(
+    who: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a person or of one of its customers.")
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", metavar="FILE", help="FILE.json is written, and FILE.html to read and print."
+        ),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="CUSTOMER_ID",
+            help="Of several records only this one, once for each; leaves others' records out.",
+        ),
+    ] = None,
+    sources: SourcesOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write everything that is held on a person, for somebody who asks for their data.
+
+    All records and events, what is computed of them, decisions who is who, and every line that
+    arrived. Only the owner may read the files; that they were made is recorded in the audit log.
+    """
+    from flows.person import export
+
+    export(Console(), Home.at(home), who, to, only or [], sources)
+
+
 identity = typer.Typer(
     help="Find out why customers are one person, or not, and decide it.", no_args_is_help=True
 )
