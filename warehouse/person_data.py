@@ -125,9 +125,8 @@ def find_persons(
 
 
 def _found(connection: duckdb.DuckDBPyConnection, person_id: str, by: str) -> FoundPerson:
-    (person,) = _rows(
-        connection, "select * from marts.person_360 where person_id = $1", [person_id]
-    ) or ({},)
+    together = held_on_person(connection, person_id)["golden_record"]
+    person = together[0] if together else {}
     records = _rows(
         connection,
         "select customer_id, customer_name, email, online_orders, in_store_orders, interactions, "
