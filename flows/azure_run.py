@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows import forgetting
 from flows.asked import Asked
 from flows.azure_settings import LAKE_VARIABLE, check_settings
 from flows.base_run import Run, move_old_layout
@@ -30,6 +31,7 @@ from lake.store import Lake
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
+from warehouse import traces
 from warehouse.answers import EntityCounts, ask, read_counts
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
@@ -91,6 +93,11 @@ def published_on_azure(home: Home) -> tuple[Lake, str | None, list[EntityCounts]
     database = _dbt(home, "azure_sql")
     counts = read_counts(database.query) if _version_of(database, "silver") else []
     return lake, gold_version(database), counts
+
+
+def database(home: Home) -> DbtRun:
+    """Return what asks the database that gold and the marts are in."""
+    return _dbt(home, "azure_sql")
 
 
 def _check_pool(silver: DbtRun) -> None:
@@ -168,6 +175,22 @@ def _load(
             if rows is not None
             else "Who is who is loaded already"
         )
+
+
+def deleted_files(lake: Lake) -> str:
+    """Tell how long the storage account keeps what is deleted, as far as it says so."""
+    days = getattr(lake, "days_deleted_are_kept", lambda: None)()
+    if days is None:
+        return (
+            "Whether the storage account keeps deleted files (soft delete) or earlier versions of "
+            "them could not be found out: look at its data protection settings."
+        )
+    if days == 0:
+        return "The storage account keeps no deleted files (soft delete is off)."
+    return (
+        f"The storage account keeps deleted files for {days} days (soft delete): what was taken "
+        "out can be restored until then. Snapshots and versions of blobs are to be off."
+    )
 
 
 def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:
@@ -278,7 +301,7 @@ class AzureRun(Run):
                 batches=committed_batches(self.lake),
                 entities=entities_of(states),
                 previous=self.published.version if self.published else None,
-                kept=self.published.folders if self.published else [],
+                kept=self.kept_of(self.published),
                 code=self.code,
                 text_keys=text_keys(self.declarations),
                 identity=self.matched.version if self.matched else None,
@@ -337,6 +360,9 @@ class AzureRun(Run):
                 self._tidy(before=self.id)
             except C360Error as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        self._kept_as_declared()
+        if self.forgets:
+            forgetting.published(self.lake)
 
     def write_docs(self) -> None:
         """Write the documentation site of what is published now."""
@@ -346,6 +372,22 @@ class AzureRun(Run):
             publishing.exchange_pages(self.home)
             shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"
+
+    def prove(self) -> None:
+        """Look through all that is left for whoever was forgotten, and certify it."""
+        with self.progress.step("Look for whoever was forgotten") as step:
+            self._tidy(before=self.id)
+            credentials = self.database.adapter.config.credentials
+            told = forgetting.prove(
+                self.home,
+                self.lake,
+                self.database.query,
+                traces.tsql_contains,
+                [deleted_files(self.lake)],
+                f"{credentials.host}, database {credentials.database}",
+            )
+            step.done = "Looked for whoever was forgotten"
+        self._tell_at_the_end(told)
 
     def places(self) -> dict[str, object]:
         """Return where everything is: in the lake, on both servers and in the home."""

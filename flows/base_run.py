@@ -8,19 +8,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flows import progress, rejections
+from flows import forgetting, progress, rejections
 from flows.asked import Asked
 from flows.steps import Step
 from flows.summary import Summary, pages_of, places_of
 from identity import matching
 from identity.settings import Settings
-from ingest import api, batches, declared, landing, upgrade
+from ingest import api, batches, declared, landing, requests, retention, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource
 from ingest.input_files import list_input
-from lake import paths, versions
+from lake import audit, paths, versions
+from lake.clock import now
 from lake.errors import C360Error, InputError, QuarantinedError
 from lake.manifest import (
     committed_batches,
@@ -73,6 +74,11 @@ class Run(ABC):
         self.full = asked.full
         self.identity = Settings.of(asked.declarations.identity)
         self.matched: matching.Matched | None = None
+        # Who asked to be forgotten, of whom not all is done yet.
+        self.forgets = bool(requests.pending(lake))
+        today = now().date()
+        self._limits = retention.limits(self.contract, asked.declarations, today)
+        self._expires = retention.is_due(lake, self._limits)
 
     @property
     def api_sources(self) -> list[ApiSource]:
@@ -84,6 +90,8 @@ class Run(ABC):
         """All that the run does, in this order."""
         return [
             Step("recover", self.recover),
+            *([Step("forget", self.forget)] if self.forgets else []),
+            *([Step("keep no longer", self.expire)] if self._expires else []),
             Step("land files", self.land_files),
             *(
                 Step(f"pull {source.name}", self.pull_api, (source,), retried=True)
@@ -91,6 +99,7 @@ class Run(ABC):
             ),
             Step("commit batch", self.commit_batch),
             *self.steps_of_target,
+            *([Step("prove what was forgotten", self.prove, always=True)] if self.forgets else []),
         ]
 
     @property
@@ -101,9 +110,8 @@ class Run(ABC):
     def go(self, carry_out: Callable[[Step], None]) -> Summary:
         """Go through the steps, each of which `carry_out` is given to do, as far as needed."""
         for step in self.steps:
-            carry_out(step)
-            if self.stays:
-                break
+            if step.always or not self.stays:
+                carry_out(step)
         assert self._summary
         return self._summary
 
@@ -151,6 +159,46 @@ class Run(ABC):
     @abstractmethod
     def write_docs(self) -> None:
         """Write the documentation site."""
+
+    @abstractmethod
+    def prove(self) -> None:
+        """Look through all that is left for whoever was forgotten, and certify it."""
+
+    def expire(self) -> None:
+        """Take out of what arrived what is older than it is to be kept; all is then built anew."""
+        with self.progress.step("Take out what was kept long enough") as step:
+            taken = retention.expire(
+                self.lake, self.contract, self.declarations, self._limits, step.detail
+            )
+            rows = taken.dropped if taken else 0
+            step.done = f"Took out what was kept long enough ({_count(rows, 'row')})"
+        if taken:
+            audit.record(self.lake, "keep no longer", source="run", rows=rows, files=taken.files)
+            self.full = True
+        else:
+            self._kept_as_declared()
+            self._expires = False
+
+    def _kept_as_declared(self) -> None:
+        """Note that nothing is published that is older than it is to be kept."""
+        if self._expires:
+            retention.settled(self.lake, self._limits)
+
+    def forget(self) -> None:
+        """Take who asked for it out of what arrived, and of who is who; all is then built anew."""
+        with self.progress.step("Forget who asked for it") as step:
+            count = forgetting.take_out(
+                self.lake, self.contract, self.declarations, on_file=step.detail
+            )
+            step.done = f"Took {_count(count, 'person')} out of what arrived"
+        self.full = self.full or count > 0
+
+    def kept_of(self, current: Published | None) -> list[str]:
+        """Return the folders that stay for readers of the version before: none that names somebody.
+
+        Who has its warehouse open finds its files gone then, and opens the new one.
+        """
+        return current.folders if current and not (self.forgets or self._expires) else []
 
     def land_files(self) -> None:
         """Land the input folder's files in the batch."""
@@ -339,6 +387,13 @@ class Run(ABC):
     def _warn(self, text: str) -> None:
         logger.warning("%s", text)
         self.warnings.append(text)
+
+    def _tell_at_the_end(self, sentences: Sequence[str]) -> None:
+        """Tell what came out after the answers were put together."""
+        for sentence in sentences:
+            self._warn(sentence)
+        if self._summary:
+            self._summary.warnings += sentences
 
     def _build(self, dbt: DbtRun, what: str, *selection: str) -> None:
         with self.progress.step(f"Build {what}") as step:

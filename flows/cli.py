@@ -390,7 +390,7 @@ def customer(
 
 
 person = typer.Typer(
-    help="Answer persons who ask what is held on them: find, export.", no_args_is_help=True
+    help="Answer persons who ask what is held on them: find, export, forget.", no_args_is_help=True
 )
 app.add_typer(person, name="person")
 
@@ -556,6 +556,55 @@ def identity_quality(
     from flows.who_is_who import print_quality
 
     print_quality(Console(), Home.at(home), target.value, sources)
+
+
+@person.command("forget")
+def person_forget(
+    who: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a person, or of one of their customers.")
+    ],
+    with_transactions: Annotated[
+        bool,
+        typer.Option(
+            "--with-transactions",
+            help="Remove purchases and service contacts too, which changes totals; else they stay "
+            "without a customer.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be taken out, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Take a person out of everything that is held, and prove it.
+
+    Files as received are rewritten, everything is built and published anew, earlier versions go,
+    and all that is left is searched for the person's values. Purchases stay without the customer,
+    so that no total moves. Who comes again in a later delivery is dropped at reading. What is cut
+    short is finished by the next run.
+    """
+    from flows.forget import forget
+    from flows.progress import Progress
+    from flows.published import published
+
+    place = Home.at(home)
+    with published(place, target.value) as query:
+        begun = forget(
+            Console(), place, target.value, query, sources, who, with_transactions, dry_run, yes
+        )
+    if begun:
+        with _noted("The request stands: the next run finishes it"):
+            _run(
+                Progress(Console()),
+                target=target.value,
+                home=home,
+                pii=not no_pii,
+                sources=_text(sources),
+            )
 
 
 @app.command()

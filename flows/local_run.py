@@ -8,10 +8,12 @@ from contextlib import contextmanager
 
 import duckdb
 
+from flows import forgetting
 from flows.asked import Asked
 from flows.base_run import SILVER, Run, move_old_layout
 from flows.steps import Step
 from flows.summary import pages_of
+from ingest import requests
 from ingest.declared import text_keys
 from lake import versions
 from lake.clock import utc_now
@@ -21,7 +23,7 @@ from lake.manifest import committed_batches, file_entries, remembered
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
-from warehouse import staged
+from warehouse import staged, traces
 from warehouse.answers import EntityCounts, read_answers, read_counts
 from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
@@ -193,6 +195,8 @@ class LocalRun(Run):
         """Make it all visible at once."""
         assert self._copied
         with self.progress.step("Publish") as step:
+            if self.forgets or self._expires:
+                staged.rewrite_warehouse(self.home, self._forgotten_ids)
             current = versions.published(self.lake)
             new = Published(
                 version=self.id,
@@ -200,7 +204,7 @@ class LocalRun(Run):
                 batches=committed_batches(self.lake),
                 entities=entities_of(built_states(self.home.staged_warehouse)),
                 previous=current.version if current else None,
-                kept=current.folders if current else [],
+                kept=self.kept_of(current),
                 code=self.code,
                 text_keys=text_keys(self.declarations),
                 identity=self.matched.version if self.matched else None,
@@ -211,3 +215,27 @@ class LocalRun(Run):
                 publishing.tidy(self.home, self.lake, before=self.id)
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        self._kept_as_declared()
+        if self.forgets:
+            forgetting.published(self.lake)
+
+    @property
+    def _forgotten_ids(self) -> list[str]:
+        return [each for asked in requests.pending(self.lake) for each in asked.customer_ids]
+
+    def prove(self) -> None:
+        """Look through all that is left for whoever was forgotten, and certify it."""
+        with self.progress.step("Look for whoever was forgotten") as step:
+            shutil.rmtree(self.home.demo_input, ignore_errors=True)
+            publishing.tidy(self.home, self.lake, before=self.id)
+            with read_only(self.home.warehouse) as connection:
+                told = forgetting.prove(
+                    self.home,
+                    self.lake,
+                    lambda sql: connection.execute(sql).fetchall(),
+                    traces.duckdb_contains,
+                    [],
+                    str(self.home.warehouse),
+                )
+            step.done = "Looked for whoever was forgotten"
+        self._tell_at_the_end(told)

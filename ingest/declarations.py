@@ -23,11 +23,19 @@ from ingest.sources_file import (
 )
 
 SOURCES = Path(__file__).with_name("sources.yml")
-_NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "api")
+_NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "keep", "api")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 Keys = dict[str, Any]
 """Keys of a declaration, as a sources file says them."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long rows are kept, such as `7 years`, by when what they tell of was, or they arrived."""
+
+    period: str
+    by: Literal["event", "arrival"] = "event"
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class Declaration:
     null_words: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     keys: Literal["integer", "text"] = "integer"
+    keep: Keep | None = None
     api: str | None = None  # whose records they are, where they are no file's
 
     def place(self, entity: str) -> str:
@@ -192,6 +201,10 @@ def _typed(said: Mapping[str, Any]) -> dict[str, Any]:
         }
     if "fill_down" in taken:
         taken["fill_down"] = {group: tuple(names) for group, names in taken["fill_down"].items()}
+    if "keep" in taken:
+        said_of_it = taken["keep"]
+        said_of_it = said_of_it if isinstance(said_of_it, dict) else {"for": said_of_it}
+        taken["keep"] = Keep(said_of_it["for"], said_of_it.get("by", "event"))
     currency = taken.pop("currency", None)
     if isinstance(currency, str):
         taken["expressions"] = {**taken.get("expressions", {}), CURRENCY: f"'{currency}'"}

@@ -36,7 +36,11 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.storage.filedatalake import DataLakeFileClient, FileSystemClient
+from azure.storage.filedatalake import (
+    DataLakeFileClient,
+    DataLakeServiceClient,
+    FileSystemClient,
+)
 
 from lake import paths
 from lake.azure_errors import error_code, first_line
@@ -244,6 +248,17 @@ class AdlsLake:
         if self._lease:
             with self._failure("write", paths.LOCK):
                 self._lease.renew()
+
+    def days_deleted_are_kept(self) -> int | None:
+        """Return how long the account keeps deleted files; 0 when not at all, None if not known."""
+        try:
+            service = DataLakeServiceClient(
+                self._endpoint, credential=self._auth.credential, **_RETRIES
+            )
+            policy = service.get_service_properties()["delete_retention_policy"]
+        except (AzureError, KeyError, TypeError, ValueError):
+            return None  # whoever may not ask for it may still delete files
+        return int(policy.days or 0) if policy.enabled else 0
 
     def _name(self, path: str) -> str:
         """Return a path as the container has it; the root is empty."""

@@ -25,6 +25,10 @@ DECISIONS = f"{IDENTITY}/decisions.jsonl"
 AUDIT = "audit"
 AUDIT_LOG = f"{AUDIT}/log.jsonl"
 HASH_KEY = f"{AUDIT}/hash.key"
+FORGOTTEN = f"{AUDIT}/forgotten.json"
+FORGETTING = f"{AUDIT}/forgetting.json"
+CERTIFICATES = f"{AUDIT}/certificates"
+RETENTION = f"{AUDIT}/retention.json"
 LOCK = "run.lock"
 
 LONGEST_NAME = 180

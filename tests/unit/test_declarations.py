@@ -9,6 +9,7 @@ from ingest.declarations import (
     SOURCES,
     Declaration,
     Incremental,
+    Keep,
     Pages,
     load_declarations,
 )
@@ -100,6 +101,7 @@ def test_every_key_of_a_file_is_understood(sources):
             null_words: ["-", no]
             unknown_keys: [0, guest]
             keys: text
+            keep: {for: 7 years, by: arrival}
             currency: {column: Paid in}
     """)
     assert declarations.for_entity("online_transactions") == Declaration(
@@ -124,6 +126,7 @@ def test_every_key_of_a_file_is_understood(sources):
         null_words=("-", "no"),
         unknown_keys=("0", "guest"),
         keys="text",
+        keep=Keep("7 years", "arrival"),
     )
     declared = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     keys = set(declared["reading"]["properties"]) | set(declared["file"]["properties"])
