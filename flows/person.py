@@ -3,7 +3,7 @@
 import getpass
 import os
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -16,8 +16,8 @@ from rich.table import Table
 from flows.terminal import plain
 from identity import decisions
 from ingest import rows_of_person
-from ingest.contract import load_contract
-from ingest.declarations import load_declarations
+from ingest.contract import Entity, load_contract
+from ingest.declarations import Declarations, load_declarations
 from ingest.rows_of_person import Arrived, Wanted
 from lake import audit, versions
 from lake.clock import utc_now
@@ -95,11 +95,13 @@ def export(
     if not to.parent.is_dir():
         raise InputError(f"There is no folder {to.parent}; make it, or give another --to.")
     lake = LocalLake(home.lake)
+    contract = load_contract(project_dir())
+    declarations = load_declarations(sources, contract)
     with open_warehouse(home) as connection, remembered(lake):
         person = person_data.person_of(connection, wanted)
         kept = _kept(person, only)
         with console.status("Looking through all that arrived"):
-            found = _arrived(connection, lake, kept, sources)
+            found = _arrived(connection, lake, contract, declarations, kept)
         held = [(key, person_data.held_on_customer(connection, key)) for key in kept]
         if not (found.rows or found.set_aside or any(any(each.values()) for _, each in held)):
             raise InputError(f"Nothing is held on {wanted}: it is no id of a person or customer.")
@@ -125,6 +127,7 @@ def export(
                 "lines_set_aside": [line._asdict() for line in found.set_aside],
                 "files_in_quarantine": found.quarantined,
             },
+            "kept": _limits(contract, declarations),
             "not_known": [*found.untold, *NOT_KNOWN],
         }
     with home.file_modes():
@@ -158,9 +161,12 @@ def _kept(person: Person, only: Sequence[str]) -> list[Key]:
 
 
 def _arrived(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, keys: Collection[Key], sources: Path | None
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    contract: Mapping[str, Entity],
+    declarations: Declarations,
+    keys: Collection[Key],
 ) -> Arrived:
-    contract = load_contract(project_dir())
     theirs, others = person_data.accounts_of(connection, keys)
     customers_are_text, accounts_are_text = (
         person_data.keys_are_text(connection, f"gold.{relation}", column)
@@ -172,7 +178,7 @@ def _arrived(
     return rows_of_person.arrived(
         lake,
         contract,
-        load_declarations(sources, contract),
+        declarations,
         Wanted(
             frozenset(map(str, keys)),
             frozenset(map(str, theirs)),
@@ -181,6 +187,24 @@ def _arrived(
             accounts_are_text,
         ),
     )
+
+
+def _limits(
+    contract: Mapping[str, Entity], declarations: Declarations
+) -> list[dict[str, str | None]]:
+    """Return for how long what is about persons is kept, as far as that is declared."""
+    limits = []
+    for name, entity in contract.items():
+        if entity.identifies:
+            keep = declarations.for_entity(name).keep
+            limits.append(
+                {
+                    "what": name,
+                    "kept_for": keep.period if keep else "no limit is declared",
+                    "counted_from": keep.by if keep else None,
+                }
+            )
+    return limits
 
 
 def _made(lake: Lake) -> dict[str, Any]:

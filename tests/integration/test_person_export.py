@@ -73,6 +73,11 @@ OF_C_1 = {
     "OnlineTransactions_2026-11-21.csv": [2, 3],
 }
 
+OF_ENTITIES = (
+    *("customers", "customer_service_interactions", "in_store_transactions"),
+    *("loyalty_accounts", "loyalty_transactions", "online_transactions"),
+)
+
 
 def test_an_export_has_every_row_that_arrived_and_all_that_was_made_of_it(
     export: Export, home: Path
@@ -107,6 +112,8 @@ def test_an_export_has_every_row_that_arrived_and_all_that_was_made_of_it(
     assert {(row["attribute"], row["value"]) for row in held["attributes"]} == {("phone", "030 7")}
     assert held["profile"][0]["online_spend"] == 31
     assert held["customers_history"]
+    assert {row["what"] for row in exported["kept"]} == {*OF_ENTITIES}
+    assert {row["kept_for"] for row in exported["kept"]} == {"no limit is declared"}
     assert exported["person"] is None  # what is computed with a record that was left out
     for stranger in ("c-1", "the other", "+49 30"):
         told = json.dumps({**exported, "subject": None, "printed": None})
