@@ -380,6 +380,7 @@ class Run(ABC):
             self.declarations,
             current,
             rejections.most_rejected_share(project_dir()),
+            personal_data=self.asked.pii,
         )
         if not problem:
             return
@@ -459,6 +460,7 @@ class Run(ABC):
             steps=self.progress.steps,
             nodes=[node for dbt in self.dbts for node in dbt.nodes],
             places=self.places(),
+            personal_data=self.asked.pii,
         )
 
 

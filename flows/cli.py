@@ -16,7 +16,13 @@ import typer
 from rich.console import Console
 
 from lake.errors import C360Error, InputError, QuarantinedError, told, visible
-from warehouse.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
+from warehouse.home import (
+    DEFAULT_HOME,
+    TOKEN_VARIABLE,
+    Home,
+    personal_data_shown,
+    project_dir,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -55,7 +61,7 @@ NoPersonalDataOption = Annotated[
     typer.Option(
         "--no-pii",
         envvar="C360_NO_PII",
-        help="Leave personal data out of the report: names, e-mail and postal addresses.",
+        help="Leave personal data out: names, e-mail and postal addresses, and who is one person.",
     ),
 ]
 PortOption = Annotated[
@@ -375,11 +381,116 @@ def customer(
         str, typer.Argument(metavar="ID_OR_EMAIL", help="A customer's id or e-mail address.")
     ],
     home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Show what is known about one customer: the profile and the latest events."""
     from flows.customer import print_customer
 
-    print_customer(Console(), Home.at(home), who)
+    print_customer(Console(), Home.at(home), who, personal_data=personal_data_shown(not no_pii))
+
+
+person = typer.Typer(
+    help="Answer persons who ask what is held on them: find, export, forget.", no_args_is_help=True
+)
+app.add_typer(person, name="person")
+
+
+@person.command("find")
+def person_find(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORDS…", help="Words of the name or e-mail address, or an id."),
+    ],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """List the persons whom words find, with their records and what is held under each.
+
+    An id may be that of a customer, of a loyalty account, of a person, or of one in earlier times.
+    """
+    from flows.person import print_persons
+
+    print_persons(Console(), Home.at(home), " ".join(words))
+
+
+@person.command("export")
+def person_export(
+    who: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a person or of one of its customers.")
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", metavar="FILE", help="FILE.json is written, and FILE.html to read and print."
+        ),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="CUSTOMER_ID",
+            help="Of several records only this one, once for each; leaves others' records out.",
+        ),
+    ] = None,
+    sources: SourcesOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write everything that is held on a person, for somebody who asks for their data.
+
+    All records and events, what is computed of them, decisions who is who, and every line that
+    arrived. Only the owner may read the files; that they were made is recorded in the audit log.
+    """
+    from flows.person import export
+
+    export(Console(), Home.at(home), who, to, only or [], sources)
+
+
+@person.command("forget")
+def person_forget(
+    who: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a person, or of one of their customers.")
+    ],
+    with_transactions: Annotated[
+        bool,
+        typer.Option(
+            "--with-transactions",
+            help="Remove purchases and service contacts too, which changes totals; else they stay "
+            "without a customer.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be taken out, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Take a person out of everything that is held, and prove it.
+
+    Files as received are rewritten, everything is built and published anew, earlier versions go,
+    and all that is left is searched for the person's values. Purchases stay without the customer,
+    so that no total moves. Who comes again in a later delivery is dropped at reading. What is cut
+    short is finished by the next run.
+    """
+    from flows.forget import forget
+    from flows.progress import Progress
+    from flows.published import published
+
+    place = Home.at(home)
+    with published(place, target.value) as query:
+        begun = forget(
+            Console(), place, target.value, query, sources, who, with_transactions, dry_run, yes
+        )
+    if begun:
+        with _noted("The request stands: the next run finishes it"):
+            _run(
+                Progress(Console()),
+                target=target.value,
+                home=home,
+                pii=not no_pii,
+                sources=_text(sources),
+            )
 
 
 identity = typer.Typer(
@@ -496,57 +607,27 @@ def identity_quality(
     print_quality(Console(), Home.at(home), target.value, sources)
 
 
-person = typer.Typer(help="Forget a person.", no_args_is_help=True)
-app.add_typer(person, name="person")
-
-
-@person.command("forget")
-def person_forget(
-    who: Annotated[
-        str, typer.Argument(metavar="ID", help="Id of a person, or of one of their customers.")
-    ],
-    with_transactions: Annotated[
-        bool,
+@app.command()
+def audit(
+    person: Annotated[
+        str | None,
         typer.Option(
-            "--with-transactions",
-            help="Remove purchases and service contacts too, which changes totals; else they stay "
-            "without a customer.",
+            "--person",
+            metavar="ID",
+            help="Only what concerns somebody: a person's or customer's id, or an e-mail address.",
         ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Count what would be taken out, and change nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
-    sources: SourcesOption = None,
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
-    no_pii: NoPersonalDataOption = False,
 ) -> None:
-    """Take a person out of everything that is held, and prove it.
+    """List who exported, linked, took back or dropped what, the newest first.
 
-    Files as received are rewritten, everything is built and published anew, earlier versions go,
-    and all that is left is searched for the person's values. Purchases stay without the customer,
-    so that no total moves. Who comes again in a later delivery is dropped at reading. What is cut
-    short is finished by the next run.
+    The log names persons by hashes only, so ask for one with --person.
     """
-    from flows.forget import forget
-    from flows.progress import Progress
-    from flows.published import published
+    from flows.audit_log import print_audit
 
-    place = Home.at(home)
-    with published(place, target.value) as query:
-        begun = forget(
-            Console(), place, target.value, query, sources, who, with_transactions, dry_run, yes
-        )
-    if begun:
-        with _noted("The request stands: the next run finishes it"):
-            _run(
-                Progress(Console()),
-                target=target.value,
-                home=home,
-                pii=not no_pii,
-                sources=_text(sources),
-            )
+    print_audit(Console(), Home.at(home), target.value, person=person, as_json=as_json)
 
 
 @app.command()
@@ -652,6 +733,7 @@ def docs(
     ] = False,
     port: PortOption = 8361,
     no_browser: NoBrowserOption = False,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Write the documentation site anew from what is published; the data stays as it is."""
     place = Home.at(home)
@@ -664,7 +746,7 @@ def docs(
         from pages.docs_server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place)
+        served = app(place, personal_data=personal_data_shown(not no_pii))
         serve_app(served, what="the documentation", port=port, browser=not no_browser, path=PAGE)
     else:
         typer.echo(f"The documentation is at {site}")
@@ -693,12 +775,12 @@ def report(
         from pages.report.server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place, personal_data=not no_pii)
+        served = app(place, personal_data=personal_data_shown(not no_pii))
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
         from flows.rewrite import rewrite_report
 
-        rewrite_report(place, pii=not no_pii)
+        rewrite_report(place, pii=personal_data_shown(not no_pii))
         typer.echo(f"The report is at {place.report / 'index.html'}")
 
 

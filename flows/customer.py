@@ -12,39 +12,46 @@ from flows.terminal import plain
 from lake.errors import InputError
 from warehouse.connection import open_warehouse
 from warehouse.customer_search import CustomerSearch
-from warehouse.customers import CUSTOMER_COLUMNS, EVENT_COLUMNS, PERSON_COLUMNS
+from warehouse.customers import EVENT_COLUMNS, PERSON_COLUMNS, customer_columns
 from warehouse.home import Home
 
 TIMELINE_LENGTH = 15
 NAMED = 10  # of several customers
 
 
-def print_customer(console: Console, home: Home, wanted: str) -> None:
-    """Print the profile and the latest events of the customer with this id or e-mail address."""
+def print_customer(
+    console: Console, home: Home, wanted: str, *, personal_data: bool = True
+) -> None:
+    """Print the profile and the latest events of the customer with this id or e-mail address.
+
+    Without `personal_data` nothing is told of who it is, and nobody is found but by id.
+    """
+    columns = customer_columns(personal_data)
+    asked_for = "id or e-mail address" if personal_data else "id"
     with open_warehouse(home) as connection:
-        search = CustomerSearch(connection)
-        count, found = search.find(wanted, CUSTOMER_COLUMNS, NAMED, whole=True)
+        search = CustomerSearch(connection, personal_data=personal_data)
+        count, found = search.find(wanted, columns, NAMED, whole=True)
         if not found:
-            raise InputError(f"No customer has the id or e-mail address {wanted}.")
-        facts = dict(zip(CUSTOMER_COLUMNS, found[0], strict=True))
+            raise InputError(f"No customer has the {asked_for} {wanted}.")
+        facts = dict(zip(columns, found[0], strict=True))
         customer_id = facts.pop("customer_id")
         if count > 1 and str(customer_id) != wanted.strip():
             ids = ", ".join(str(row[0]) for row in found)
-            persons = {dict(zip(CUSTOMER_COLUMNS, row, strict=True))["person_id"] for row in found}
-            is_one = count == len(found) and len(persons) == 1
+            persons = {dict(zip(columns, row, strict=True)).get("person_id") for row in found}
+            is_one = personal_data and count == len(found) and len(persons) == 1
             one = f" They are one person, {persons.pop()}." if is_one else ""
             raise InputError(
-                f"{count} customers have that id or e-mail address; ask for one by id: {ids}.{one}"
+                f"{count} customers have that {asked_for}; ask for one by id: {ids}.{one}"
             )
         events = [
             dict(zip(EVENT_COLUMNS, event, strict=True))
             for event in search.events(customer_id, TIMELINE_LENGTH)
         ]
-        person = search.person(facts["person_id"])
+        person = search.person(facts["person_id"]) if personal_data else None
         records = search.records(facts["person_id"]) if person else []
-    name = plain(facts.pop("customer_name"), "bold")
+    name = f"{facts.pop('customer_name')}  " if personal_data else ""
     console.print()
-    console.print(Text.assemble(name, f"  customer {customer_id}"), highlight=False)
+    console.print(Text.assemble(plain(name, "bold"), f"customer {customer_id}"), highlight=False)
     if person:
         siblings = sorted(record[0] for record in records if record[0] != customer_id)
         console.print(plain(_person_in_words(person, siblings)), highlight=False, soft_wrap=True)

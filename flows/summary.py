@@ -29,6 +29,7 @@ class Summary:
     nodes: list[NodeResult] = field(default_factory=list)
     places: dict[str, object] = field(default_factory=dict)
     counts: list[EntityCounts] = field(default_factory=list)
+    personal_data: bool = True
 
     def __post_init__(self) -> None:
         """Take the rows of each entity from the answers, where there are any."""
@@ -47,15 +48,15 @@ def print_summary(console: Console, summary: Summary) -> None:
         line = Text.assemble(("! ", "yellow"), plain(warning))
         console.print(line, highlight=False, soft_wrap=True)
     if summary.answers:
-        _print_answers(console, summary.answers)
+        _print_answers(console, summary.answers, summary.personal_data)
         times = [(step.done or step.doing, f"{step.seconds:.1f}") for step in summary.steps]
         times.append(("Together", f"{sum(step.seconds for step in summary.steps):.1f}"))
         print_table(console, Headline("Time", ("Step", "Seconds"), times))
     print_places(console, summary.places)
 
 
-def _print_answers(console: Console, answers: Answers) -> None:
-    for headline in headlines(answers):
+def _print_answers(console: Console, answers: Answers, personal_data: bool) -> None:
+    for headline in headlines(answers, personal_data=personal_data):
         if headline.rows:
             print_table(console, headline)
         else:

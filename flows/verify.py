@@ -19,14 +19,14 @@ from flows.terminal import plain
 from identity import store as identity_store
 from ingest.deliveries import delivery_notes
 from lake import paths, versions
-from lake.errors import C360Error, InputError
+from lake.errors import C360Error, InputError, masked
 from lake.local import LocalLake
 from lake.manifest import committed_batches, file_entries, new_batch_id, remembered
 from warehouse import publish as publishing
 from warehouse.connection import built_states, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
 from warehouse.delivery_tables import load_delivery_notes
-from warehouse.home import Home, project_dir
+from warehouse.home import Home, personal_data_shown, project_dir
 from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
 
@@ -288,6 +288,8 @@ def _row(columns: Sequence[str], values: Sequence[Any]) -> str:
 
 def _shortened(value: Any) -> str:
     text = "null" if value is None else str(value)
+    if isinstance(value, str) and not personal_data_shown():
+        text = masked(text)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 

@@ -58,6 +58,7 @@
         ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
+    {%- do grant_roles() -%}
 {%- endmacro %}
 
 
