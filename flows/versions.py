@@ -128,8 +128,8 @@ def tidy(console: Console, home: Home, sources: Path | None) -> bool:
         console.print(f"Removed version {version}", highlight=False)
     if not gone:
         console.print(
-            f"Nothing to remove: {retention.keep} versions are kept beside the published one, "
-            f"for {retention.days:g} days.",
+            f"Nothing to remove: up to {retention.keep} versions are kept beside the published "
+            f"one, for {retention.days:g} days.",
             highlight=False,
             soft_wrap=True,
         )

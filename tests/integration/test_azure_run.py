@@ -300,7 +300,7 @@ def test_a_rollback_builds_gold_from_the_silver_of_the_version_before(
     forward = platform.steps(driver)
     assert forward.returncode == 0, forward.output + forward.errors
     with duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database:
-        told = database.sql("select distinct run_id, outcome from marts.run_history order by 1")
+        told = database.execute("select distinct run_id, outcome from marts.run_history order by 1")
         outcomes = [outcome for _, outcome in told.fetchall()]
     # The two that failed in a load, the two that went on from there, and the one that tells of it.
     counted = [outcomes.count(each) for each in ("failed", "published", "running")]

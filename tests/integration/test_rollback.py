@@ -86,7 +86,7 @@ def test_back_forward_and_on(days: Days) -> None:
     assert [each["version"] for each in status["kept"]] == [second]
     customers = next(each for each in status["rows"] if each["entity"] == "customers")
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
-        counted = connection.sql("select count(*) from silver.customers").fetchone()
+        counted = connection.execute("select count(*) from silver.customers").fetchone()
     assert (customers["published"],) == counted
     assert status["bytes"]["warehouse"] == (home / "warehouse.duckdb").stat().st_size
     assert status["bytes"]["kept_versions"] > status["bytes"]["warehouse"] / 2
@@ -110,13 +110,13 @@ def test_back_forward_and_on(days: Days) -> None:
     assert leftovers(home) == []
     assert "rolled back" not in c360("versions", "--home", home)
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
-        runs = connection.sql(
+        runs = connection.execute(
             "select run_id, outcome, batch_id, any_value(rows_arrived), count(*) > 5,"
             " bool_and(seconds >= 0), max(ended_at) >= min(started_at)"
             " from marts.run_history group by all order by run_id"
         ).fetchall()
         came = dict(
-            connection.sql(
+            connection.execute(
                 "select batch_id, sum(row_count) from (select _batch_id as batch_id, count(*) as"
                 " row_count from bronze.online_transactions group by all) group by all"
             ).fetchall()
