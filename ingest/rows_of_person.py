@@ -8,6 +8,7 @@ no key to find it by, by e-mail address and name.
 import gzip
 import json
 import re
+import unicodedata
 import zipfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -318,12 +319,12 @@ def _is_in(lake: Lake, path: str, names: Names) -> bool:
 
 
 def _stream_has(stream: Any, names: Names) -> bool:
-    """Look at a file's bytes as UTF-8, as UTF-16 and as Windows-1252, block by block."""
+    """Look at a file's bytes as UTF-8, JSON, UTF-16 and Windows-1252, block by block."""
     before = b""
     while block := stream.read(_BLOCK):
         data = before + block
         texts = (
-            data.decode("utf-8", "ignore"),
+            _unescaped(data.decode("utf-8", "ignore")),
             data.decode("utf-16-le", "ignore"),
             data.decode("utf-16-be", "ignore"),
             data.decode("cp1252", "ignore"),
@@ -334,5 +335,10 @@ def _stream_has(stream: Any, names: Names) -> bool:
     return False
 
 
+def _unescaped(text: str) -> str:
+    """Return a text with the letters that JSON writes as numbers."""
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+
+
 def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip().casefold()
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text)).strip().casefold()

@@ -120,6 +120,7 @@ def test_lines_set_aside_and_files_in_quarantine_are_looked_through(
         "Stores_packed.csv.gz": gzip.compress(b"x;y\n1;mail to ANN@lee.example\n"),
         "Stores_book.xlsx": workbook([["No", "Who"], [1, "ann@lee.example"]]),
         "Stores_latin.csv": "Nr;Who\n1;Zo\u00eb Lee\n".encode("cp1252"),
+        "Stores_escaped.jsonl": b'{"Who": "Zo\\u00eb Lee"}\n',
         "Stores_others.csv": b"Nr;Who\n1;Ann\n2;Bo Lee\n",
     }
     files = {
