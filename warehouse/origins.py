@@ -22,6 +22,7 @@ from ingest.contract import Entity
 from ingest.declarations import Declarations
 from ingest.raw_lines import raw_lines
 from lake import paths
+from lake.errors import C360Error
 from lake.manifest import FileRecord, read_manifest
 from lake.store import Lake
 from lake.versions import Published, version_of
@@ -206,6 +207,7 @@ class Origins:
         self._lake, self._silver, self._personal_data = lake, silver, personal_data
         self._contract, self._declarations = contract, declarations
         self._records: dict[tuple[str, str, str], FileRecord | None] = {}
+        self.unread: dict[str, None] = {}  # why lines could not be looked up
 
     def counted(self, entity: str, keys: Sequence[Row]) -> list[Row | None]:
         """Return silver's row of each key, None where there is none."""
@@ -281,9 +283,8 @@ class Origins:
                 continue  # of a batch that does not count
             for text in self._lake.read_bytes(path).decode().splitlines():
                 said = json.loads(text)
-                shown = said.get("text") if self._personal_data else None
-                place = Place(entity, batch_id, file, None, said.get("line_number"), shown)
-                yield place, said.get("error", "")
+                shown = said["text"] if self._personal_data else None
+                yield Place(entity, batch_id, file, None, said["number"], shown), said["error"]
 
     def place(self, entity: str, row: Row) -> Place:
         """Return where a row of silver arrived."""
@@ -301,14 +302,14 @@ class Origins:
             record = self._record(entity, batch_id, file)
             if record is None:
                 continue
-            for line in raw_lines(
-                self._lake,
-                self._contract[entity],
-                self._declaration(record),
-                record,
-                numbers,
-            ):
-                found[entity, batch_id, file, line.row_number] = line.line, line.text
+            declaration = self._declaration(record)
+            try:
+                for line in raw_lines(
+                    self._lake, self._contract[entity], declaration, record, numbers
+                ):
+                    found[entity, batch_id, file, line.row_number] = line.line, line.text
+            except C360Error as error:  # declared otherwise by now: the rest can be told
+                self.unread[str(error)] = None
         looked_up = {}
         for place in asked:
             line = found.get((place.entity, place.batch_id, place.file, place.row_number))
