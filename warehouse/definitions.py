@@ -7,7 +7,7 @@ that is no metric, stands under `explained` in models/marts/_marts__models.yml.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart: its columns, which of them name a row, and which facts a row is about."""
+    """A mart: its columns, which of them name a row, and which facts a row is about.
+
+    `main` is the column that is meant when none is named, `several` what to do where the key does
+    not tell rows apart.
+    """
 
     name: str
     words: str
@@ -74,6 +78,7 @@ class Mart:
     key: tuple[str, ...] = ()
     facts: str = ""
     main: str | None = None
+    several: str = ""
 
     @property
     def numbers(self) -> list[str]:
@@ -87,7 +92,6 @@ class Definitions:
 
     marts: Mapping[str, Mart]
     metrics: Mapping[str, Metric]
-    models: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 
 
 @cache
@@ -96,11 +100,10 @@ def load_definitions(project: Path | None = None) -> Definitions:
     folder = project or project_dir()
     docs = _doc_blocks(folder / "models")
     said = yaml.safe_load((folder / METRICS).read_text(encoding="utf-8"))
-    measures, models = {}, {}
+    measures = {}
     for model in said["semantic_models"]:
         relation = re.findall(r"\w+", model["model"])[-1]
         time = (model.get("defaults") or {}).get("agg_time_dimension")
-        models[model["name"]] = relation, time
         for measure in model.get("measures", []):
             measures[measure["name"]] = Measure(
                 measure["name"], model["name"], relation, time, measure["agg"], str(measure["expr"])
@@ -114,7 +117,7 @@ def load_definitions(project: Path | None = None) -> Definitions:
             columns[column] = metric.name
     listed = yaml.safe_load((folder / MARTS).read_text(encoding="utf-8"))["models"]
     marts = {each["name"]: _mart(each, columns, docs) for each in listed}
-    return Definitions(marts, metrics, models)
+    return Definitions(marts, metrics)
 
 
 def _metric(said: Mapping[str, Any], measures: Mapping[str, Measure], docs: Docs) -> Metric:
@@ -125,9 +128,7 @@ def _metric(said: Mapping[str, Any], measures: Mapping[str, Measure], docs: Docs
         label=said["label"],
         words=_words(said["description"], docs),
         measure=measures[params["measure"]] if said["type"] == "simple" else None,
-        where=re.sub(
-            r"{{ Dimension\('\w+?__(\w+)'\) }}", r"\1", str(said.get("filter") or "")
-        ),
+        where=re.sub(r"{{ Dimension\('\w+?__(\w+)'\) }}", r"\1", str(said.get("filter") or "")),
         ratio=(params["numerator"], params["denominator"]) if said["type"] == "ratio" else None,
         percent=bool((said["config"].get("meta") or {}).get("percent")),
         expr=params.get("expr") or "",
@@ -157,6 +158,7 @@ def _mart(said: Mapping[str, Any], metrics: Mapping[str, str], docs: Docs) -> Ma
         key=key,
         facts=" ".join(explained.get("facts", "").split()),
         main=explained.get("main"),
+        several=explained.get("several", ""),
     )
 
 

@@ -8,7 +8,7 @@ compared with the number. All SQL here is such that both DuckDB and T-SQL take i
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -27,7 +27,8 @@ NEIGHBOURS = 3  # shown on each side of a place in a ranking
 COUNT = "count"
 """Asked for like a column: how many rows of a mart meet the conditions."""
 
-_KEEPS_OUT = "keeps no row out"
+_TEXT = r"N?'(?:[^']|'')*'"  # in a condition
+_NOTHING = "cast(null as varchar(100))"  # a column that only other facts have
 _NEWEST = (
     ("fct_online_transactions", "ordered_at", gold_facts.ORDERS),
     ("fct_in_store_transactions", "purchased_at", gold_facts.VISITS),
@@ -82,14 +83,35 @@ class Position:
 
 @dataclass(frozen=True)
 class _Listing:
-    """Rows of one kind of facts that a number is made of."""
+    """Rows of one kind of facts that a number is made of.
+
+    `shares` is the expression of what a row adds to each term, `adding` the condition that it adds
+    something to any. The rows that add nothing are told of where there is a reason to (`why_not`).
+    """
 
     facts: Facts
     condition: str
     template: str  # the condition before values came into it
-    shares: Mapping[str, str]  # the expression of each term that the rows add to
-    rows: int
-    not_counted: int
+    shares: Mapping[str, str]
+    adding: str = "1 = 1"
+    why_not: str = ""
+    rows: int = 0
+    not_counted: int = 0
+
+    @property
+    def counted(self) -> str:
+        """The condition that a row is counted."""
+        return f"{self.facts.counted} and ({self.adding})"
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """The conditions that a row is about the same and left out, each with why, as SQL."""
+        found = []
+        if self.facts.why_not:
+            found.append((f"not ({self.facts.counted})", self.facts.why_not))
+        if self.why_not:
+            found.append((f"{self.facts.counted} and not ({self.adding})", f"'{self.why_not}'"))
+        return found
 
 
 @dataclass(frozen=True)
@@ -158,6 +180,8 @@ class Explainer:
         for is a sum, or their number (`count`).
         """
         mart = self._definitions.marts.get(name)
+        if mart and not self.origins.personal_data and _tells_who_is_who(mart):
+            raise InputError(f"{name} tells who is who, which is personal data.")
         if mart is None:
             return self._explain_metric(name, column, where)
         if column is None:
@@ -176,7 +200,7 @@ class Explainer:
             return self._explain_count(mart, where, condition)
         rows = self._rows_of(mart, condition)
         if not rows:
-            raise InputError(f"No row of {name} has {_said(where) or 'anything'}.")
+            raise InputError(f"There is no row of {name}{_with(where)}.")
         if len(rows) > 1:
             return self._explain_several(mart, column, where, condition, rows)
         return self._explain_row(mart, mart.columns[column], rows[0])
@@ -200,28 +224,29 @@ class Explainer:
             for row in rows
         ]
 
-    def left_out(
-        self, explained: Explanation, shown: Sequence[Traced], offset: int, limit: int
-    ) -> list[LeftOut]:
-        """Return what is not counted: what gave way to the rows shown, and some of the others.
+    def given_way(self, explained: Explanation, shown: Sequence[Traced]) -> list[LeftOut]:
+        """Return the rows that gave way to those shown."""
+        return self._at_lines(self._given_way(explained, shown))
 
-        The others, from the one at `offset` on, are rows of gold about the same that do not count,
-        and rows that were rejected and would be about it.
+    def others(self, explained: Explanation, offset: int, limit: int) -> list[LeftOut]:
+        """Return what else is not counted, of each kind some, from the one at `offset` on.
+
+        That is rows of gold about the same that do not count, and rows that were rejected and would
+        be about it.
         """
-        found = self._given_way(explained, shown)
-        for listing in explained.listings:
-            if isinstance(listing, _Listing):
-                found += self._others(listing, offset, limit)
+        found = [each for one in _gold(explained) for each in self._others(one, offset, limit)]
+        return self._at_lines(found)
+
+    def _at_lines(self, found: Sequence[LeftOut]) -> list[LeftOut]:
         places = self.origins.lines(
             place for each in found for place in (each.place, each.replaced_by) if place
         )
         return [
-            LeftOut(
-                each.entity,
-                each.why,
-                self.origins.shown(each.row),
-                each.place and places.get(each.place, each.place),
-                each.replaced_by and places.get(each.replaced_by, each.replaced_by),
+            replace(
+                each,
+                row=self.origins.shown(each.row),
+                place=each.place and places.get(each.place, each.place),
+                replaced_by=each.replaced_by and places.get(each.replaced_by, each.replaced_by),
             )
             for each in found
         ]
@@ -235,8 +260,10 @@ class Explainer:
                 raise InputError(
                     f"{mart.name} has no column {name}. It has: {_listed(list(mart.columns))}."
                 )
-            column = mart.columns[name]
-            self._check_type(column, value)
+            if value == "":
+                conditions.append(f'"{name}" is null')
+                continue
+            self._check_type(mart.columns[name], value)
             conditions.append(f'"{name}" = {self._literal(value)}')
         return " and ".join(conditions) or "1 = 1"
 
@@ -279,7 +306,7 @@ class Explainer:
         template = mart.facts
         if "metric" in made_of:
             metric = self._definitions.metrics[made_of["metric"]]
-            self._take(explained, self._metric(metric, template, row), column.type, metric.percent)
+            self._take(explained, self._metric(metric, template, row), column.type)
         elif "numerator" in made_of:
             ratio = made_of["numerator"], made_of["denominator"]
             value = self._ratio(ratio, template, row, made_of.get("of"))
@@ -305,13 +332,18 @@ class Explainer:
         self, mart: Mart, column: str, where: Mapping[str, str], condition: str, rows: list[Row]
     ) -> Explanation:
         made_of = mart.columns[column].made_of or {}
+        if "note" in made_of:
+            return self._explain_notes(mart, column, where, condition)
         metric = self._definitions.metrics.get(made_of.get("metric", ""))
         measure = metric.measure if metric else None
         if not (self._is_of_records(mart) and measure and measure.agg == "sum"):
-            few = "; ".join(_said({n: row[n] for n in mart.key or row}) for row in rows[:3])
+            names = mart.key or [name for name in mart.columns if name not in mart.numbers]
+            if set(names) <= set(where):
+                raise InputError(f"Several rows of {mart.name} have {_said(where)}. {mart.several}")
+            few = "; ".join(_said({name: row[name] for name in names}) for row in rows[:3])
             raise InputError(
-                f"Several rows of {mart.name} have {_said(where) or 'anything'}, such as {few}. "
-                f"Name one with --where, by {_listed(list(mart.key or mart.columns), 'and')}."
+                f"There are several rows of {mart.name}{_with(where)}, such as {few}. "
+                f"Name one with --where, by {_listed(list(names), 'and')}."
             )
         assert metric
         ((value,),) = self._query(
@@ -323,9 +355,33 @@ class Explainer:
         self._take(explained, self._metric(metric, template, {}), mart.columns[column].type)
         return explained
 
-    def _explain_count(
-        self, mart: Mart, where: Mapping[str, str], condition: str
+    def _explain_notes(
+        self, mart: Mart, column: str, where: Mapping[str, str], condition: str
     ) -> Explanation:
+        """Explain what several data notes come to together."""
+        names = list(mart.columns)
+        quoted = ", ".join(f'"{name}"' for name in names)
+        rows = self._query(
+            f"select {quoted} from marts.{mart.name} where {condition} "
+            "order by note, entity, detail"
+        )
+        together = Explanation(mart.name, column, dict(where), None, mart.columns[column].words)
+        each = [
+            self._explain_row(mart, mart.columns[column], dict(zip(names, row, strict=True)))
+            for row in rows
+        ]
+        for one in each:
+            if one.value is not None:
+                together.value = (together.value or 0) + one.value
+                together.computed = (together.computed or 0) + (one.computed or 0)
+            label = f"{one.key['note']}, {one.key['entity']}, {one.key['detail']}"
+            together.terms.append(Term(label, "", one.value, one.rows))
+            together.listings += one.listings
+            together.notes += one.notes
+        together.adds_up = all(one.adds_up for one in each)
+        return together
+
+    def _explain_count(self, mart: Mart, where: Mapping[str, str], condition: str) -> Explanation:
         if not self._is_of_records(mart):
             raise InputError(
                 f"{mart.name} is not of customers or persons; name a column: "
@@ -340,12 +396,10 @@ class Explainer:
                 f"{name}: {mart.columns[name].words}" for name in where if name not in mart.key
             )
         template = self._records_where(mart, condition)
-        expr = "1" if mart.key == ("customer_id",) else "person_id"
-        value = self._term(
-            "Rows", explained.words, "sum" if expr == "1" else "count_distinct", expr,
-            ("customers",), template, {}, "",
-        )  # fmt: skip
-        self._take(explained, value, "bigint")
+        by_customer = mart.key == ("customer_id",)
+        agg, expr = ("sum", "1") if by_customer else ("count_distinct", "person_id")
+        counted = self._term("Rows", mart.words, agg, expr, ("customers",), template, {}, "")
+        self._take(explained, counted, "bigint")
         return explained
 
     def _records_where(self, mart: Mart, condition: str) -> str:
@@ -365,6 +419,8 @@ class Explainer:
             raise InputError(f"There is no mart {name}. There are: {known}.")
         if column not in (None, name):
             raise InputError(f"{name} is a metric, which has no columns.")
+        if not is_explained(self._definitions, name):
+            raise InputError(f"{metric.label} cannot be explained; `c360 explain` lists what can.")
         conditions = []
         for each, value in where.items():
             if each == "month":
@@ -377,9 +433,9 @@ class Explainer:
             else:
                 conditions.append(f"{each} = {self._literal(value)}")
         template = " and ".join(conditions)
-        value = self._metric(metric, template, {}, named=tuple(where))
+        computed = self._metric(metric, template, {}, named=tuple(where))
         explained = Explanation(name, name, dict(where), None, metric.words)
-        self._take(explained, value, "decimal(38,6)" if metric.ratio else "", metric.percent)
+        self._take(explained, computed, "decimal(38,6)" if metric.ratio else "")
         explained.value = self._stated(metric, where)
         if metric.ratio:
             explained.value = _scaled(explained.value, "decimal(38,6)")
@@ -417,15 +473,13 @@ class Explainer:
 
     # ---- what is computed anew --------------------------------------------------------------
 
-    def _take(
-        self, explained: Explanation, value: _Value, type_: str, percent: bool = False
-    ) -> None:
+    def _take(self, explained: Explanation, value: _Value, type_: str) -> None:
         """Put what was computed into an explanation, and see whether it is the number."""
         computed = value.value
         explained.computed = _scaled(computed, type_) if type_ else computed
         explained.terms += value.terms
         explained.formula = value.formula
-        explained.listings += value.listings
+        explained.listings += map(self._numbered, value.listings)
         explained.adds_up = _same(explained.value, explained.computed)
 
     def _metric(
@@ -436,23 +490,12 @@ class Explainer:
         if metric.measure is None:
             return self._derived(metric, template, row, named)
         measure = metric.measure
-        if measure.model not in gold_facts.OF_MODEL:
-            raise InputError(f"{metric.label} is not explained: ask for a mart's column instead.")
-        if measure.name == "buying_customers":
-            raise InputError(
-                "Buying customers are not explained: ask for customer_segments, whose customers "
-                "with a purchase_frequency above 0 they are."
-            )
         return self._term(
             metric.label, metric.words, measure.agg, measure.expr, (measure.model,), template, row,
             metric.where, named,
         )  # fmt: skip
 
-    def _derived(
-        self, metric: Metric, template: str, row: Row, named: tuple[str, ...]
-    ) -> _Value:
-        if metric.others or not re.fullmatch(r"\w+( [+-] \w+)*", metric.expr):
-            raise InputError(f"{metric.label} compares times and is not explained.")
+    def _derived(self, metric: Metric, template: str, row: Row, named: tuple[str, ...]) -> _Value:
         parts = {
             name: self._metric(self._definitions.metrics[name], template, row, named)
             for name in re.findall(r"\w+", metric.expr)
@@ -483,8 +526,9 @@ class Explainer:
             label = f"{label}, all of them"
             terms = (Term(label, metrics[1].words, other.value, other.rows),)
         formula = f"{metrics[0].label} / {label}" + (" * 100" if percent else "")
-        # The rows of what is divided by are all there already, or far too many to look at.
-        listings = one.listings if of else _merged([one.listings, other.listings])
+        # Of a share of something, the rows are those of the share.
+        is_part = of or metrics[0].where != metrics[1].where
+        listings = one.listings if is_part else _merged([one.listings, other.listings])
         return _Value(
             _divided(one.value, other.value, percent), one.rows, listings,
             one.terms + terms, formula,
@@ -521,32 +565,36 @@ class Explainer:
                     f"{label} cannot be asked for by {_listed(unknown)}; by "
                     f"{_listed([*facts.columns, 'month'])}."
                 )
-            counted = facts.counted or "1 = 1"
-            source = f"({self._source(facts, condition)}) as facts where {condition}"
-            one = f"case when {counted} then {expr} end"
-            ((value, count, others),) = self._query(
-                f"select {_aggregate(agg, one)}, count(case when {counted} then 1 end), "
-                f"count(case when not ({counted}) then 1 end) from {source}"
+            listing = _Listing(
+                facts, condition, whole, {label: expr}, _adding(agg, expr), _WHY_NOT.get(expr, "")
+            )
+            ((value, count),) = self._query(
+                f"select {_aggregate(agg, f'case when {facts.counted} then {expr} end')}, "
+                f"count(case when {listing.counted} then 1 end) "
+                f"from ({self._source(facts, condition)}) as facts where {condition}"
             )
             if value is not None:
                 total = value if total is None else total + value
             rows += count
-            if count or others:
-                listings.append(
-                    _Listing(facts, condition, whole, {label: expr}, count, others)
-                )
+            listings.append(listing)
         term = Term(label, words, total if total is not None else 0, rows)
         return _Value(total, rows, tuple(listings), (term,), label)
 
+    def _numbered(self, listing: _Listing) -> _Listing:
+        """Return a listing with the number of its rows and of those left out."""
+        left_out = " or ".join(f"({condition})" for condition, _ in listing.left_out) or "1 = 0"
+        ((rows, others),) = self._query(
+            f"select count(case when {listing.counted} then 1 end), "
+            f"count(case when {left_out} then 1 end) "
+            f"from ({self._source(listing.facts, listing.condition)}) as facts "
+            f"where {listing.condition}"
+        )
+        return replace(listing, rows=rows, not_counted=others)
+
     def _source(self, facts: Facts, condition: str) -> str:
         """Return the select of facts; a column that only other facts have is empty here."""
-        every = {name for each in gold_facts.OF_MODEL.values() for f in each for name in f.columns}
-        lacking = {
-            name
-            for name in every - facts.columns.keys()
-            if re.search(rf"\b{name}\b", re.sub(r"N?'[^']*'", "", condition))
-        }
-        nothing = "".join(f"cast(null as varchar(100)) as {name}, " for name in sorted(lacking))
+        lacking = _named_in(condition) - facts.columns.keys()
+        nothing = "".join(f"{_NOTHING} as {name}, " for name in sorted(lacking))
         select = facts.select().format(gold="gold", marts="marts")
         return select.replace("select ", f"select {nothing}", 1)
 
@@ -554,6 +602,8 @@ class Explainer:
         """Return a condition with the values of a row in it."""
 
         def value(name: re.Match[str]) -> str:
+            if name[1] is None:
+                return name[0]
             if name[1] == "gold":
                 return "gold"
             if name[1] == "records":
@@ -564,7 +614,7 @@ class Explainer:
                 return ", ".join(self._literal(record) for (record,) in rows) or "null"
             return self._literal(row[name[1]])
 
-        return re.sub(r"{(\w+)}", value, template)
+        return re.sub(rf"{_TEXT}|{{(\w+)}}", value, template)
 
     def _literal(self, value: Any) -> str:
         """Return a value as both engines take it: as text, which they compare as the column is."""
@@ -595,9 +645,7 @@ class Explainer:
         values = dict(zip(shown, found[0], strict=True))
         kind = made_of["position"]
         before = self._before(order if kind in ("place", "fifth") else order[:1], values)
-        ((ahead,),) = self._query(
-            f"select count(*) from {relation} where {where} and ({before})"
-        )
+        ((ahead,),) = self._query(f"select count(*) from {relation} where {where} and ({before})")
         place = ahead + 1
         written = ", ".join(
             f"{name.replace('_', ' ')} ({'highest' if rest else 'lowest'} first)"
@@ -642,9 +690,7 @@ class Explainer:
         for number, (name, *rest) in enumerate(order):
             level = [f'"{same}" = {self._literal(values[same])}' for same, *_ in order[:number]]
             sign = ">" if rest else "<"
-            choices.append(
-                " and ".join([*level, f'"{name}" {sign} {self._literal(values[name])}'])
-            )
+            choices.append(" and ".join([*level, f'"{name}" {sign} {self._literal(values[name])}']))
         return " or ".join(f"({choice})" for choice in choices)
 
     def _around(
@@ -660,7 +706,7 @@ class Explainer:
         """Return the rows around a place, and those at the bounds of its group."""
         first = max(1, place - NEIGHBOURS)
         wanted = [(first, place + NEIGHBOURS - first + 1), *((bound, 1) for bound in bounds)]
-        found = {}
+        found: dict[int, tuple[Any, ...]] = {}
         for begin, count in wanted:
             rows = self._query(
                 f"select {listed} from {relation} where {where} order by {ordered} "
@@ -679,7 +725,7 @@ class Explainer:
         for facts in gold_facts.OF_MODEL["purchases"]:
             ((time,),) = self._query(
                 f"select max({last}) from ({self._source(facts, condition)}) as facts "
-                f"where ({condition}) and {facts.counted or '1 = 1'}"
+                f"where ({condition}) and {facts.counted}"
             )
             newest = max(filter(None, (newest, time)), default=None)
         if newest is None:
@@ -691,7 +737,7 @@ class Explainer:
         value = self._term(
             "Last purchase", words, "max", "occurred_at", ("purchases",), template, row, at
         )
-        explained.listings += value.listings
+        explained.listings += map(self._numbered, value.listings)
         explained.terms.append(Term("Last purchase", words, newest, value.rows))
         fixed = _recency_date()
         if fixed:
@@ -706,7 +752,7 @@ class Explainer:
             day, rows = to.date(), 0
             for (_, _, facts), ((time,),) in zip(_NEWEST, moments, strict=True):
                 if time == to:
-                    listing = self._moment(facts, to)
+                    listing = self._numbered(_moment(self._literal(to), facts))
                     explained.listings.append(listing)
                     rows += listing.rows
             words = "The newest event of all data, to whose day is counted."
@@ -714,13 +760,6 @@ class Explainer:
         explained.formula = "Days from the day of the last purchase to that day"
         explained.computed = (day - newest.date()).days
         explained.adds_up = _same(explained.value, explained.computed)
-
-    def _moment(self, facts: Facts, time: datetime) -> _Listing:
-        condition = f"occurred_at = {self._literal(time)} and time_is_plausible = 1"
-        ((count,),) = self._query(
-            f"select count(*) from ({self._source(facts, condition)}) as facts where {condition}"
-        )
-        return _Listing(facts, condition, condition, {"Newest event": "occurred_at"}, count, 0)
 
     def _take_note(self, explained: Explanation, row: Row) -> None:
         """Explain what a data note counts."""
@@ -745,9 +784,9 @@ class Explainer:
         else:
             column = note.removeprefix("unlisted ").replace(" ", "_")
             column = {"tier": "tier_level"}.get(column, column)
-            seed = _LISTS[column]
             condition = (
-                f"{column} <> 'Unknown' and {column} not in (select {column} from gold.{seed})"
+                f"{column} <> 'Unknown' "
+                f"and {column} not in (select {column} from reference.{_LISTS[column]})"
             )
         value = self._noted(facts, condition, explained.column)
         self._take(explained, value, "bigint" if explained.column == "rows" else "decimal(18,2)")
@@ -765,12 +804,10 @@ class Explainer:
             f"where {condition}"
         )
         words = "Sum of the revenue of these rows." if label == "Revenue" else "Number of rows."
-        listing = _Listing(facts, condition, "", shares, count, 0)
+        listing = _Listing(facts, condition, "", shares)
         return _Value(value, count, (listing,), (Term(label, words, value, count),), label)
 
-    def _take_set_aside(
-        self, explained: Explanation, kind: str, entity: str, detail: str
-    ) -> None:
+    def _take_set_aside(self, explained: Explanation, kind: str, entity: str, detail: str) -> None:
         if kind == "superseded":
             total, different = self.origins.count_with_fate(entity, detail)
             if total != different:
@@ -799,7 +836,7 @@ class Explainer:
             if kind == "rejected"
             else f"unreadable_{detail} is not null and reject_reason is null"
         )
-        return self.origins.staged(entity, {}, "", condition)
+        return self.origins.staged(entity, condition)
 
     # ---- the rows ---------------------------------------------------------------------------
 
@@ -809,15 +846,14 @@ class Explainer:
         return [
             Traced(listing.facts.entity, gold, shares, silver, place)
             for gold, shares, silver, place in self._traced(
-                listing, listing.facts.counted or "1 = 1", offset, limit
+                listing, listing.counted, listing.shares, offset, limit
             )
         ]
 
     def _traced(
-        self, listing: _Listing, counted: str, offset: int, limit: int, why: str = ""
+        self, listing: _Listing, counted: str, shares: Mapping[str, str], offset: int, limit: int
     ) -> Iterator[tuple[Row, Row, Row | None, Place | None]]:
         facts = listing.facts
-        shares = dict(listing.shares) if not why else {"why": why}
         keys = [f"silver_{name}" for name in facts.key]
         columns = [*keys, *facts.columns]
         expressions = "".join(f", {expr} as share_{n}" for n, expr in enumerate(shares.values()))
@@ -833,6 +869,8 @@ class Explainer:
         found = self.origins.counted(facts.entity, key_rows)
         for row, silver in zip(rows, found, strict=True):
             gold = dict(zip(facts.columns, row[len(keys) :], strict=False))
+            if not self.origins.personal_data:
+                gold.pop("person_id", None)
             given = dict(zip(shares, row[len(columns) :], strict=True))
             place = self.origins.place(facts.entity, silver) if silver else None
             yield gold, given, silver, place
@@ -883,14 +921,14 @@ class Explainer:
     def _others(self, listing: _Listing, offset: int, limit: int) -> list[LeftOut]:
         """Return rows about the same that do not count, and rejected ones."""
         facts = listing.facts
-        found = []
-        if facts.counted and listing.not_counted:
-            found = [
-                LeftOut(facts.entity, given["why"], gold, place)
-                for gold, given, _, place in self._traced(
-                    listing, f"not ({facts.counted})", offset, limit, facts.why_not
-                )
-            ]
+        found = [
+            LeftOut(facts.entity, given["why"], gold, place)
+            for condition, why in listing.left_out
+            if listing.not_counted
+            for gold, given, _, place in self._traced(
+                listing, condition, {"why": why}, offset, limit
+            )
+        ]
         if found_in := self._rejected(listing):
             found += [
                 LeftOut(
@@ -914,32 +952,32 @@ class Explainer:
     def _rejected(self, listing: _Listing) -> tuple[str, str] | None:
         """Return where the rejected rows are that would be about the same; None if nobody knows."""
         facts = listing.facts
-        bare = re.sub(r"'[^']*'|{\w+}", "", listing.template)
-        named = {name for name in _COLUMNS if re.search(rf"\b{name}\b", bare)}
-        if not named or not named <= {*facts.staged, *_only_others(facts)}:
+        named = _named_in(listing.template)
+        own = {*facts.staged, *facts.staged_columns}
+        lacking = named - facts.columns.keys()
+        if not named & own or not named <= own | lacking:
             return None
-        condition = listing.condition.replace("N'", "'")
-        for name in named:
-            sql = f"named_{name}" if name in facts.staged else "null"
-            condition = re.sub(rf"\b{name}\b(?=(?:[^']*'[^']*')*[^']*$)", sql, condition)
-        if "select" in condition:  # of gold and marts, which are not where silver is read on Azure
-            if self._tsql:
-                return None
-            condition = listing.condition
-            for name in named & facts.staged.keys():
-                condition = re.sub(rf"^\(?{name} in", lambda m: m[0].replace(name, f"named_{name}"),
-                                   condition)  # fmt: skip
+        if self._tsql and "select" in listing.condition:
+            return None  # gold is not where silver is read
+        columns = dict(facts.staged_columns) | dict.fromkeys(sorted(lacking), _NOTHING)
+        condition = re.sub(_TEXT, lambda text: text[0].removeprefix("N"), listing.condition)
         return self.origins.staged(
             facts.entity,
-            {name: facts.staged[name] for name in sorted(named & facts.staged.keys())},
-            facts.staged_joins,
             f"reject_reason is not null and ({condition})",
+            {name: sql for name, sql in columns.items() if name in named},
+            facts.staged_joins,
         )
 
 
 _COLUMNS = {
     name for each in gold_facts.OF_MODEL.values() for facts in each for name in facts.columns
 }
+# Why a row is left out that adds nothing to a measure, by the measure's expression.
+_WHY_NOT = {
+    "case when amount >= 0 then concat(channel, ' ', reference_id) end":
+        "a refund, which is no order",
+    "case when is_resolved = 1 then 1 else 0 end": "it did not end resolved",
+}  # fmt: skip
 _NOTED = (
     gold_facts.ORDERS,
     gold_facts.VISITS,
@@ -954,6 +992,8 @@ _UNKNOWN_KEYS = {
     "agents": "agent_id",
     "accounts": "loyalty_id",
 }
+# Customers who buy in both channels would be counted twice: facts are asked one by one.
+_NOT_SUMMED = ("buying_customers",)
 _LISTS = {
     "status": "order_statuses",
     "payment_method": "payment_methods",
@@ -977,9 +1017,22 @@ def _gold(explained: Explanation) -> list[_Listing]:
     return [each for each in explained.listings if isinstance(each, _Listing)]
 
 
-def _only_others(facts: Facts) -> set[str]:
-    """Return the columns that these facts lack."""
-    return _COLUMNS - facts.columns.keys()
+def _named_in(condition: str) -> set[str]:
+    """Return the columns of facts that a condition names."""
+    return _COLUMNS & set(re.findall(r"\w+", re.sub(rf"{_TEXT}|{{\w+}}", "", condition)))
+
+
+def _adding(agg: str, expr: str) -> str:
+    """Return the condition that a row adds something to a measure."""
+    if not expr.startswith("case "):
+        return "1 = 1"
+    return f"{expr} is not null" if agg == "count_distinct" else f"{expr} <> 0"
+
+
+def _moment(time: str, facts: Facts) -> _Listing:
+    """Return the rows of a moment."""
+    condition = f"occurred_at = {time} and time_is_plausible = 1"
+    return _Listing(facts, condition, condition, {"Newest event": "occurred_at"})
 
 
 def _has(facts: Facts, models: Sequence[str], name: str) -> bool:
@@ -987,6 +1040,21 @@ def _has(facts: Facts, models: Sequence[str], name: str) -> bool:
     if name == "month":
         return "occurred_at" in facts.columns
     return any(name in each.columns for model in models for each in gold_facts.OF_MODEL[model])
+
+
+def is_explained(definitions: Definitions, name: str) -> bool:
+    """Tell whether a metric can be asked for: it is no mart's name, and of facts of one time."""
+    metric = definitions.metrics[name]
+    parts = metric.ratio or re.findall(r"[a-z]\w+", metric.expr)
+    if name in definitions.marts or metric.others:
+        return False
+    if metric.measure is None:
+        return all(is_explained(definitions, part) for part in parts)
+    return metric.measure.model in gold_facts.OF_MODEL and metric.measure.name not in _NOT_SUMMED
+
+
+def _tells_who_is_who(mart: Mart) -> bool:
+    return "person_id" in mart.columns and mart.key != ("customer_id",)
 
 
 def _aggregate(agg: str, expr: str) -> str:
@@ -999,10 +1067,10 @@ def _merged(listings: Sequence[Sequence[_Listing]]) -> tuple[_Listing, ...]:
     for listing in (each for several in listings for each in several):
         place = id(listing.facts), listing.condition
         if there := merged.get(place):
-            listing = _Listing(
-                there.facts, there.condition, there.template,
-                {**there.shares, **listing.shares}, there.rows, there.not_counted,
-            )  # fmt: skip
+            adding = f"{there.adding} or {listing.adding}"
+            listing = replace(
+                there, shares={**there.shares, **listing.shares}, adding=adding, why_not=""
+            )
         merged[place] = listing
     return tuple(merged.values())
 
@@ -1065,6 +1133,10 @@ def _recency_date() -> date | None:
     said = yaml.safe_load((project_dir() / "dbt_project.yml").read_text(encoding="utf-8"))
     fixed = said["vars"]["recency_date"]
     return date.fromisoformat(str(fixed)) if fixed else None
+
+
+def _with(where: Mapping[str, str]) -> str:
+    return f" with {_said(where)}" if where else ""
 
 
 def _said(where: Mapping[str, Any]) -> str:

@@ -8,9 +8,6 @@ conditions of the marts (`explained` in models/marts/_marts__models.yml) name.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-TRACED = 100
-"""Letters of a text that a condition compares; a column that facts lack is an empty one."""
-
 
 @dataclass(frozen=True)
 class Facts:
@@ -18,8 +15,8 @@ class Facts:
 
     `key` has for each column of silver's key the expression that has it in gold; `columns` what can
     be shown and asked for. `counted` is which of the rows the measures are of; the others are left
-    out for the reason that `why_not` says (a SQL expression). `staged` are the columns by which a
-    row that was rejected can be told to belong to the same number.
+    out for the reason that `why_not` says (a SQL expression). A rejected row is known to be about
+    the same by the columns that staging has as well (`staged`), and others (`staged_columns`).
     """
 
     entity: str
@@ -27,10 +24,11 @@ class Facts:
     key: Mapping[str, str]
     columns: Mapping[str, str]
     joins: str = ""
-    staged_joins: str = ""
-    counted: str = ""
+    counted: str = "1 = 1"
     why_not: str = ""
-    staged: Mapping[str, str] = field(default_factory=dict)
+    staged: tuple[str, ...] = ()
+    staged_columns: Mapping[str, str] = field(default_factory=dict)
+    staged_joins: str = ""
 
     def select(self) -> str:
         """Return the select of all rows."""
@@ -53,8 +51,6 @@ _ORDER_LINES = {
     "product_id": "f.product_id",
     "product_name": "d.product_name",
     "category": "d.category",
-    "source_amount": "f.source_amount",
-    "source_currency": "f.source_currency",
 }
 _STORE_LINES = {
     "channel": "'in_store'",
@@ -67,18 +63,9 @@ _STORE_LINES = {
     "payment_method": "f.payment_method",
     "store_id": "f.store_id",
     "location": "d.location",
-    "source_amount": "f.source_amount",
-    "source_currency": "f.source_currency",
 }
 _PRODUCTS = " {join} join {{gold}}.dim_products as d on f.product_id = d.product_id"
 _STORES = " {join} join {{gold}}.dim_stores as d on f.store_id = d.store_id"
-_STAGED_ORDER = {
-    name: _ORDER_LINES[name]
-    for name in ("channel", "customer_id", "product_id", "product_name", "category")
-}
-_STAGED_VISIT = {
-    name: _STORE_LINES[name] for name in ("channel", "customer_id", "store_id", "location")
-}
 
 
 def _first_line(time: str) -> dict[str, str]:
@@ -96,10 +83,11 @@ ORDER_LINES = Facts(
     key={"order_id": "f.order_id", "line_number": "f.line_number"},
     columns=_ORDER_LINES,
     joins=_PRODUCTS.format(join="inner"),
-    staged_joins=_PRODUCTS.format(join="left"),
     counted="counts_as_revenue = 1",
     why_not="concat('no revenue: its status is ', status)",
-    staged=_STAGED_ORDER,
+    staged=("customer_id", "product_id"),
+    staged_columns={n: _ORDER_LINES[n] for n in ("channel", "product_name", "category")},
+    staged_joins=_PRODUCTS.format(join="left"),
 )
 STORE_LINES = Facts(
     entity="in_store_transactions",
@@ -107,8 +95,9 @@ STORE_LINES = Facts(
     key={"transaction_id": "f.transaction_id", "line_number": "f.line_number"},
     columns=_STORE_LINES,
     joins=_STORES.format(join="inner"),
+    staged=("customer_id", "store_id"),
+    staged_columns={name: _STORE_LINES[name] for name in ("channel", "location")},
     staged_joins=_STORES.format(join="left"),
-    staged=_STAGED_VISIT,
 )
 # Whatever became of them, at the time of their first line.
 ORDERS = Facts(
@@ -143,7 +132,7 @@ CONTACTS = Facts(
         "resolution_status": "f.resolution_status",
         "is_resolved": "f.is_resolved",
     },
-    staged={name: f"f.{name}" for name in ("customer_id", "agent_id", "issue_type")},
+    staged=("customer_id", "agent_id", "issue_type"),
 )
 ACCOUNTS = Facts(
     entity="loyalty_accounts",
@@ -158,7 +147,7 @@ ACCOUNTS = Facts(
     },
     counted="reference_id <> '-1'",
     why_not="'it stands for accounts that nobody knows'",
-    staged={"customer_id": "f.customer_id"},
+    staged=("customer_id",),
 )
 POINTS = Facts(
     entity="loyalty_transactions",
@@ -193,7 +182,7 @@ CUSTOMERS = Facts(
     },
     joins=" inner join {marts}.customer_segments as s on f.customer_id = s.customer_id"
     + " left join {gold}.customer_persons as p on f.customer_id = p.customer_id",
-    staged={"customer_id": "f.customer_id"},
+    staged=("customer_id",),
 )
 
 # The facts of each semantic model of models/marts/_metrics.yml.

@@ -92,9 +92,7 @@ class LakeSilver:
             ("dim_stores", ("store_id", "location")),
         ):
             rows = gold(f"select {', '.join(columns)} from gold.{name}")
-            table = pa.table(
-                {column: [row[n] for row in rows] for n, column in enumerate(columns)}
-            )
+            table = pa.table({column: [row[n] for row in rows] for n, column in enumerate(columns)})
             self._keep(f"gold.{name}", table)
 
     def provide(self, entity: str, keys: Mapping[str, Collection[Any]] | None) -> None:
@@ -204,7 +202,7 @@ class Origins:
         personal_data: bool = True,
     ) -> None:
         """Follow the rows of a lake; without `personal_data` no text of a line is shown."""
-        self._lake, self._silver, self._personal_data = lake, silver, personal_data
+        self._lake, self._silver, self.personal_data = lake, silver, personal_data
         self._contract, self._declarations = contract, declarations
         self._records: dict[tuple[str, str, str], FileRecord | None] = {}
         self.unread: dict[str, None] = {}  # why lines could not be looked up
@@ -249,15 +247,13 @@ class Origins:
         return int(row[0]), int(row[1])
 
     def staged(
-        self, entity: str, columns: Mapping[str, str], joins: str, where: str
+        self, entity: str, where: str, columns: Mapping[str, str] | None = None, joins: str = ""
     ) -> tuple[str, str]:
         """Return what to select from: staged rows with these further columns, and a condition."""
         self._silver.provide_staged(entity)
-        further = "".join(f", {sql} as named_{name}" for name, sql in columns.items())
-        source = (
-            f"(select f.*{further} from staging.stg_{entity} as f{joins.format(gold='gold')}) as t"
-        )
-        return source, where
+        further = "".join(f", {sql} as {name}" for name, sql in (columns or {}).items())
+        joined = joins.format(gold="gold")
+        return f"(select f.*{further} from staging.stg_{entity} as f{joined}) as t", where
 
     def count_staged(self, source: str, where: str) -> int:
         """Return how many rows a select of `staged` has."""
@@ -283,7 +279,7 @@ class Origins:
                 continue  # of a batch that does not count
             for text in self._lake.read_bytes(path).decode().splitlines():
                 said = json.loads(text)
-                shown = said["text"] if self._personal_data else None
+                shown = said["text"] if self.personal_data else None
                 yield Place(entity, batch_id, file, None, said["number"], shown), said["error"]
 
     def place(self, entity: str, row: Row) -> Place:
@@ -312,10 +308,10 @@ class Origins:
                 self.unread[str(error)] = None
         looked_up = {}
         for place in asked:
-            line = found.get((place.entity, place.batch_id, place.file, place.row_number))
-            if line:
-                text = line[1] if self._personal_data else None
-                looked_up[place] = replace(place, line=line[0], text=text)
+            if at := found.get((place.entity, place.batch_id, place.file, place.row_number)):
+                number, text = at
+                shown = text if self.personal_data else None
+                looked_up[place] = replace(place, line=number, text=shown)
         return looked_up
 
     def shown(self, row: Row) -> Row:
@@ -324,9 +320,8 @@ class Origins:
             name: value
             for name, value in row.items()
             if name not in (*_PLACE, *_HIDDEN)
-            and not name.startswith("named_")
-            and (self._personal_data or name not in PERSONAL)
-            and not (name.startswith("unreadable_") and (value is None or not self._personal_data))
+            and (self.personal_data or name not in PERSONAL)
+            and not (name.startswith("unreadable_") and (value is None or not self.personal_data))
         }
 
     def _record(self, entity: str, batch_id: str, file: str) -> FileRecord | None:
@@ -354,8 +349,6 @@ def _columns(keys: Sequence[Row]) -> dict[str, list[Any]]:
 
 
 def _join(names: Sequence[str], keys: Sequence[Row]) -> str:
-    values = ", ".join(
-        f"({', '.join(literal(key[name]) for name in names)})" for key in keys
-    )
+    values = ", ".join(f"({', '.join(literal(key[name]) for name in names)})" for key in keys)
     same = " and ".join(f"t.{name} = wanted.{name}" for name in names)
     return f"inner join (values {values}) as wanted({', '.join(names)}) on {same}"
