@@ -620,9 +620,12 @@ def report(
     serve: Annotated[
         bool,
         typer.Option(
-            "--serve", help="Serve it on this machine instead, with every customer to be found."
+            "--serve",
+            help="Serve it on this machine instead, with every customer to be found and where each "
+            "figure comes from.",
         ),
     ] = False,
+    sources: SourcesOption = None,
     port: PortOption = 8360,
     no_browser: NoBrowserOption = False,
 ) -> None:
@@ -636,7 +639,7 @@ def report(
         from pages.report.server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place, personal_data=not no_pii)
+        served = app(place, personal_data=not no_pii, sources=sources)
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
         from flows.rewrite import rewrite_report

@@ -343,7 +343,7 @@ class Explainer:
             few = "; ".join(_said({name: row[name] for name in names}) for row in rows[:3])
             raise InputError(
                 f"There are several rows of {mart.name}{_with(where)}, such as {few}. "
-                f"Name one with --where, by {_listed(list(names), 'and')}."
+                f"Name one with --where, by {_listed(list(names), 'and')}. " + mart.several
             )
         assert metric
         ((value,),) = self._query(
@@ -432,6 +432,13 @@ class Explainer:
                 )
             else:
                 conditions.append(f"{each} = {self._literal(value)}")
+        if metric.measure and (relation := self._definitions.marts.get(metric.measure.relation)):
+            unknown = [each for each in where if each != "month" and each not in relation.columns]
+            if unknown:
+                raise InputError(
+                    f"{name} cannot be asked for by {_listed(unknown)}; by "
+                    f"{_listed([*relation.columns, 'month'])}."
+                )
         template = " and ".join(conditions)
         computed = self._metric(metric, template, {}, named=tuple(where))
         explained = Explanation(name, name, dict(where), None, metric.words)
