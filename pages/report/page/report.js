@@ -656,7 +656,9 @@ function personOf({ profile, person, records }) {
     make("p", { class: "note" }, "Person ", field("person_id", text), ", best known as ", field("customer_name", text), ", ", field("email", text), ", ", field("address", text), "."),
     tableOf("The records of this person", [column("Customer"), column("Name"), column("E-mail"), column("Address"), numbers("Purchases"), numbers("Spend")],
       records.map((row) => [row.customer_id === own ? `${own} (this one)` : make("a", { href: linkTo(row.customer_id) }, row.customer_id),
-        text(row.customer_name), text(row.email), text(row.address), number(row.total_orders), money(row.total_spend)])),
+        text(row.customer_name), text(row.email), text(row.address),
+        traced(number(row.total_orders), `Customer ${row.customer_id}, purchases`, ofCustomer(row, "total_orders")),
+        traced(money(row.total_spend), `Customer ${row.customer_id}, spend`, ofCustomer(row, "total_spend"))])),
     tableOf("This customer beside the whole person", [column("What"), numbers(`Customer ${own}`), numbers("All records")],
       compare.map(([name, column, write]) => [name, traced(write(profile[column]), `Customer ${own}, ${name}`, ofCustomer(profile, column)),
         traced(field(column, write), `Person ${person.person_id}, ${name}`, FOLLOWED.has(column) && person[column] !== null ? ofMart("person_360", { person_id: person.person_id })(column) : null)])));
@@ -710,7 +712,8 @@ function timeline(id, events, finder) {
   const cell = (value, kind) => make("td", { role: "cell", class: kind }, value);
   const row = ([occurredAt, touchpoint, event, reference, amount, detail]) => make("tr", { role: "row" },
     make("th", { scope: "row", role: "rowheader", class: "time" }, time(occurredAt)), cell(text(touchpoint), "what"), cell(text(event), "outcome"),
-    cell(text(detail), "detail"), cell(amount === null ? "" : money(amount), "number amount"), cell(text(reference), "number reference"));
+    cell(text(detail), "detail"), cell(amount === null ? "" : traced(money(amount), `${capital(touchpoint)} ${reference}, amount`,
+      ofMart("customer_timeline", { customer_id: id, touchpoint, reference_id: reference })("amount")), "number amount"), cell(text(reference), "number reference"));
   const table = tableOf("Newest first",
     [column("When"), column("What"), column("Outcome"), column("Detail"), numbers("Amount"), numbers("Reference")], []);
   table.querySelector("caption").className = "unseen";
