@@ -99,7 +99,7 @@ def _on_azure(home: Home, sources: Path | None, personal_data: bool) -> Explaine
     contract = load_contract(project_dir())
     origins = Origins(
         lake,
-        LakeSilver(lake, published, database.query),
+        LakeSilver(lake, published, contract, database.query),
         contract,
         load_declarations(sources, contract),
         personal_data=personal_data,

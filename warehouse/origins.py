@@ -80,10 +80,13 @@ class PublishedSilver:
 class LakeSilver:
     """Silver as the published version in a lake has it; of its rows only what is asked for."""
 
-    def __init__(self, lake: Lake, published: Published, gold: Query) -> None:
+    def __init__(
+        self, lake: Lake, published: Published, contract: Mapping[str, Entity], gold: Query
+    ) -> None:
         """Read a lake's published version; `gold` asks the database that gold is in."""
         self.connection = duckdb.connect()
-        self._lake, self._published, self._gold = lake, published, gold
+        self._lake, self._published = lake, published
+        self._keys = {name: len(entity.key) for name, entity in contract.items()}
         self._staged: set[str] = set()
         self.connection.execute("create schema staging")
         self.connection.execute("create schema gold")
@@ -98,18 +101,24 @@ class LakeSilver:
     def provide(self, entity: str, keys: Mapping[str, Collection[Any]] | None) -> None:
         """Read the rows with these keys from all parts; a later part takes a key from earlier."""
         published = self._published.entities[entity]
-        # Of a part the key of a row is what the later ones are asked for.
-        key = [name for name in (keys or {}) if name != "line_number"]
         wanted = None
-        for name in key:
-            values = pa.array(sorted(set((keys or {})[name])))
-            each = pc.field(name).isin(values)
-            wanted = each if wanted is None else wanted & each
-        counted = [self._read(folder, wanted) for folder in published.parts]
-        changes = [self._read(folder, wanted) for folder in published.superseded]
-        self._keep("staging.all_counted", _together(counted))
-        self._keep("staging.all_superseded", _together(changes))
-        same = " and ".join(f"changed.{name} = there.{name}" for name in key or self._key(changes))
+        for name, values in (keys or {}).items():
+            if name != "line_number":
+                each = pc.field(name).isin(pa.array(sorted(set(values))))
+                wanted = each if wanted is None else wanted & each
+        counted, changes = (
+            self._read(folders, wanted) for folders in (published.parts, published.superseded)
+        )
+        if changes is None:  # nothing has ever given way
+            nothing = counted.slice(0, 0)
+            changes = nothing.append_column("fate", pa.array([], pa.string())).append_column(
+                "row_count", pa.array([], pa.int64())
+            )
+        self._keep("staging.all_counted", counted)
+        self._keep("staging.all_superseded", changes)
+        # What does not count begins with the columns of the key.
+        key = changes.column_names[: self._keys[entity]]
+        same = " and ".join(f"changed.{name} = there.{name}" for name in key)
         for kind in ("counted", "superseded"):
             self.connection.execute(
                 f"""
@@ -154,16 +163,13 @@ class LakeSilver:
         )
         self._staged.add(entity)
 
-    def _read(self, folder: str, wanted: pc.Expression | None) -> pa.Table:
+    def _read(self, folders: Sequence[str], wanted: pc.Expression | None) -> Any:
+        """Return the rows of all files of folders; None where there is no file."""
         tables = []
-        for file in self._lake.list(folder):
+        for file in (file for folder in folders for file in self._lake.list(folder)):
             with self._lake.open_read(file) as stream:
                 tables.append(pq.read_table(stream, filters=wanted))
-        return _together(tables)
-
-    def _key(self, changes: Sequence[pa.Table]) -> list[str]:
-        """Return the columns before the first that is no key: parts begin with their key."""
-        return changes[0].column_names[:1]
+        return _together(tables) if tables else None
 
     def _keep(self, name: str, table: pa.Table) -> None:
         self.connection.register("arrived_table", table)
