@@ -538,7 +538,8 @@ function trust(tables) {
   const count = (row) => traced(number(row.rows), `${capital(row.note)}, rows`, from(row, "rows"));
   const amounts = (row) => [count(row), row.amount === null ? NOTHING
     : make("span", {}, traced(money(row.amount), `${capital(row.note)}, revenue`, from(row, "amount")), " ", make("small", {}, `${share(row.amount, revenue)} of all`))];
-  const setAsideOf = (value, note, where) => traced(number(value), [...Object.values(where), note].map(capital).join(", "), Number(value) ? ofMart("data_notes", { note, ...where })("rows") : null);
+  const notesOf = (value, note, where) => (Number(value) ? ofMart("data_notes", { note, ...where })("rows") : null);
+  const setAsideOf = ({ entity, ...row }, name, note) => traced(number(row[name]), `${capital(entity)}, ${note}`, notesOf(row[name], note, { entity }));
   const listed = (title, found, note, fine, headings, cells) => panel("trust", {
     title, wide: true, note: found.length ? note : fine,
     table: found.length ? tableOf(title, [column("Note"), ...headings], found.map((row) => [
@@ -553,14 +554,14 @@ function trust(tables) {
   at("trust").append(make("p", { class: "verdict" }, verdict), figures([
     ["Rows that arrived", number(arrived)],
     ["Used", number(sum(rows, "silver_rows")), share(sum(rows, "silver_rows"), arrived)],
-    ["Rejected", setAsideOf(sum(rows, "rejected_rows"), "rejected rows", {}), share(sum(rows, "rejected_rows"), arrived)],
-    ["Superseded", setAsideOf(sum(rows, "superseded_rows"), "superseded rows", {}), share(sum(rows, "superseded_rows"), arrived)],
+    ["Rejected", number(sum(rows, "rejected_rows")), share(sum(rows, "rejected_rows"), arrived), notesOf(sum(rows, "rejected_rows"), "rejected rows")],
+    ["Superseded", number(sum(rows, "superseded_rows")), share(sum(rows, "superseded_rows"), arrived), notesOf(sum(rows, "superseded_rows"), "superseded rows")],
   ]), make("div", { class: "panels" },
     panel("trust", {
       title: "What arrived", wide: true,
       table: tableOf("What arrived", [column("What"), numbers("Arrived"), numbers("Used"), numbers("Rejected"), numbers("Superseded")],
         rows.map((row) => [capital(row.entity), ...(absent.includes(row.entity) ? [explained(ABSENT, "nothing"), NOTHING, NOTHING, NOTHING]
-          : [number(row.bronze_rows), number(row.silver_rows), setAsideOf(row.rejected_rows, "rejected rows", { entity: row.entity }), setAsideOf(row.superseded_rows, "superseded rows", { entity: row.entity })])])),
+          : [number(row.bronze_rows), number(row.silver_rows), setAsideOf(row, "rejected_rows", "rejected rows"), setAsideOf(row, "superseded_rows", "superseded rows")])])),
     }),
     listed("What was set aside, and why", setAside, "Nothing of it is lost: it is kept with the reason.", "Nothing was set aside.",
       [column("Why"), column("In"), numbers("Rows")], (row) => [REASONS[row.detail] ?? text(row.detail), row.in, count(row)]),
