@@ -35,9 +35,10 @@ class HomeExplainer(Explainer):
             personal_data=personal_data,
         )
         self._connection = connection
-        super().__init__(self._ask, load_definitions(), origins)
+        super().__init__(self.ask, load_definitions(), origins)
 
-    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask the warehouse."""
         return self._connection.execute(sql).fetchall()
 
     def close(self) -> None:

@@ -18,15 +18,17 @@ import yaml
 from lake.errors import InputError
 from warehouse import facts as gold_facts
 from warehouse.connection import Query
+from warehouse.customers import IDENTITY
 from warehouse.definitions import Column, Definitions, Mart, Metric
 from warehouse.facts import Facts
 from warehouse.home import project_dir
-from warehouse.origins import Origins, Place, Row
+from warehouse.origins import PERSONAL, Origins, Place, Row
 
 NEIGHBOURS = 3  # shown on each side of a place in a ranking
 COUNT = "count"
 """Asked for like a column: how many rows of a mart meet the conditions."""
 
+_PERSONAL = (*PERSONAL, *IDENTITY)
 _NUMBER = re.compile(r"bigint|integer|double|decimal")
 _TEXT = r"N?'(?:[^']|'')*'"  # in a condition
 _NOTHING = "cast(null as varchar(100))"  # a column that only other facts have
@@ -261,6 +263,8 @@ class Explainer:
                 raise InputError(
                     f"{mart.name} has no column {name}. It has: {_listed(list(mart.columns))}."
                 )
+            if not self.origins.personal_data and name in _PERSONAL:
+                raise InputError(f"{name} is personal data.")
             if value == "":
                 conditions.append(f'"{name}" is null')
                 continue

@@ -20,10 +20,17 @@ from warehouse.home import Home
 Lines = list[dict[str, str]]
 
 
-@pytest.fixture(scope="module")
-def explainer(second: Arrival) -> Iterator[HomeExplainer]:
-    """Explains the numbers of two batches, the second with updates of the first."""
-    explainer = explainer_of(Home.at(second.home), None, personal_data=True)
+@pytest.fixture(params=["two batches", "declared"])
+def explainer(request: pytest.FixtureRequest) -> Iterator[HomeExplainer]:
+    """Explains the numbers of two batches, the second with updates of the first, or of the shop
+    that declares what it can, text keys among it.
+    """
+    if request.param == "declared":
+        home = request.getfixturevalue("declared").home
+        explainer = explainer_of(Home.at(home), home.parent / "sources.yml", personal_data=True)
+    else:
+        home = request.getfixturevalue("second").home
+        explainer = explainer_of(Home.at(home), None, personal_data=True)
     yield explainer
     explainer.close()
 
@@ -153,13 +160,13 @@ def test_an_average_is_the_revenue_over_the_orders_in_the_files(
     assert round(sum(amounts) / len(orders), 2) == average
 
 
-def test_every_number_of_every_mart_adds_up(second: Arrival, explainer: HomeExplainer) -> None:
+def test_every_number_of_every_mart_adds_up(explainer: HomeExplainer) -> None:
     for mart in load_definitions().marts.values():
         if not mart.numbers:
             continue
         names = mart.key or tuple(name for name in mart.columns if name not in mart.numbers)
         listed = ", ".join(f'"{name}"' for name in names)
-        rows = asked(second, f"select {listed} from marts.{mart.name} order by {listed} desc")
+        rows = explainer.ask(f"select {listed} from marts.{mart.name} order by {listed} desc")
         # One of each data note; elsewhere one in the middle.
         chosen = rows if mart.name == "data_notes" else rows[len(rows) // 2 :][:1]
         for row in chosen:
@@ -219,6 +226,13 @@ def test_without_personal_data_no_line_is_shown(second: Arrival) -> None:
     )
     assert persons.returncode == 1
     assert persons.stderr == "c360: person_360 tells who is who, which is personal data.\n"
+    # Nor does a condition tell whether somebody is a customer.
+    asked_for = run_c360(
+        *("explain", "customer_360", "count", "-w", f"customer_name={name}", "--no-pii"),
+        *("--home", second.home),
+    )
+    assert asked_for.returncode == 1
+    assert asked_for.stderr == "c360: customer_name is personal data.\n"
 
 
 @pytest.mark.parametrize(
