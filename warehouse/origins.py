@@ -322,10 +322,13 @@ class Origins:
 
     def shown(self, row: Row) -> Row:
         """Return what of a row of silver is shown."""
+        hidden = {*_PLACE, *_HIDDEN}
+        if row.get("source_currency") is None:
+            hidden.add("source_amount")  # it is the amount
         return {
             name: value
             for name, value in row.items()
-            if name not in (*_PLACE, *_HIDDEN)
+            if name not in hidden
             and (self.personal_data or name not in PERSONAL)
             and not (name.startswith("unreadable_") and (value is None or not self.personal_data))
         }

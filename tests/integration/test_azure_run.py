@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -34,6 +35,7 @@ from tests.support.told import assert_discreet, assert_one_line
 from tests.support.tsql_server.recorder import parse_all, recorded
 
 DRIVERS = PROJECT / "tests/support/tsql_server/drivers"
+MODULES = os.pathsep.join(filter(None, [str(DRIVERS), os.environ.get("PYTHONPATH")]))
 PASSWORD = "a-password-that-must-not-be-seen"
 # Of the batches' names and the time of the run, which differ between two homes.
 LINEAGE = {"_source_file", "_batch_id", "matched_at"}
@@ -80,7 +82,7 @@ class Platform:
 def driver(parses: Path) -> Iterator[Driver]:
     """A process that has imported what a run needs, with the stand-ins for the drivers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(DRIVERS))
+        patch.setenv("PYTHONPATH", MODULES)
         with Driver(parses, "dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
             yield driver
 
@@ -98,7 +100,7 @@ def platform(
         servers,
         {
             **azurite.filesystem(),
-            "PYTHONPATH": str(DRIVERS),
+            "PYTHONPATH": MODULES,
             "C360_STANDIN": str(servers),
             "C360_HOME": str(work / "home"),
             "C360_SYNAPSE_SERVER": "contoso-ondemand.sql.azuresynapse.net",

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,20 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingest.contract import load_contract
+from ingest.declarations import load_declarations
+from lake import versions
+from lake.local import LocalLake
 from tests.integration.conftest import Arrival, run_c360
+from tests.support.tsql_server import functions
+from tests.support.tsql_server.recorder import parse_all
+from tests.support.tsql_server.translate import to_duckdb
+from warehouse.connection import Query
 from warehouse.definitions import load_definitions
 from warehouse.explained_home import HomeExplainer, explainer_of
-from warehouse.home import Home
+from warehouse.explaining import Explainer
+from warehouse.home import Home, project_dir
+from warehouse.origins import LakeSilver, Origins, PublishedSilver
 
 Lines = list[dict[str, str]]
 
@@ -160,26 +171,85 @@ def test_an_average_is_the_revenue_over_the_orders_in_the_files(
     assert round(sum(amounts) / len(orders), 2) == average
 
 
-def test_every_number_of_every_mart_adds_up(explainer: HomeExplainer) -> None:
+def every_number(ask: Query) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Yield every number of every mart: of a row in the middle, and of each data note."""
     for mart in load_definitions().marts.values():
-        if not mart.numbers:
-            continue
         names = mart.key or tuple(name for name in mart.columns if name not in mart.numbers)
         listed = ", ".join(f'"{name}"' for name in names)
-        rows = explainer.ask(f"select {listed} from marts.{mart.name} order by {listed} desc")
-        # One of each data note; elsewhere one in the middle.
-        chosen = rows if mart.name == "data_notes" else rows[len(rows) // 2 :][:1]
-        for row in chosen:
+        rows = ask(f"select {listed} from marts.{mart.name} order by {listed} desc")
+        for row in rows if mart.name == "data_notes" else rows[len(rows) // 2 :][:1]:
             where = {n: str(v) for n, v in zip(names, row, strict=True) if v is not None}
             for column in mart.numbers:
-                explained = explainer.explain(mart.name, column, where)
-                told = (mart.name, column, where, explained.value, explained.computed)
-                is_stated = (mart.name, column) == ("possible_duplicates", "probability")
-                assert explained.adds_up is (None if is_stated else True), told
-                for traced in explainer.page(explained, 0, 2):
-                    assert traced.place is not None, told
-                    assert traced.place.line is not None, told
-                    assert traced.place.text, told
+                yield mart.name, column, where
+
+
+def test_every_number_of_every_mart_adds_up(explainer: HomeExplainer) -> None:
+    for mart, column, where in every_number(explainer.ask):
+        explained = explainer.explain(mart, column, where)
+        told = (mart, column, where, explained.value, explained.computed)
+        is_stated = (mart, column) == ("possible_duplicates", "probability")
+        assert explained.adds_up is (None if is_stated else True), told
+        for traced in explainer.page(explained, 0, 2):
+            assert traced.place is not None, told
+            assert traced.place.line is not None, told
+            assert traced.place.text, told
+
+
+def test_silver_in_a_lake_says_what_the_warehouse_says(first: Arrival) -> None:
+    """What is read of a lake on Azure, of the lake on this machine."""
+    home = Home.at(first.home)
+    contract = load_contract(project_dir())
+    with closing(explainer_of(home, None, personal_data=True)) as here:
+        lake = LocalLake(home.lake)
+        published = versions.published(lake)
+        assert published
+        silver = LakeSilver(lake, published, contract, here.ask)
+        origins = Origins(lake, silver, contract, load_declarations(None, contract))
+        there = Explainer(here.ask, load_definitions(), origins)
+        for mart, column, where in every_number(here.ask):
+            both = []
+            for each in (here, there):
+                explained = each.explain(mart, column, where)
+                rows = each.page(explained, 0, 3)
+                left_out = each.given_way(explained, rows), each.others(explained, 0, 3)
+                both.append((explained.computed, rows, left_out, each.rejected(explained)))
+            assert both[1] == both[0], (mart, column, where)
+
+
+def test_every_question_to_the_database_is_t_sql(first: Arrival, tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    warehouse.write_bytes(first.warehouse.read_bytes())
+    contract = load_contract(project_dir())
+    with duckdb.connect(warehouse) as connection:
+        functions.register(connection)
+        functions.install(connection)
+        asked_for: dict[str, None] = {}
+
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            asked_for[sql] = None
+            return connection.execute(to_duckdb(sql)).fetchall()
+
+        origins = Origins(
+            LocalLake(first.home / "lake"),
+            PublishedSilver(connection),
+            contract,
+            load_declarations(None, contract),
+        )
+        explainer = Explainer(ask, load_definitions(), origins, tsql=True)
+        numbers = [
+            *every_number(lambda sql: connection.execute(sql).fetchall()),
+            ("customer_segments", "count", {"segment": "High-Value Customer"}),
+            ("person_360", "count", {"tier_level": ""}),
+            ("total_revenue", None, {"month": "2026-09"}),
+            ("customers", None, {}),
+        ]
+        for mart, column, where in numbers:
+            explained = explainer.explain(mart, column, where)
+            assert explained.adds_up is not False, (mart, column, where)
+            explainer.others(explained, 0, 2)
+            explainer.page(explained, 0, 2)
+    assert len(asked_for) > 200
+    assert parse_all(asked_for) == []
 
 
 def test_a_number_that_does_not_add_up_is_said_so(second: Arrival, tmp_path: Path) -> None:
