@@ -128,7 +128,7 @@ def _print_number(console: Console, explained: Explanation) -> None:
         for heading in ("Place", *explained.position.columns):
             table.add_column(heading.replace("_", " "), justify="right")
         for place, values, is_it in explained.position.rows:
-            cells = [f"{place:,}", *map(_text, values)]
+            cells = [f"{place:,}", *map(_cell, values)]
             table.add_row(*(plain(cell, "bold" if is_it else "") for cell in cells))
         console.print(table)
     if explained.terms:
@@ -215,11 +215,11 @@ def _print_place(console: Console, place: Place | None, indent: str, text: bool 
 
 def _values(row: Row) -> str:
     """Write a row as it is: ids are to be found again in the lines."""
-    return ", ".join(
-        f"{name} {value if type(value) is int else _text(value)}"
-        for name, value in row.items()
-        if value is not None
-    )
+    return ", ".join(f"{name} {_cell(value)}" for name, value in row.items() if value is not None)
+
+
+def _cell(value: Any) -> str:
+    return str(value) if type(value) is int else _text(value)
 
 
 def _text(value: Any) -> str:

@@ -7,6 +7,7 @@ compared with the number. All SQL here is such that both DuckDB and T-SQL take i
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -665,7 +666,7 @@ class Explainer:
         if kind == "fifth":
             fifth, begin, end = _fifth(place, count)
             explained.computed, bounds = fifth, [begin, end]
-            words += f" The {_ORDINALS[fifth - 1]} fifth is places {begin:,} to {end:,}."
+            words += f" Group {fifth} of 5 is places {begin:,} to {end:,}."
         elif kind == "percent_rank":
             explained.computed = ahead / (count - 1) if count > 1 else 0.0
             words += f" {ahead:,} of the {max(count - 1, 0):,} others come before it."
@@ -914,17 +915,17 @@ class Explainer:
             rows = [row for row in shown if row.entity == facts.entity and row.silver]
             keys = [{name: (row.silver or {})[name] for name in facts.key} for row in rows]
             names = [name for name in facts.key if name != "line_number"]
-            winners = {
-                tuple(key[name] for name in names): row.place
-                for key, row in reversed(list(zip(keys, rows, strict=True)))
-            }
+            counted: defaultdict[tuple[Any, ...], list[Traced]] = defaultdict(list)
+            for key, traced in zip(keys, rows, strict=True):
+                counted[tuple(key[name] for name in names)].append(traced)
             for row in self.origins.superseded(facts.entity, keys):
                 why = _FATES[row["fate"]]
                 if (row.get("row_count") or 1) > 1:
                     why += f" (and so do {row['row_count'] - 1:,} more rows that say the same)"
                 place = self.origins.place(facts.entity, row)
-                winner = winners.get(tuple(row[name] for name in names))
-                found.append(LeftOut(facts.entity, why, row, place, winner))
+                there = counted[tuple(row[name] for name in names)]
+                same = [each for each in there if _says_the_same(each.silver or {}, row)]
+                found.append(LeftOut(facts.entity, why, row, place, [*same, *there][0].place))
         return found
 
     def _others(self, listing: _Listing, offset: int, limit: int) -> list[LeftOut]:
@@ -1019,7 +1020,6 @@ _REASONS = {
     "invalid_datetime": "it has no readable time",
     "invalid_amount": "it has no readable amount",
 }
-_ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
 def _gold(explained: Explanation) -> list[_Listing]:
@@ -1112,6 +1112,10 @@ def _written(expr: str, value_of: Any) -> Any:
         value = value_of(name) or 0
         total = total - value if sign == "-" else total + value
     return total
+
+
+def _says_the_same(silver: Row, row: Row) -> bool:
+    return all(row.get(name) == value for name, value in silver.items() if name != "line_number")
 
 
 def _fifth(place: int, count: int) -> tuple[int, int, int]:

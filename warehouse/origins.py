@@ -31,7 +31,7 @@ from warehouse.connection import Query
 Row = dict[str, Any]
 
 _PLACE = ("_batch_id", "_source_file", "_row_number")
-_HIDDEN = ("_version", "_as_of", "_extra", "raw_row", "row_count")
+_HIDDEN = ("_version", "_as_of", "_extra", "raw_row", "row_count", "fate")
 PERSONAL = ("customer_name", "email", "address", "agent_name", "manager")
 """Columns of silver that are shown only where personal data is."""
 

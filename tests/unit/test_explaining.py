@@ -242,7 +242,7 @@ def test_a_score_shows_the_neighbours_and_the_bounds_of_its_fifth(
     assert explained.position
     assert explained.position.words == (
         "Place 2 of 7 rows of customer_totals by total spend (lowest first), customer id (lowest "
-        "first). The first fifth is places 1 to 2."
+        "first). Group 1 of 5 is places 1 to 2."
     )
     assert [(place, is_it) for place, _, is_it in explained.position.rows] == [
         (1, False), (2, True), (3, False), (4, False), (5, False)
