@@ -87,13 +87,17 @@ def published_on_azure(home: Home) -> tuple[Lake, str | None, list[EntityCounts]
 
     There are none of these while no silver was loaded, as after a first run that failed.
     """
+    lake, _, database = opened_to_read(home)
+    counts = read_counts(database.query) if _version_of(database, "silver") else []
+    return lake, gold_version(database), counts
+
+
+def opened_to_read(home: Home) -> tuple[Lake, Published, DbtRun]:
+    """Return the lake, what is published in it, and dbt on the database to ask."""
     check_settings()
     home.prepare()
     lake = open_lake(os.environ[LAKE_VARIABLE])
-    _published(lake)
-    database = _dbt(home, "azure_sql")
-    counts = read_counts(database.query) if _version_of(database, "silver") else []
-    return lake, gold_version(database), counts
+    return lake, _published(lake), _dbt(home, "azure_sql")
 
 
 def database(home: Home) -> DbtRun:

@@ -493,6 +493,64 @@ def person_forget(
             )
 
 
+@app.command()
+def explain(
+    mart: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="MART", help="A mart, or a metric over all data; none lists what there is."
+        ),
+    ] = None,
+    column: Annotated[
+        str | None,
+        typer.Argument(metavar="COLUMN", help="One of its numbers; by default the main one."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            "-w",
+            metavar="COLUMN=VALUE",
+            help="Which row it is; repeat it where several columns name a row.",
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write the whole chain, all rows of it."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many rows to show.")] = 10,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Show where a published number comes from, down to the lines of the files that arrived.
+
+    That is: its definition, the rows of gold that it is made of, of each the row of silver and the
+    line as it arrived, and what was left out and why. It is computed anew from these rows; the exit
+    status is 1 when that is not the number.
+    """
+    from flows.explanation import print_explanation, print_numbers
+
+    if mart is None:
+        print_numbers(Console())
+        return
+    adds_up = print_explanation(
+        Console(),
+        Home.at(home),
+        target.value,
+        sources,
+        mart,
+        column,
+        where or [],
+        limit=limit,
+        to=csv,
+        personal_data=personal_data_shown(not no_pii),
+    )
+    if not adds_up:
+        raise typer.Exit(1)
+
+
 identity = typer.Typer(
     help="Find out why customers are one person, or not, and decide it.", no_args_is_help=True
 )
@@ -677,13 +735,15 @@ def rollback(
     from flows.versions import roll_back, roll_back_on_azure
 
     if target is Target.LOCAL:
-        roll_back(Console(), Home.at(home), version, pii=not no_pii)
+        roll_back(Console(), Home.at(home), version, pii=personal_data_shown(not no_pii))
         return
     from flows.progress import Progress, followed
 
     progress = Progress(Console())
     with _interruptible(), followed(progress):
-        roll_back_on_azure(progress.console or Console(), home, version, not no_pii)
+        roll_back_on_azure(
+            progress.console or Console(), home, version, personal_data_shown(not no_pii)
+        )
 
 
 @app.command()
@@ -759,9 +819,12 @@ def report(
     serve: Annotated[
         bool,
         typer.Option(
-            "--serve", help="Serve it on this machine instead, with every customer to be found."
+            "--serve",
+            help="Serve it on this machine instead, with every customer to be found and where each "
+            "figure comes from.",
         ),
     ] = False,
+    sources: SourcesOption = None,
     port: PortOption = 8360,
     no_browser: NoBrowserOption = False,
 ) -> None:
@@ -775,7 +838,8 @@ def report(
         from pages.report.server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place, personal_data=personal_data_shown(not no_pii))
+        shown = personal_data_shown(not no_pii)
+        served = app(place, personal_data=shown, sources=sources)
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
         from flows.rewrite import rewrite_report

@@ -1,5 +1,6 @@
-"""The report with a server behind it: the same page, and every customer of the warehouse."""
+"""The report with a server behind it: the same page, every customer, where each figure is from."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query
@@ -8,10 +9,11 @@ from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 
 from lake import versions
-from lake.errors import C360Error
+from lake.errors import C360Error, InputError
 from lake.local import LocalLake
 from pages.report import content, page
 from pages.report.customers import Customers
+from pages.report.explanations import Explanations
 from pages.serving import KeptPrivate
 from warehouse.answers import ask
 from warehouse.home import Home
@@ -22,13 +24,15 @@ PAGE = "/report/index.html"
 CustomerId = Annotated[str, Query(alias="id", max_length=64)]
 
 
-def app(home: Home, *, personal_data: bool) -> FastAPI:
+def app(home: Home, *, personal_data: bool, sources: Path | None = None) -> FastAPI:
     """Return the web application: the page at `PAGE`, its questions below /report/api.
 
     Every answer is of the version that is published when it is asked. The documentation is at
-    /docs, where the page's links lead. Raises C360Error when nothing is published.
+    /docs, where the page's links lead. Lines of files are shown as `sources` declares them. Raises
+    C360Error when nothing is published.
     """
     customers = Customers(home, personal_data)
+    explanations = Explanations(home, customers, personal_data, sources)
     with customers.warehouse():  # tells at once when there is nothing to serve
         pass
     served = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -75,6 +79,18 @@ def app(home: Home, *, personal_data: bool) -> FastAPI:
     @served.get("/report/api/customer/events")
     def events(customer_id: CustomerId, offset: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         return {"rows": customers.events(customer_id, offset)}
+
+    @served.get("/report/api/explain")
+    def explain(
+        mart: Annotated[str, Query(max_length=100)],
+        column: Annotated[str | None, Query(max_length=100)] = None,
+        where: Annotated[list[str] | None, Query(max_length=10)] = None,
+        offset: Annotated[int, Query(ge=0)] = 0,
+    ) -> dict[str, Any]:
+        try:
+            return explanations.explain(mart, column, where or [], offset)
+        except InputError as error:
+            raise HTTPException(400, str(error)) from error
 
     served.mount("/docs", StaticFiles(directory=home.docs, html=True, check_dir=False))
     return served

@@ -6,8 +6,10 @@ test_against_reference.py holds against an independent computation.
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -34,6 +36,7 @@ from tests.support.told import assert_discreet, assert_one_line
 from tests.support.tsql_server.recorder import parse_all, recorded
 
 DRIVERS = PROJECT / "tests/support/tsql_server/drivers"
+MODULES = os.pathsep.join(filter(None, [str(DRIVERS), os.environ.get("PYTHONPATH")]))
 PASSWORD = "a-password-that-must-not-be-seen"
 # Of the batches' names and the time of the run, which differ between two homes.
 LINEAGE = {"_source_file", "_batch_id", "matched_at"}
@@ -80,7 +83,7 @@ class Platform:
 def driver(parses: Path) -> Iterator[Driver]:
     """A process that has imported what a run needs, with the stand-ins for the drivers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(DRIVERS))
+        patch.setenv("PYTHONPATH", MODULES)
         with Driver(parses, "dbt.adapters.synapse", "dbt.adapters.sqlserver") as driver:
             yield driver
 
@@ -98,7 +101,7 @@ def platform(
         servers,
         {
             **azurite.filesystem(),
-            "PYTHONPATH": str(DRIVERS),
+            "PYTHONPATH": MODULES,
             "C360_STANDIN": str(servers),
             "C360_HOME": str(work / "home"),
             "C360_SYNAPSE_SERVER": "contoso-ondemand.sql.azuresynapse.net",
@@ -198,6 +201,54 @@ def test_the_command_gives_the_answers_that_it_gives_on_this_machine(
             assert (entity["rows"],) == rows, name
     assert (platform.home / "docs" / "index.html").stat().st_size > 1_000_000
     assert_discreet(platform.home, [PASSWORD, TOKEN], ran.stdout, ran.stderr)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        ("customer_360", "total_spend", "-w", "customer_id={customer}"),
+        (
+            *("peak_transaction_times", "total_amount", "-w", "channel=online"),
+            *("-w", "day_of_week_number=2", "-w", "hour_of_day=20"),
+        ),
+        ("data_notes", "-w", "note=superseded rows", "-w", "entity=online_transactions"),
+        ("data_notes", "-w", "note=rejected rows"),
+        ("customer_360", "monetary_score", "-w", "customer_id={customer}"),
+    ],
+    ids=lambda number: " ".join(number[:2]),
+)
+def test_a_number_is_explained_as_on_this_machine(
+    platform: Platform,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    tmp_path: Path,
+    number: tuple[str, ...],
+) -> None:
+    with duckdb.connect(first.warehouse, read_only=True) as local:
+        ((customer,),) = local.execute(
+            "select customer_id from marts.customer_360 where refunds > 0 "
+            "and customer_id in (select customer_id from staging.online_transactions_superseded) "
+            "order by total_spend desc limit 1"
+        ).fetchall()
+    asked = [each.format(customer=customer) for each in number]
+    there = platform.run("explain", *asked, "--target", "azure", "--csv", tmp_path / "there.csv")
+    assert there.returncode == 0, there.stdout + there.stderr
+    assert "It adds up to the number: yes." in there.stdout
+    here = run_c360("explain", *asked, "--home", first.home, "--csv", tmp_path / "here.csv")
+    assert here.returncode == 0, here.stdout + here.stderr
+    chains = []
+    for name in ("here", "there"):
+        with (tmp_path / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            # The batches of two homes have other names, and flags are numbers on one of them.
+            left_out = {"batch", "replaced_by_batch", "row_values"}
+            chains.append(
+                [
+                    {column: value for column, value in line.items() if column not in left_out}
+                    for line in csv.DictReader(file)
+                ]
+            )
+    assert chains[1] == chains[0]
+    assert any(line["text"] for line in chains[0] if line["level"] == "raw line")
 
 
 def test_bronze_is_what_it_is_on_this_machine(

@@ -928,3 +928,71 @@ def test_the_server_refuses_other_hosts_and_keeps_nothing(served: str) -> None:
     for answer in (visitor.get(f"{api}?q=a", timeout=20), visitor.get(page, timeout=20), docs):
         assert answer.headers["Cache-Control"] == "no-store"
     assert "Customer 360" in docs.text
+
+
+def test_a_figure_of_the_served_report_is_followed_to_the_lines_of_the_files(
+    first: Arrival, served: str, opened: Callable[..., Page], tmp_path: Path
+) -> None:
+    with duckdb.connect(first.warehouse, read_only=True) as connection:
+        ask = asked(connection)
+        (best,) = ask(
+            "select * from marts.customer_360 where total_orders between 11 and 20 "
+            "order by total_spend desc, customer_id limit 1"
+        )
+        (rows,) = ask(
+            "select count(*) as n, min(purchased_at) as earliest from marts.purchases "
+            "where customer_id = ?",
+            best["customer_id"],
+        )
+    tab = opened(f"{served}#customer/{best['customer_id']}")
+    spend = f"{best['total_spend']:,.2f}"
+    name = f"Where does this come from? Both channels, spend: {spend}"
+    button = tab.get_by_role("button", name=name)
+    button.focus()
+    tab.keyboard.press("Enter")
+    dialog = tab.get_by_role("dialog", name="Where does this come from? Both channels, spend")
+    expect(dialog.locator(".explained-value")).to_have_text(spend)
+    expect(dialog.locator(".adds-up")).to_have_text(
+        f"Computed anew: {spend}. It adds up to the number."
+    )
+    made_of = rows_of(dialog.get_by_role("table", name="What it is made of"))
+    assert made_of == [["Total revenue", spend, f"{rows['n']}"]]
+    # The first line is that of the first purchase, as it stands in the file that was given.
+    note = dialog.locator(".explained-row .note").first.inner_text()
+    line, file = re.match(r"line ([\d,]+) of (\S+), batch ", note).groups()
+    text = dialog.locator(".raw").first.inner_text()
+    given = (first.folder / file).read_text(encoding="utf-8-sig").splitlines()
+    assert given[int(line.replace(",", "")) - 1] == text
+    assert str(best["customer_id"]) in text
+    shown = dialog.locator(".raw")
+    expect(dialog.get_by_role("status")).to_contain_text(f"10 of {rows['n']} rows")
+    dialog.get_by_role("button", name="Show more").click()
+    expect(dialog.get_by_role("status")).to_contain_text(f"{rows['n']} of {rows['n']} rows")
+    assert shown.count() >= rows["n"]
+    for size in (DESK, PHONE):
+        tab.set_viewport_size({"width": size[0], "height": size[1]})
+        problems = Axe().run(tab).response["violations"]
+        assert [(each["id"], each["help"]) for each in problems] == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= size[0]
+    tab.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(button).to_be_focused()
+    # A page without a server has nothing to ask.
+    local = write(tmp_path, read(first.warehouse))
+    alone = opened(f"{local}#customer/{best['customer_id']}")
+    expect(alone.locator("#card")).to_contain_text(spend)
+    expect(alone.locator("button.source")).to_have_count(0)
+
+
+def test_what_the_server_cannot_explain_it_says(served: str) -> None:
+    import requests
+
+    def ask(**parameters: object) -> requests.Response:
+        address = served.replace("index.html", "api/explain")
+        return requests.get(address, params=parameters, timeout=20)
+
+    found = ask(mart="aov_by_category", where="category=Toys' or 1=1 --")
+    assert found.status_code == 400
+    assert found.json()["detail"].startswith("There is no row of aov_by_category with category")
+    assert ask(mart="aov_by_category; drop", where="x").status_code == 400
+    assert ask(mart="total_revenue", where="1=1 or channel=x").status_code == 400

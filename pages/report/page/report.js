@@ -66,9 +66,104 @@ const column = (title) => ({ title });
 const numbers = (title) => ({ title, number: true });
 
 function figures(entries) {
-  return make("dl", { class: "figures" }, entries.map(([title, value, note]) =>
+  return make("dl", { class: "figures" }, entries.map(([title, value, note, from]) =>
     make("div", {}, make("dt", {}, title),
-      make("dd", {}, value, note ? make("small", {}, note) : null))));
+      make("dd", {}, traced(value, title, from), note ? make("small", {}, note) : null))));
+}
+
+// ---- where a figure comes from --------------------------------------------------------------
+
+let served = false; // only a server can follow a figure to the lines of files
+
+/* A figure as it is shown, with a button that opens where it comes from: a number of a mart, or a metric. */
+function traced(shown, name, from) {
+  if (!served || !from || shown === NOTHING) return shown;
+  const button = make("button", { type: "button", class: "source", title: "Where does this come from?", "aria-label": `Where does this come from? ${name}: ${shown.textContent ?? shown}` });
+  button.addEventListener("click", () => explain(name, from));
+  return make("span", { class: "traced" }, shown, button);
+}
+
+const ofMart = (mart, where) => (column) => ({ mart, column, where });
+
+async function explain(name, { mart, column, where }) {
+  const dialog = make("dialog", { class: "explained", "aria-labelledby": "explained-title" });
+  const status = make("p", { class: "note", role: "status" }, "Following it to the files …");
+  const rows = make("div", {});
+  const leftOut = make("div", {});
+  const more = make("button", { type: "button", hidden: "" }, "Show more");
+  const close = make("button", { type: "button", class: "close" }, "Close");
+  const head = make("div", {});
+  const leftTitle = make("h3", { hidden: "" }, "What was left out, and why");
+  close.addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  dialog.append(close, make("h2", { id: "explained-title", tabindex: "-1" }, `Where does this come from? ${name}`), head, status, rows, leftTitle, leftOut, more);
+  document.body.append(dialog);
+  dialog.showModal();
+  dialog.querySelector("h2").focus();
+  let offset = 0;
+  async function show() {
+    more.disabled = true;
+    const asked = new URLSearchParams({ mart, offset });
+    if (column) asked.set("column", column);
+    for (const [key, value] of Object.entries(where ?? {})) asked.append("where", `${key}=${value}`);
+    let found;
+    try {
+      const answer = await fetch(`api/explain?${asked}`);
+      found = await answer.json().catch(() => ({}));
+      if (!answer.ok) throw new Error(typeof found.detail === "string" ? found.detail : `The server answered ${answer.status}.`);
+    } catch (error) { status.textContent = error.message; return; }
+    if (!offset) head.replaceChildren(...explainedHead(found));
+    rows.append(...found.rows.map(explainedRow));
+    leftOut.append(...found.left_out.map(explainedLeftOut));
+    leftTitle.hidden = !leftOut.childElementCount;
+    const shown = rows.childElementCount;
+    status.textContent = found.count ? `${number(shown)} of ${plural(found.count, "row")} that it is made of, each with the line that arrived:` : "No row is counted in it.";
+    offset += 10;
+    more.hidden = shown >= found.count && offset >= found.others;
+    more.disabled = false;
+  }
+  more.addEventListener("click", show);
+  await show();
+}
+
+/* A value of an explanation as text: amounts and counts as people write them, all else as it is. */
+const exactly = (value) => (value === null ? NOTHING : /^-?\d+\.\d\d$/.test(value) ? money(value) : /^-?\d+$/.test(value) ? number(value) : String(value));
+const listed = (values) => Object.entries(values).map(([name, value]) => `${name.replaceAll("_", " ")} ${value === true ? "yes" : value === false ? "no" : value}`).join(", ");
+
+function explainedHead({ value, words, terms, formula, computed, adds_up: addsUp, position, notes }) {
+  const parts = [make("p", { class: "explained-value" }, exactly(value)), make("p", {}, words)];
+  if (position) {
+    parts.push(make("p", {}, position.words), tableOf("Its place among the others", [numbers("Place"), ...position.columns.map((title) => numbers(capital(title)))],
+      position.rows.map(([place, values, isIt]) => [isIt ? make("strong", {}, number(place)) : number(place), ...values.map((each) => (each === null ? NOTHING : String(each)))])));
+  }
+  if (terms.length) parts.push(tableOf("What it is made of", [column("What"), numbers("Value"), numbers("Rows")], terms.map((term) => [term.label, exactly(term.value), term.rows ? number(term.rows) : NOTHING])));
+  parts.push(...notes.map((note) => make("p", { class: "note" }, note)));
+  if (addsUp !== null) {
+    parts.push(make("p", { class: addsUp ? "adds-up" : "empty" }, `Computed anew${formula ? `, ${formula}` : ""}: ${exactly(computed)}. `
+      + (addsUp ? "It adds up to the number." : "It does not add up to the number. c360 verify shows what differs from a build of everything.")));
+  }
+  return parts;
+}
+
+function explainedPlace(place, title) {
+  if (!place) return [];
+  const line = place.line === null ? `row ${place.row}` : `line ${number(place.line)}`;
+  return [make("p", { class: "note" }, `${title}${line} of ${place.file}, batch ${place.batch}`),
+    place.text === null ? null : make("pre", { class: "raw", tabindex: "0", role: "region", "aria-label": `${line} of ${place.file}` }, place.text.trimEnd())];
+}
+
+function explainedRow({ counts_as: counts, gold, silver, place }) {
+  return make("div", { class: "explained-row" }, make("p", {}, make("strong", {}, listed(counts))),
+    ...explainedPlace(place, ""),
+    make("details", {}, make("summary", {}, "As it stands in gold and silver"),
+      Object.keys(gold).length ? make("p", { class: "note" }, `Gold: ${listed(gold)}`) : null,
+      Object.keys(silver).length ? make("p", { class: "note" }, `Silver: ${listed(silver)}`) : null));
+}
+
+function explainedLeftOut({ why, row, place, replaced_by: replacedBy }) {
+  return make("div", { class: "explained-row" }, make("p", {}, make("strong", {}, capital(why))), ...explainedPlace(place, ""),
+    ...explainedPlace(replacedBy && { ...replacedBy, text: null }, "In its place counts "),
+    make("details", {}, make("summary", {}, "Its values"), make("p", { class: "note" }, listed(row))));
 }
 
 // ---- charts ---------------------------------------------------------------------------------
@@ -154,6 +249,11 @@ const sum = (rows, name) => rows.reduce((total, row) => total + Number(row[name]
 const share = (part, all) => (Number(all) ? percent((100 * Number(part)) / Number(all)) : NOTHING);
 const capital = (words) => words[0].toUpperCase() + words.slice(1).replaceAll("_", " ");
 
+const averageOf = (dimension, member, of) => ofMart("average_order_value", { dimension, member, channel: of });
+/* The cells of purchases, revenue and average of a row of average_order_value. */
+const averageCells = (row, name, from) => [["total_orders", number, "purchases"], ["total_amount", money, "revenue"], ["average_order_value", money, "average order value"]]
+  .map(([field, write, title]) => traced(write(row[field]), `${name}, ${title}`, from(field)));
+
 function overview(tables) {
   const channels = rowsOf(tables.channels);
   const of = (member) => channels.find((row) => row.member === member);
@@ -162,11 +262,11 @@ function overview(tables) {
   const buyers = customers - Number(rowsOf(tables.segments).find((row) => row.segment === "No Purchases")?.customers ?? 0);
   const { contacts, resolved } = rowsOf(tables.service)[0];
   const parts = [figures([
-    ["Total revenue", money(all?.total_amount ?? "0"), plural(all?.total_orders ?? 0, "purchase")],
-    ["Average order value", money(all?.average_order_value ?? null), "revenue per purchase"],
-    ["Online share", share(of("online")?.total_amount ?? 0, all?.total_amount ?? 0), money(of("online")?.total_amount ?? "0")],
-    ["Customers", number(customers), `${number(buyers)} with a purchase`],
-    ["Resolution rate", share(resolved ?? 0, contacts ?? 0), plural(contacts ?? 0, "contact")],
+    ["Total revenue", money(all?.total_amount ?? "0"), plural(all?.total_orders ?? 0, "purchase"), { mart: "total_revenue" }],
+    ["Average order value", money(all?.average_order_value ?? null), "revenue per purchase", averageOf("all", "all", "all")("average_order_value")],
+    ["Online share", share(of("online")?.total_amount ?? 0, all?.total_amount ?? 0), money(of("online")?.total_amount ?? "0"), { mart: "online_share" }],
+    ["Customers", number(customers), `${number(buyers)} with a purchase`, { mart: "customers" }],
+    ["Resolution rate", share(resolved ?? 0, contacts ?? 0), plural(contacts ?? 0, "contact"), { mart: "resolution_rate" }],
   ]), hint(tables)];
 
   const months = rowsOf(tables.months);
@@ -196,11 +296,15 @@ function overview(tables) {
       },
     }),
     table: tableOf("Revenue by month and channel", [column("Month"), column("Channel"), numbers("Purchases"), numbers("Revenue")],
-      months.map((row) => [`${MONTHS[row.month - 1]} ${row.year}`, channel(row.channel), number(row.purchases), money(row.revenue)])),
+      months.map((row) => {
+        const [name, where] = [`${MONTHS[row.month - 1]} ${row.year}`, { month: `${row.year}-${row.month}` }];
+        const [orders, revenue] = row.channel === "online" ? ["orders_online", "online_revenue"] : ["orders_in_store", "in_store_revenue"];
+        return [name, channel(row.channel), traced(number(row.purchases), `${name}, purchases`, { mart: orders, where }), traced(money(row.revenue), `${name}, revenue`, { mart: revenue, where })];
+      })),
   }), panel("overview", {
     title: "Average order value by channel", wide: true, empty: channels.length ? null : NO_PURCHASES,
     table: tableOf("Average order value by channel", [column("Channel"), numbers("Purchases"), numbers("Revenue"), numbers("Average")],
-      channels.map((row) => [channel(row.member), number(row.total_orders), money(row.total_amount), money(row.average_order_value)])),
+      channels.map((row) => [channel(row.member), ...averageCells(row, channel(row.member), averageOf(row.member === "all" ? "all" : "channel", row.member, row.member))])),
   })];
 
   const members = rowsOf(tables.members);
@@ -216,7 +320,7 @@ function overview(tables) {
       alt: `Bar chart; the highest is ${rows[0]?.member} with ${money(rows[0]?.total_amount ?? null)}.`,
       draw: bars(rows, { value: (row) => row.total_amount, shown: (row) => money(row.total_amount), name: (row) => row.member, colour }),
       table: tableOf(title, [column("Name"), numbers("Purchases"), numbers("Revenue"), numbers("Average order value")],
-        rows.map((row) => [row.member, number(row.total_orders), money(row.total_amount), money(row.average_order_value)])),
+        rows.map((row) => [row.member, ...averageCells(row, row.member, averageOf(dimension, row.member, dimension === "location" ? "in_store" : "online"))])),
     }));
   }
   at("overview").append(...parts.filter(Boolean), make("div", { class: "panels" }, panels));
@@ -224,14 +328,14 @@ function overview(tables) {
 
 function customers(tables, best) {
   const segments = rowsOf(tables.segments);
-  const tiers = rowsOf(tables.tiers).map((row) => ({ ...row, tier_level: row.tier_level ?? "No tier" }));
+  const tiers = rowsOf(tables.tiers).map((row) => ({ ...row, tier: row.tier_level ?? "", tier_level: row.tier_level ?? "No tier" }));
   const total = sum(segments, "customers");
   const spend = sum(segments, "spend");
   const high = segments.find((row) => row.segment === "High-Value Customer");
   const [persons] = rowsOf(tables.persons); // none in a page without personal data
   const parts = persons && total ? [figures([
-    ["Customers", number(total)],
-    ["Persons", number(persons.persons), "who is who is found out by matching"],
+    ["Customers", number(total), null, { mart: "customers" }],
+    ["Persons", number(persons.persons), "who is who is found out by matching", ofMart("person_360")("count")],
     ["Persons with several records", number(persons.several), `${plural(persons.several_customers, "customer")}, who spent ${money(persons.several_spend)}`],
   ])] : [];
   if (high && spend > 0) {
@@ -245,7 +349,10 @@ function customers(tables, best) {
       alt: `Bar chart of customers per ${title}: ${rows.map((row) => `${row[key]} ${number(row.customers)}`).join(", ")}.`,
       draw: chart(rows, key, "customers", (row) => number(row.customers)),
       table: tableOf(`Customers and spend per ${title}`, [column(title[0].toUpperCase() + title.slice(1)), numbers("Customers"), numbers("Spend")],
-        rows.map((row) => [row[key], number(row.customers), money(row.spend)])),
+        rows.map((row) => {
+          const from = ofMart("customer_segments", { [key]: row.tier ?? row[key] });
+          return [row[key], traced(number(row.customers), `${row[key]}, customers`, from("count")), traced(money(row.spend), `${row[key]}, spend`, from("total_spend"))];
+        })),
     }),
     panel("customers", {
       title: `Spend per ${title}`, empty: total ? null : NO_CUSTOMERS,
@@ -256,10 +363,14 @@ function customers(tables, best) {
   const named = best.some((row) => row.customer_name);
   const table = tableOf("Best customers, highest spend first",
     [column("Customer"), ...(named ? [column("Name")] : []), numbers("Spend"), numbers("Purchases"), column("Tier"), column("Segment")],
-    best.map((row) => [
-      make("a", { href: linkTo(row.customer_id) }, row.customer_id), ...(named ? [text(row.customer_name)] : []),
-      money(row.total_spend), number(row.total_orders), text(row.tier_level), text(row.segment),
-    ]));
+    best.map((row) => {
+      const [name, from] = [`Customer ${row.customer_id}`, ofMart("customer_360", { customer_id: row.customer_id })];
+      return [
+        make("a", { href: linkTo(row.customer_id) }, row.customer_id), ...(named ? [text(row.customer_name)] : []),
+        traced(money(row.total_spend), `${name}, spend`, from("total_spend")), traced(number(row.total_orders), `${name}, purchases`, from("total_orders")),
+        text(row.tier_level), text(row.segment),
+      ];
+    }));
   at("customers").append(...parts, make("div", { class: "panels" },
     panel("customers", { title: "Best customers", wide: true, table, empty: best.length ? null : NO_CUSTOMERS }),
     ...groups("segment", "segment", segments), ...groups("loyalty tier", "tier_level", tiers)));
@@ -284,7 +395,9 @@ function duplicates(tables) {
       table: pairs.length ? tableOf("The most likely pairs",
         [column("Customer"), column("Other customer"), numbers("Likely"), column("Why"), numbers("Spend of both")],
         pairs.map((row) => [record(row.customer_id, row.customer_name, row.email, row.address), record(row.other_customer_id, row.other_customer_name, row.other_email, row.other_address),
-          percent(Math.min(100 * row.probability, 99.99)), text(row.reasons), money(row.total_spend)])) : null,
+          percent(Math.min(100 * row.probability, 99.99)), text(row.reasons),
+          traced(money(row.total_spend), `Customers ${row.customer_id} and ${row.other_customer_id}, spend`,
+            ofMart("possible_duplicates", { customer_id: row.customer_id, other_customer_id: row.other_customer_id })("total_spend"))])) : null,
     })));
 }
 
@@ -327,12 +440,20 @@ function peakTimes(tables) {
       },
       table: tableOf(`${channel(name)}: transactions by weekday and hour, busiest first`,
         [numbers("Rank"), column("Day"), column("From"), numbers("Transactions"), numbers("Share"), numbers("Amount")],
-        rows.map((row) => [number(row.peak_rank), row.day_of_week, hour(row.hour_of_day), number(row.total_transactions), percent(100 * Number(row.transaction_share)), money(row.total_amount)])),
+        rows.map((row) => {
+          const from = ofMart("peak_transaction_times", { channel: name, day_of_week_number: row.day_of_week_number, hour_of_day: row.hour_of_day });
+          const cell = (shown, what, field) => traced(shown, `${row.day_of_week} from ${hour(row.hour_of_day)}, ${what}`, from(field));
+          return [cell(number(row.peak_rank), "rank", "peak_rank"), row.day_of_week, hour(row.hour_of_day), cell(number(row.total_transactions), things, "total_transactions"),
+            cell(percent(100 * Number(row.transaction_share)), "share", "transaction_share"), cell(money(row.total_amount), "amount", "total_amount")];
+        })),
     });
   });
   at("peak-times").append(make("p", { class: "note" }, "Orders and purchases of every status, each once, by the clock of the business. Times that cannot be true are left out."),
     make("div", { class: "panels" }, panels));
 }
+
+const serviceCells = (row, name, from) => [["total_interactions", number, "contacts"], ["resolved_interactions", number, "resolved"], ["resolution_rate", percent, "resolution rate"]]
+  .map(([field, write, title]) => traced(write(row[field]), `${name}, ${title}`, from(field)));
 
 function service(tables) {
   const agents = rowsOf(tables.agents).map((row) => ({ ...row, agent_name: row.agent_name ?? `Agent ${row.agent_id}` }));
@@ -342,9 +463,9 @@ function service(tables) {
     .sort((one, other) => Number(other.resolution_rate) - Number(one.resolution_rate) || Number(other.total_interactions) - Number(one.total_interactions));
   const all = Number(agents[0]?.agents ?? 0);
   at("service").append(figures([
-    ["Contacts", number(contacts ?? 0)],
-    ["Resolved contacts", number(resolved ?? 0), Number(contacts) ? share(resolved, contacts) : null],
-    ["Unresolved contacts", number(Number(contacts ?? 0) - Number(resolved ?? 0))],
+    ["Contacts", number(contacts ?? 0), null, { mart: "contacts" }],
+    ["Resolved contacts", number(resolved ?? 0), Number(contacts) ? share(resolved, contacts) : null, { mart: "resolved_contacts" }],
+    ["Unresolved contacts", number(Number(contacts ?? 0) - Number(resolved ?? 0)), null, { mart: "unresolved_contacts" }],
   ]), make("div", { class: "panels" },
     panel("service", {
       title: "Resolution rate by agent", wide: true, empty: busy.length ? null : NO_CONTACTS,
@@ -356,14 +477,14 @@ function service(tables) {
       }),
       table: tableOf(all > agents.length ? `The ${agents.length} of ${number(all)} agents with the most contacts` : "All agents, most contacts first",
         [column("Agent"), column("Name"), column("Department"), column("Shift"), numbers("Contacts"), numbers("Resolved"), numbers("Rate")],
-        agents.map((row) => [row.agent_id, row.agent_name, text(row.department), text(row.shift), number(row.total_interactions), number(row.resolved_interactions), percent(row.resolution_rate)])),
+        agents.map((row) => [row.agent_id, row.agent_name, text(row.department), text(row.shift), ...serviceCells(row, `Agent ${row.agent_id}`, ofMart("agent_performance", { agent_id: row.agent_id }))])),
     }),
     panel("service", {
       title: "Contacts by type of issue", empty: issues.length ? null : NO_CONTACTS,
       alt: `Bar chart of contacts by type of issue; the most are about ${issues[0]?.issue_type} (${number(issues[0]?.total_interactions ?? null)}).`,
       draw: bars(issues.slice(0, 15), { value: (row) => row.total_interactions, shown: (row) => number(row.total_interactions), name: (row) => row.issue_type }),
       table: tableOf("Contacts by type of issue", [column("Issue"), numbers("Contacts"), numbers("Resolved"), numbers("Rate")],
-        issues.map((row) => [row.issue_type, number(row.total_interactions), number(row.resolved_interactions), percent(row.resolution_rate)])),
+        issues.map((row) => [row.issue_type, ...serviceCells(row, row.issue_type, ofMart("service_by_issue_type", { issue_type: row.issue_type }))])),
     }),
     panel("service", {
       title: "Resolution rate by type of issue", empty: issues.length ? null : NO_CONTACTS,
@@ -413,8 +534,12 @@ function trust(tables) {
     : worthKnowing(tables).some((row) => row.note !== ABSENT) ? "Every row that arrived is accounted for: it is in the answers, or set aside for a reason that stands below. Some of it is good to know before you decide by these numbers; each note links to what it means and what to do about it."
       : "Yes. Every row that arrived is accounted for, none was rejected, each belongs to somebody, and all values were understood."
         + (absent.length ? " What did not arrive, though, no answer can have." : "");
-  const amounts = (row) => [number(row.rows), row.amount === null ? NOTHING
-    : make("span", {}, money(row.amount), " ", make("small", {}, `${share(row.amount, revenue)} of all`))];
+  const from = (row, column) => ofMart("data_notes", { note: row.note, ...(row.in ? {} : { entity: row.entity }), detail: row.detail })(column);
+  const count = (row) => traced(number(row.rows), `${capital(row.note)}, rows`, from(row, "rows"));
+  const amounts = (row) => [count(row), row.amount === null ? NOTHING
+    : make("span", {}, traced(money(row.amount), `${capital(row.note)}, revenue`, from(row, "amount")), " ", make("small", {}, `${share(row.amount, revenue)} of all`))];
+  const notesOf = (value, note, where) => (Number(value) ? ofMart("data_notes", { note, ...where })("rows") : null);
+  const setAsideOf = ({ entity, ...row }, name, note) => traced(number(row[name]), `${capital(entity)}, ${note}`, notesOf(row[name], note, { entity }));
   const listed = (title, found, note, fine, headings, cells) => panel("trust", {
     title, wide: true, note: found.length ? note : fine,
     table: found.length ? tableOf(title, [column("Note"), ...headings], found.map((row) => [
@@ -429,17 +554,17 @@ function trust(tables) {
   at("trust").append(make("p", { class: "verdict" }, verdict), figures([
     ["Rows that arrived", number(arrived)],
     ["Used", number(sum(rows, "silver_rows")), share(sum(rows, "silver_rows"), arrived)],
-    ["Rejected", number(sum(rows, "rejected_rows")), share(sum(rows, "rejected_rows"), arrived)],
-    ["Superseded", number(sum(rows, "superseded_rows")), share(sum(rows, "superseded_rows"), arrived)],
+    ["Rejected", number(sum(rows, "rejected_rows")), share(sum(rows, "rejected_rows"), arrived), notesOf(sum(rows, "rejected_rows"), "rejected rows")],
+    ["Superseded", number(sum(rows, "superseded_rows")), share(sum(rows, "superseded_rows"), arrived), notesOf(sum(rows, "superseded_rows"), "superseded rows")],
   ]), make("div", { class: "panels" },
     panel("trust", {
       title: "What arrived", wide: true,
       table: tableOf("What arrived", [column("What"), numbers("Arrived"), numbers("Used"), numbers("Rejected"), numbers("Superseded")],
         rows.map((row) => [capital(row.entity), ...(absent.includes(row.entity) ? [explained(ABSENT, "nothing"), NOTHING, NOTHING, NOTHING]
-          : [row.bronze_rows, row.silver_rows, row.rejected_rows, row.superseded_rows].map(number))])),
+          : [number(row.bronze_rows), number(row.silver_rows), setAsideOf(row, "rejected_rows", "rejected rows"), setAsideOf(row, "superseded_rows", "superseded rows")])])),
     }),
     listed("What was set aside, and why", setAside, "Nothing of it is lost: it is kept with the reason.", "Nothing was set aside.",
-      [column("Why"), column("In"), numbers("Rows")], (row) => [REASONS[row.detail] ?? text(row.detail), row.in, number(row.rows)]),
+      [column("Why"), column("In"), numbers("Rows")], (row) => [REASONS[row.detail] ?? text(row.detail), row.in, count(row)]),
     listed("What belongs to nobody", of(NOBODY), "It counts in all totals, under Unknown.", "Everything belongs to somebody: each customer, product, store, agent and account that is named is there.",
       [numbers("Rows"), numbers("Revenue")], amounts),
     listed("What was not understood", unclear, "It is kept as it came; what that does to the answers stands behind each link.", "Every value was understood.",
@@ -505,9 +630,14 @@ function finderOnServer() {
   };
 }
 
+/* The numbers of a customer that can be followed to the files. */
+const FOLLOWED = new Set(["recency_days", "refunds", "refunded_amount", "recency_score", "frequency_score", "monetary_score",
+  "loyalty_accounts", "points_balance", "interactions", "unresolved_interactions", "resolution_rate", "total_orders", "total_spend", "average_order_value"]);
+const ofCustomer = (profile, field) => (FOLLOWED.has(field) ? ofMart("customer_360", { customer_id: profile.customer_id })(field) : null);
+
 function facts(title, entries, profile) {
   return make("div", {}, make("h3", {}, title), make("dl", { class: "facts" }, entries.map(([name, field, write = text]) =>
-    make("div", {}, make("dt", {}, name), make("dd", { "data-field": field }, write(profile[field]))))));
+    make("div", {}, make("dt", {}, name), make("dd", { "data-field": field }, traced(write(profile[field]), `${title}, ${name}`, ofCustomer(profile, field)))))));
 }
 
 const quintile = (value) => (value === null ? NOTHING : `${value} of 5`);
@@ -527,9 +657,12 @@ function personOf({ profile, person, records }) {
     make("p", { class: "note" }, "Person ", field("person_id", text), ", best known as ", field("customer_name", text), ", ", field("email", text), ", ", field("address", text), "."),
     tableOf("The records of this person", [column("Customer"), column("Name"), column("E-mail"), column("Address"), numbers("Purchases"), numbers("Spend")],
       records.map((row) => [row.customer_id === own ? `${own} (this one)` : make("a", { href: linkTo(row.customer_id) }, row.customer_id),
-        text(row.customer_name), text(row.email), text(row.address), number(row.total_orders), money(row.total_spend)])),
+        text(row.customer_name), text(row.email), text(row.address),
+        traced(number(row.total_orders), `Customer ${row.customer_id}, purchases`, ofCustomer(row, "total_orders")),
+        traced(money(row.total_spend), `Customer ${row.customer_id}, spend`, ofCustomer(row, "total_spend"))])),
     tableOf("This customer beside the whole person", [column("What"), numbers(`Customer ${own}`), numbers("All records")],
-      compare.map(([name, column, write]) => [name, write(profile[column]), field(column, write)])));
+      compare.map(([name, column, write]) => [name, traced(write(profile[column]), `Customer ${own}, ${name}`, ofCustomer(profile, column)),
+        traced(field(column, write), `Person ${person.person_id}, ${name}`, FOLLOWED.has(column) && person[column] !== null ? ofMart("person_360", { person_id: person.person_id })(column) : null)])));
 }
 
 /* Says in a list of customers whom one of them is one person with. */
@@ -544,7 +677,9 @@ function card(found, personalData) {
   const bought = Number(profile.total_orders) > 0;
   const spends = [["online", "online"], ["in_store", "in_store"], ["total", "all"]].map(([prefix, name]) => {
     const average = prefix === "total" ? "average_order_value" : `${prefix}_average_order_value`;
-    return [channel(name), field(`${prefix}_orders`, number), field(`${prefix}_spend`, money), field(average, money)];
+    const cell = (column, write, what) => traced(field(column, write), `${channel(name)}, ${what}`,
+      profile[column] === null ? null : ofMart("customer_360", { customer_id: profile.customer_id })(column));
+    return [channel(name), cell(`${prefix}_orders`, number, "purchases"), cell(`${prefix}_spend`, money, "spend"), cell(average, money, "average order value")];
   });
   return [
     make("h2", { id: "card-name", tabindex: "-1", "data-field": personalData ? "customer_name" : null }, personalData ? text(profile.customer_name) : `Customer ${profile.customer_id}`),
@@ -578,7 +713,8 @@ function timeline(id, events, finder) {
   const cell = (value, kind) => make("td", { role: "cell", class: kind }, value);
   const row = ([occurredAt, touchpoint, event, reference, amount, detail]) => make("tr", { role: "row" },
     make("th", { scope: "row", role: "rowheader", class: "time" }, time(occurredAt)), cell(text(touchpoint), "what"), cell(text(event), "outcome"),
-    cell(text(detail), "detail"), cell(amount === null ? "" : money(amount), "number amount"), cell(text(reference), "number reference"));
+    cell(text(detail), "detail"), cell(amount === null ? "" : traced(money(amount), `${capital(touchpoint)} ${reference}, amount`,
+      ofMart("customer_timeline", { customer_id: id, touchpoint, reference_id: reference })("amount")), "number amount"), cell(text(reference), "number reference"));
   const table = tableOf("Newest first",
     [column("When"), column("What"), column("Outcome"), column("Detail"), numbers("Amount"), numbers("Reference")], []);
   table.querySelector("caption").className = "unseen";
@@ -679,7 +815,8 @@ function footer({ version, tables }) {
 async function start() {
   if (typeof DecompressionStream === "undefined") throw new Error("This browser is too old for this page; take one of 2023 or later.");
   const data = await unpack(at("data").textContent);
-  const finder = data.customers ? finderInPage(data.customers) : finderOnServer();
+  served = !data.customers;
+  const finder = served ? finderOnServer() : finderInPage(data.customers);
   const sections = [...document.querySelectorAll("main > section")];
   for (const section of sections) undrawn.set(section.id, []);
   const drawn = [];
