@@ -1,6 +1,7 @@
 """What is known about one customer: the page behind `c360 customer`."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from rich.console import Console
@@ -12,26 +13,39 @@ from flows.terminal import plain
 from lake.errors import InputError
 from warehouse.connection import open_warehouse
 from warehouse.customer_search import CustomerSearch
-from warehouse.customers import CUSTOMER_COLUMNS, EVENT_COLUMNS, PERSON_COLUMNS
+from warehouse.customers import EVENT_COLUMNS, PERSON_COLUMNS
+from warehouse.history import check_tells_of_the_past, is_a_customer, times_known
 from warehouse.home import Home
 
 TIMELINE_LENGTH = 15
 NAMED = 10  # of several customers
 
 
-def print_customer(console: Console, home: Home, wanted: str) -> None:
-    """Print the profile and the latest events of the customer with this id or e-mail address."""
+def print_customer(
+    console: Console, home: Home, wanted: str, as_of: date | None = None
+) -> None:
+    """Print the profile and the latest events of the customer with this id or e-mail address.
+
+    With `as_of` they are as of the end of that day.
+    """
     with open_warehouse(home) as connection:
-        search = CustomerSearch(connection)
-        count, found = search.find(wanted, CUSTOMER_COLUMNS, NAMED, whole=True)
+        if as_of:
+            check_tells_of_the_past(connection)
+        search = CustomerSearch(connection, as_of=as_of)
+        count, found = search.find(wanted, search.columns, NAMED, whole=True)
+        if not found and as_of:
+            known = "; ".join(times_known(connection, wanted)) or "Nor has any at another time"
+            raise InputError(
+                f"No customer had the id or e-mail address {wanted} on {as_of}. {known}."
+            )
         if not found:
             raise InputError(f"No customer has the id or e-mail address {wanted}.")
-        facts = dict(zip(CUSTOMER_COLUMNS, found[0], strict=True))
+        facts = dict(zip(search.columns, found[0], strict=True))
         customer_id = facts.pop("customer_id")
         if count > 1 and str(customer_id) != wanted.strip():
             ids = ", ".join(str(row[0]) for row in found)
-            persons = {dict(zip(CUSTOMER_COLUMNS, row, strict=True))["person_id"] for row in found}
-            is_one = count == len(found) and len(persons) == 1
+            persons = {dict(zip(search.columns, row, strict=True)).get("person_id") for row in found}
+            is_one = count == len(found) and len(persons) == 1 and None not in persons
             one = f" They are one person, {persons.pop()}." if is_one else ""
             raise InputError(
                 f"{count} customers have that id or e-mail address; ask for one by id: {ids}.{one}"
@@ -40,11 +54,25 @@ def print_customer(console: Console, home: Home, wanted: str) -> None:
             dict(zip(EVENT_COLUMNS, event, strict=True))
             for event in search.events(customer_id, TIMELINE_LENGTH)
         ]
-        person = search.person(facts["person_id"])
+        person = None if as_of else search.person(facts["person_id"])
         records = search.records(facts["person_id"]) if person else []
+        is_gone = as_of is not None and not is_a_customer(connection, customer_id)
     name = plain(facts.pop("customer_name"), "bold")
     console.print()
     console.print(Text.assemble(name, f"  customer {customer_id}"), highlight=False)
+    if as_of:
+        told = (
+            f"As of the end of {as_of}: profile and loyalty accounts are what rows that held then "
+            "say; orders, contacts and loyalty changes until then are as they are known now. Who is "
+            "one person with whom is known of today only."
+        )
+        console.print(plain(told, "dim"), highlight=False, soft_wrap=True)
+    if is_gone:
+        told = (
+            "The customer is gone since. What gone customers bought counts as that of nobody (-1) "
+            "and is not among this."
+        )
+        console.print(plain(told, "yellow"), highlight=False, soft_wrap=True)
     if person:
         siblings = sorted(record[0] for record in records if record[0] != customer_id)
         console.print(plain(_person_in_words(person, siblings)), highlight=False, soft_wrap=True)

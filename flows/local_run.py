@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 # What data can change where the project is the same: no seed, no view and no test of a seed.
 SILVER_BUT_SEEDS = "path:models/silver"
 MARTS_BUT_VIEWS = (
-    *("--select", "path:models/gold", "resource_type:snapshot"),
+    *("--select", "path:models/gold"),
     *(
         "path:models/marts,config.materialized:incremental",
         "path:models/marts,config.materialized:table",
@@ -157,7 +157,8 @@ class LocalRun(Run):
         load_tables(self.dbt.query, self.lake, self._match(entities_of(states)))
 
     def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots from silver, with their tests."""
+        """Build gold and the marts from silver, with their tests."""
+        self._put_snapshots_aside(self.dbt)
         selection = MARTS_BUT_VIEWS if self._same_project else ("--exclude", SILVER)
         self._build(self.dbt, "gold and marts", *selection)
 

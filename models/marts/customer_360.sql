@@ -1,3 +1,16 @@
+{{ config(post_hook='{{ make_customer_360_as_of() }}') }}
+{%- for name in [
+    'customers_history',
+    'loyalty_accounts_history',
+    'purchases',
+    'fct_online_transactions',
+    'fct_in_store_transactions',
+    'fct_service_interactions',
+    'fct_loyalty_transactions',
+    'loyalty_tiers',
+] %}
+-- depends_on: {{ ref(name) }}
+{%- endfor %}
 with profiles as (
     select * from {{ ref('dim_customers') }}
     where customer_id <> {{ unknown_key('customers') }}

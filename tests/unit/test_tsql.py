@@ -75,7 +75,7 @@ def models() -> list[Path]:
 
 def written_sql() -> list[Path]:
     """Everything that is SQL outside macros."""
-    folders = ("models", "analyses", "snapshots", "tests/dbt")
+    folders = ("models", "analyses", "tests/dbt")
     return [path for folder in folders for path in sorted((PROJECT / folder).rglob("*.sql"))]
 
 

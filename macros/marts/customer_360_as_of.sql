@@ -1,0 +1,87 @@
+{#-
+    Post-hook of customer_360: makes the function marts.customer_360_as_of(day), which gives customer_360 as it was at the end of
+    a day by the clock of the business, but for who is who; and marts.day_of(moment), the day that a moment of a history is of: a
+    file whose name carries a day holds since the last microsecond of it (ingest/arrival.py), wherever the business is. Customers and accounts are what their histories say of that day, of
+    events there are those until then, as they are known now, and ranks are among all of that day. Nothing where customers are
+    not asked for by a command (on Azure SQL). Example: select * from marts.customer_360_as_of(date '2026-06-30')
+-#}
+{% macro make_customer_360_as_of() -%}
+    {{ return(adapter.dispatch('make_customer_360_as_of')()) }}
+{%- endmacro %}
+
+
+{% macro default__make_customer_360_as_of() -%}{{ return('') }}{%- endmacro %}
+
+
+{% macro duckdb__make_customer_360_as_of() -%}
+{%- set facts = {
+    'orders': (ref('fct_online_transactions'), 'ordered_at'),
+    'visits': (ref('fct_in_store_transactions'), 'purchased_at'),
+    'contacts': (ref('fct_service_interactions'), 'interacted_at'),
+    'point_changes': (ref('fct_loyalty_transactions'), 'transacted_at'),
+    'purchases_until_then': (ref('purchases'), 'purchased_at'),
+} -%}
+{%- set events = {
+    'purchases': 'purchases_until_then',
+    'orders': 'orders',
+    'visits': 'visits',
+    'contacts': 'contacts',
+    'point_changes': 'point_changes',
+    'accounts': 'accounts',
+} -%}
+create or replace macro {{ this.incorporate(path={'identifier': 'day_of'}) }}(moment) as
+case
+    when cast(moment as time) = time '23:59:59.999999' then cast(moment as date)
+    else cast({{ business_time('moment') }} as date)
+end;
+create or replace macro {{ this.incorporate(path={'identifier': 'customer_360_as_of'}) }}(as_of_day) as table (
+with customers as (
+    select * from {{ ref('customers_history') }}
+    where {{ held_on('as_of_day') }}
+),
+
+accounts as (
+    select * from {{ ref('loyalty_accounts_history') }}
+    where {{ held_on('as_of_day') }}
+),
+{% for name, (fact, moment) in facts.items() %}
+{{ name }} as (
+    select * from {{ fact }}
+    where {{ moment }} < as_of_day + 1
+),
+{% endfor %}
+totals as (
+    with {{ totals_over_events('customer_id', events, among='customers') }}
+),
+
+segments as (
+    with {{ segments_by_spend('customer_id', 'customers', 'totals', 'accounts', ref('loyalty_tiers')) }}
+),
+
+rfm as (
+    with {{ scores_by_quintile('customer_id', 'totals', [
+        ('orders', 'ordered_at'), ('visits', 'purchased_at'), ('contacts', 'interacted_at'), ('point_changes', 'transacted_at')
+    ]) }}
+),
+
+loyalty as (
+    {{ loyalty_totals('accounts', 'customer_id') }}
+)
+
+select
+    profiles.customer_id,
+    {{ columns_of_360() }}
+from customers as profiles
+inner join segments on profiles.customer_id = segments.customer_id
+left join totals on profiles.customer_id = totals.customer_id
+left join loyalty on profiles.customer_id = loyalty.customer_id
+left join rfm on profiles.customer_id = rfm.customer_id
+)
+{%- endmacro %}
+
+
+{#- The condition that a period of a history has the end of a day in it. -#}
+{% macro held_on(day) -%}
+    {%- set day_of = this.incorporate(path={'identifier': 'day_of'}) -%}
+    {{ day_of }}(valid_from) <= {{ day }} and (valid_to is null or {{ day_of }}(valid_to) > {{ day }})
+{%- endmacro %}
