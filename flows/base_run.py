@@ -53,7 +53,8 @@ where
     and not exists (
         select 1 from information_schema.tables as aside
         where
-            aside.table_schema = 'snapshots' and aside.table_name = concat(kept.table_name, '_before')
+            aside.table_schema = 'snapshots'
+            and aside.table_name = concat(kept.table_name, '_before')
     )
 order by kept.table_name
 """
@@ -339,11 +340,12 @@ class Run(ABC):
         if not found:
             return
         dbt.run_operation("put_snapshots_aside", tables=found)
+        computed = ", ".join(f"silver.{name}" for name in found)
+        kept = ", ".join(f"snapshots.{name}_before" for name in found)
         self._warn(
-            "The history of customers and loyalty accounts is computed from all rows that arrived "
-            f"now: {', '.join(f'silver.{name}' for name in found)}. What was noted of it run by run "
-            f"stays, and is not gone on with: "
-            f"{', '.join(f'snapshots.{name}_before' for name in found)}."
+            "The history of customers and loyalty accounts is now computed from all rows that "
+            f"arrived ({computed}). What an earlier version noted run by run is kept as it was "
+            f"({kept}), and nothing is added to it."
         )
 
     def _match(self, entities: dict[str, PublishedEntity]) -> str | None:

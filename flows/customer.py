@@ -21,9 +21,7 @@ TIMELINE_LENGTH = 15
 NAMED = 10  # of several customers
 
 
-def print_customer(
-    console: Console, home: Home, wanted: str, as_of: date | None = None
-) -> None:
+def print_customer(console: Console, home: Home, wanted: str, as_of: date | None = None) -> None:
     """Print the profile and the latest events of the customer with this id or e-mail address.
 
     With `as_of` they are as of the end of that day.
@@ -44,7 +42,8 @@ def print_customer(
         customer_id = facts.pop("customer_id")
         if count > 1 and str(customer_id) != wanted.strip():
             ids = ", ".join(str(row[0]) for row in found)
-            persons = {dict(zip(search.columns, row, strict=True)).get("person_id") for row in found}
+            each = [dict(zip(search.columns, row, strict=True)) for row in found]
+            persons = {customer.get("person_id") for customer in each}
             is_one = count == len(found) and len(persons) == 1 and None not in persons
             one = f" They are one person, {persons.pop()}." if is_one else ""
             raise InputError(
@@ -63,15 +62,12 @@ def print_customer(
     if as_of:
         told = (
             f"As of the end of {as_of}: profile and loyalty accounts are what rows that held then "
-            "say; orders, contacts and loyalty changes until then are as they are known now. Who is "
-            "one person with whom is known of today only."
+            "say; orders, contacts and loyalty changes until then are as they are known now. Who "
+            "is one person with whom is known of today only."
         )
         console.print(plain(told, "dim"), highlight=False, soft_wrap=True)
     if is_gone:
-        told = (
-            "The customer is gone since. What gone customers bought counts as that of nobody (-1) "
-            "and is not among this."
-        )
+        told = "The customer is gone since, and its events are not told one by one any more."
         console.print(plain(told, "yellow"), highlight=False, soft_wrap=True)
     if person:
         siblings = sorted(record[0] for record in records if record[0] != customer_id)
@@ -80,6 +76,8 @@ def print_customer(
     for column, value in facts.items():
         table.add_row(plain(column.replace("_", " "), "dim"), plain(shown(value)))
     console.print(table)
+    if not events and is_gone:
+        return
     if not events:
         console.print("\nNo order, visit, service contact or loyalty change is known.")
         return

@@ -3,7 +3,8 @@
     same. At any moment a key is what its newest row says of those that hold since then or before (`_as_of`; of several of one
     moment the newest counts), unless the newest complete delivery until then lacks it (`load: full`). So it follows from the
     rows, whenever and in whatever order they arrived. A period has the file and batch of the row that began it.
-    Incrementally it gives the keys of what arrived whose history is another one now, as rejudged_rows() gives them.
+    Incrementally it gives the keys of what arrived whose history is another one now, as it is for a silver model to give them
+    (deduplicate_staged).
     Example: history_of('customers')
 -#}
 {% macro history_of(entity) -%}

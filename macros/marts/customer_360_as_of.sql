@@ -1,12 +1,13 @@
 {#-
     Post-hook of customer_360: makes the function marts.customer_360_as_of(day), which gives customer_360 as it was at the end of
-    a day by the clock of the business, but for who is who; and marts.day_of(moment), the day that a moment of a history is of: a
-    file whose name carries a day holds since the last microsecond of it (ingest/arrival.py), wherever the business is. Customers and accounts are what their histories say of that day, of
-    events there are those until then, as they are known now, and ranks are among all of that day. Nothing where customers are
-    not asked for by a command (on Azure SQL). Example: select * from marts.customer_360_as_of(date '2026-06-30')
+    a day by the clock of the business, but for who is who. Customers and accounts are what their histories say of that day, of
+    events there are those until then, as they are known now, and ranks are among all customers of that day. And
+    marts.day_of(moment), the day that a moment of a history is of: a file whose name carries a day holds since the last
+    microsecond of it (ingest/arrival.py), wherever the business is. Made on DuckDB, where the command `c360 customer` asks.
+    Example: select * from marts.customer_360_as_of(date '2026-06-30')
 -#}
 {% macro make_customer_360_as_of() -%}
-    {{ return(adapter.dispatch('make_customer_360_as_of')()) }}
+    {%- if execute -%}{{ return(adapter.dispatch('make_customer_360_as_of')()) }}{%- endif -%}
 {%- endmacro %}
 
 
@@ -15,11 +16,9 @@
 
 {% macro duckdb__make_customer_360_as_of() -%}
 {%- set facts = {
-    'orders': (ref('fct_online_transactions'), 'ordered_at'),
-    'visits': (ref('fct_in_store_transactions'), 'purchased_at'),
-    'contacts': (ref('fct_service_interactions'), 'interacted_at'),
-    'point_changes': (ref('fct_loyalty_transactions'), 'transacted_at'),
-    'purchases_until_then': (ref('purchases'), 'purchased_at'),
+    'orders': [relation_of('fct_online_transactions'), 'online_transactions', 'ordered_at'],
+    'visits': [relation_of('fct_in_store_transactions'), 'in_store_transactions', 'purchased_at'],
+    'contacts': [relation_of('fct_service_interactions'), 'customer_service_interactions', 'interacted_at'],
 } -%}
 {%- set events = {
     'purchases': 'purchases_until_then',
@@ -41,15 +40,37 @@ with customers as (
 ),
 
 accounts as (
-    select * from {{ ref('loyalty_accounts_history') }}
+    select accounts.* replace ({{ known_or_unknown('customer_id', 'customers') }} as customer_id)
+    from {{ ref('loyalty_accounts_history') }} as accounts
+    left join ({{ known_keys('customers', 'customer_id', 'customers', 'loyalty_accounts') }}) as known
+        on accounts.customer_id = known.customer_id
     where {{ held_on('as_of_day') }}
 ),
-{% for name, (fact, moment) in facts.items() %}
+
+-- An event's customer is who was one then.
+{%- for name, (fact, entity, moment) in facts.items() %}
 {{ name }} as (
-    select * from {{ fact }}
-    where {{ moment }} < as_of_day + 1
+    select facts.* replace ({{ known_or_unknown('customer_id', 'customers') }} as customer_id)
+    from {{ fact }} as facts
+    left join ({{ known_keys('customers', 'customer_id', 'customers', entity) }}) as known
+        on facts.source_customer_id = known.customer_id
+    where facts.{{ moment }} < as_of_day + 1
 ),
 {% endfor %}
+point_changes as (
+    select facts.* replace (
+        {{ known_or_unknown('loyalty_id', 'loyalty_accounts, loyalty_transactions') }} as loyalty_id
+    )
+    from {{ relation_of('fct_loyalty_transactions') }} as facts
+    left join ({{ known_keys('accounts', 'loyalty_id', 'loyalty_accounts', 'loyalty_transactions') }}) as known
+        on facts.source_loyalty_id = known.loyalty_id
+    where facts.transacted_at < as_of_day + 1
+),
+
+purchases_until_then as (
+    {{ purchases_of('orders', 'visits', relation_of('dim_products'), relation_of('dim_stores')) }}
+),
+
 totals as (
     with {{ totals_over_events('customer_id', events, among='customers') }}
 ),
@@ -84,4 +105,10 @@ left join rfm on profiles.customer_id = rfm.customer_id
 {% macro held_on(day) -%}
     {%- set day_of = this.incorporate(path={'identifier': 'day_of'}) -%}
     {{ day_of }}(valid_from) <= {{ day }} and (valid_to is null or {{ day_of }}(valid_to) > {{ day }})
+{%- endmacro %}
+
+
+{#- The key that a row points to: the one of `known`, or that of the unknown member. -#}
+{% macro known_or_unknown(key, entities_of_key) -%}
+    {{ return('coalesce(known.' ~ key ~ ', ' ~ unknown_key(entities_of_key) ~ ')') }}
 {%- endmacro %}

@@ -1,14 +1,6 @@
 {{ config(post_hook='{{ make_customer_360_as_of() }}') }}
-{%- for name in [
-    'customers_history',
-    'loyalty_accounts_history',
-    'purchases',
-    'fct_online_transactions',
-    'fct_in_store_transactions',
-    'fct_service_interactions',
-    'fct_loyalty_transactions',
-    'loyalty_tiers',
-] %}
+{#- What the post-hook reads beyond all that this is made from. -#}
+{%- for name in ['customers_history', 'loyalty_accounts_history', 'loyalty_tiers', 'unknown_keys'] %}
 -- depends_on: {{ ref(name) }}
 {%- endfor %}
 with profiles as (
