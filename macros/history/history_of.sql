@@ -22,16 +22,14 @@ touched as {{ computed_once() }}(
     group by {{ key }}
 ),
 {% endif %}
-accepted as (
+accepted as {{ inlined() }}(
     select
         staged.{{ (by.key + by.attributes) | join(',\n        staged.') }},
         staged._as_of,
         staged._source_file,
         staged._batch_id,
-        row_number() over (
-            partition by staged.{{ by.key | join(', staged.') }}, staged._as_of
-            order by staged._batch_id desc, files.file_number desc, staged._row_number desc
-        ) as newest_of_moment_first
+        staged._row_number,
+        files.file_number
     from {{ ref('stg_' ~ entity) }} as staged
     inner join files as files
         on staged._batch_id = files._batch_id and staged._source_file = files._source_file
@@ -42,7 +40,21 @@ accepted as (
         {%- endif %}
 ),
 
-{{ states_with_deliveries(entity, by) if by.full else states_of_rows(by) }}
+{% if by.full %}
+{{ complete_deliveries(entity, by) }}
+{% endif %}
+{{ keys_of_one_state(by) }}
+moments as (
+    select
+        *,
+        row_number() over (
+            partition by {{ key }}, _as_of
+            order by _batch_id desc, file_number desc, _row_number desc
+        ) as newest_of_moment_first
+    from {{ 'candidates' if keys_of_one_state(by) else 'accepted' }} as candidates
+),
+
+{{ states_with_deliveries(by) if by.full else states_of_rows(by) }}
 
 compared as (
     select
@@ -81,6 +93,17 @@ history as (
         _batch_id
     from periods
     where is_there = 1
+    {%- if keys_of_one_state(by) %}
+    union all
+    select
+        {{ (by.key + by.attributes) | join(',\n        ') }},
+        valid_from,
+        null as valid_to,
+        true as is_current,
+        _source_file,
+        _batch_id
+    from of_one_state
+    {%- endif %}
 )
 {%- if not is_incremental() %}
 
@@ -125,6 +148,67 @@ left join rows_before on {{ same_key(by.key, 'changed', 'rows_before') }}
 {%- endmacro %}
 
 
+{#-
+    On an engine that gains by it, CTEs of the keys whose rows all say the same, and that were there ever since the first of them
+    (`of_one_state`), and of the rows of the others (`candidates`); else nothing. Most keys are such, and finding that out costs
+    less than sorting all rows.
+-#}
+{% macro keys_of_one_state(by) -%}
+    {{ return(adapter.dispatch('keys_of_one_state')(by)) }}
+{%- endmacro %}
+
+
+{% macro default__keys_of_one_state(by) -%}{{ return('') }}{%- endmacro %}
+
+
+{% macro duckdb__keys_of_one_state(by) -%}
+{%- set key = by.key | join(', ') -%}
+{%- if by.full -%}
+never_missed as (
+    select
+        {{ key }},
+        case when min(delivery_place) > 1 then min(as_of) end as there_since
+    from delivered
+    group by {{ key }}
+    having
+        count(*) = max(delivery_place) - min(delivery_place) + 1
+        and max(delivery_place) = (select max(last.delivery_place) from complete_deliveries as last)
+),
+
+{% endif -%}
+of_one_state as (
+    select
+        {{ key }},
+        {%- for name in by.attributes %}
+        min(accepted.{{ name }}) as {{ name }},
+        {%- endfor %}
+        min(_as_of) as valid_from,
+        -- Of the first moment the newest row began it.
+        arg_max(_source_file, row(-epoch_us(_as_of), _batch_id, file_number, _row_number)) as _source_file,
+        arg_max(_batch_id, row(-epoch_us(_as_of), _batch_id, file_number, _row_number)) as _batch_id
+    from accepted
+    {%- if by.full %}
+    inner join never_missed using ({{ key }})
+    {%- endif %}
+    group by {{ key }}
+    having
+        {%- for name in by.attributes %}
+        {{ 'and ' if not loop.first }}min(accepted.{{ name }}) is not distinct from max(accepted.{{ name }})
+        and count(accepted.{{ name }}) in (0, count(*))
+        {%- endfor %}
+        {%- if by.full %}
+        and (any_value(there_since) is null or min(_as_of) >= any_value(there_since))
+        {%- endif %}
+),
+
+candidates as (
+    select *
+    from accepted
+    anti join of_one_state using ({{ key }})
+),
+{%- endmacro %}
+
+
 {#- The CTE `states`: what each row says of its key from its moment on. -#}
 {% macro states_of_rows(by) -%}
 states as (
@@ -134,19 +218,17 @@ states as (
         1 as is_there,
         _source_file,
         _batch_id
-    from accepted
+    from moments
     where newest_of_moment_first = 1
 ),
 {%- endmacro %}
 
 
 {#-
-    CTEs that end in `states`: of each key what is so from the moment of each of its rows, and of each complete delivery, on.
-    Of deliveries of one moment the newest counts, and those without rows say nothing.
+    CTEs of the complete deliveries (`complete_deliveries`) and of the keys that each has (`delivered`). Of deliveries of one moment
+    the newest counts, and those without rows say nothing.
 -#}
-{% macro states_with_deliveries(entity, by) -%}
-{%- set key = by.key | join(', ') -%}
-{%- set carried = by.attributes + ['_source_file', '_batch_id'] -%}
+{% macro complete_deliveries(entity, by) -%}
 deliveries as (
     select
         _batch_id,
@@ -166,7 +248,12 @@ deliveries as (
 ),
 
 complete_deliveries as (
-    select * from deliveries
+    select
+        _batch_id,
+        delivery_number,
+        as_of,
+        row_number() over (order by as_of) as delivery_place
+    from deliveries
     where newest_of_moment_first = 1
 ),
 
@@ -174,6 +261,7 @@ complete_deliveries as (
 delivered as (
     select distinct
         complete_deliveries.as_of,
+        complete_deliveries.delivery_place,
         staged.{{ by.key | join(', staged.') }}
     from {{ ref('stg_' ~ entity) }} as staged
     inner join files as files
@@ -183,7 +271,13 @@ delivered as (
             files._batch_id = complete_deliveries._batch_id
             and files.delivery_number = complete_deliveries.delivery_number
 ),
+{%- endmacro %}
 
+
+{#- CTEs that end in `states`: of each key what is so from the moment of each of its rows, and of each complete delivery, on. -#}
+{% macro states_with_deliveries(by) -%}
+{%- set key = by.key | join(', ') -%}
+{%- set carried = by.attributes + ['_source_file', '_batch_id'] -%}
 events as (
     select
         {{ (by.key + carried) | join(',\n        ') }},
@@ -191,7 +285,7 @@ events as (
         1 as is_row,
         0 as is_delivery,
         0 as is_delivered
-    from accepted
+    from moments
     where newest_of_moment_first = 1
     union all
     select
@@ -203,7 +297,7 @@ events as (
         0 as is_row,
         1 as is_delivery,
         case when delivered.as_of is null then 0 else 1 end as is_delivered
-    from (select distinct {{ key }} from accepted) as known
+    from (select distinct {{ key }} from moments) as known
     cross join complete_deliveries
     left join delivered
         on complete_deliveries.as_of = delivered.as_of and {{ same_key(by.key, 'known', 'delivered') }}

@@ -16,9 +16,9 @@
 
 {% macro duckdb__make_customer_360_as_of() -%}
 {%- set facts = {
-    'orders': [relation_of('fct_online_transactions'), 'online_transactions', 'ordered_at'],
-    'visits': [relation_of('fct_in_store_transactions'), 'in_store_transactions', 'purchased_at'],
-    'contacts': [relation_of('fct_service_interactions'), 'customer_service_interactions', 'interacted_at'],
+    'orders': [relation_of('fct_online_transactions'), 'online_transactions', 'order_id', 'ordered_at'],
+    'visits': [relation_of('fct_in_store_transactions'), 'in_store_transactions', 'transaction_id', 'purchased_at'],
+    'contacts': [relation_of('fct_service_interactions'), 'customer_service_interactions', none, 'interacted_at'],
 } -%}
 {%- set events = {
     'purchases': 'purchases_until_then',
@@ -47,14 +47,19 @@ accounts as (
     where {{ held_on('as_of_day') }}
 ),
 
--- An event's customer is who was one then.
-{%- for name, (fact, entity, moment) in facts.items() %}
+-- An event's customer is who was one then, and an order is of the time of its first line.
+{%- for name, (fact, entity, order, moment) in facts.items() %}
 {{ name }} as (
     select facts.* replace ({{ known_or_unknown('customer_id', 'customers') }} as customer_id)
     from {{ fact }} as facts
     left join ({{ known_keys('customers', 'customer_id', 'customers', entity) }}) as known
         on facts.source_customer_id = known.customer_id
-    where facts.{{ moment }} < as_of_day + 1
+    where
+        {%- if order %}
+        facts.{{ order }} in (select {{ order }} from {{ fact }} where line_number = 1 and {{ moment }} < as_of_day + 1)
+        {%- else %}
+        facts.{{ moment }} < as_of_day + 1
+        {%- endif %}
 ),
 {% endfor %}
 point_changes as (

@@ -5,8 +5,8 @@ kept what it saw as dbt snapshots.
 """
 
 import re
-import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,22 +87,48 @@ def customer(home: Path, *arguments: str) -> tuple[int, str]:
     return run.returncode, " ".join((run.stdout + run.stderr).split())
 
 
+@dataclass(frozen=True)
+class Published:
+    """What a run published, and what it told."""
+
+    customers: Periods
+    accounts: Periods
+    relations: state.State
+    snapshots: dict[str, Periods]
+    log: str
+
+    @classmethod
+    def of(cls, home: Path) -> "Published":
+        """Look at what is published."""
+        with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
+            tables = connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'snapshots'"
+            ).fetchall()
+            snapshots = {
+                name: connection.execute(f"from snapshots.{name}").fetchall() for (name,) in tables
+            }
+        log = sorted((home / "logs").glob("*.log"))[-1].read_text()
+        return cls(customers(home), accounts(home), state.relations(home), snapshots, log)
+
+
 @pytest.fixture(scope="module")
-def days(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Copies of a home as it was after each step."""
-    work = tmp_path_factory.mktemp("history")
-    home = work / "home"
-    kept = {}
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("history") / "home"
+
+
+@pytest.fixture(scope="module")
+def days(driver: Driver, home: Path) -> dict[str, Published]:
+    """What was published after each step; the home is as the last one left it."""
+    published = {}
 
     def run(name: str, files: Mapping[str, str] | None = None, *arguments: str) -> None:
-        sent = work / name
+        sent = home.parent / name
         sent.mkdir()
         for file, text in (files or {}).items():
             (sent / file).write_text(text)
         outcome = driver.run("--input", sent, "--home", home, *arguments)
         assert outcome.returncode == 0, outcome.errors
-        kept[name] = shutil.copytree(home, work / f"{name}_home")
-        (kept[name] / "told").write_text(outcome.output)
+        published[name] = Published.of(home)
 
     run("first", FIRST)
     with duckdb.connect(home / "warehouse.duckdb") as connection:
@@ -117,58 +143,35 @@ def days(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     run("third", THIRD)
     run("late", SECOND)
     run("full", None, "--full")
-    return kept
+    return published
 
 
-def test_a_row_that_comes_late_takes_its_place_in_the_past(days: dict[str, Path]) -> None:
-    assert customers(days["third"]) == WITHOUT_THE_SECOND
-    assert customers(days["late"]) == WITH_ALL
-    assert accounts(days["late"]) == [
+def test_a_row_that_comes_late_takes_its_place_in_the_past(days: dict[str, Published]) -> None:
+    assert days["third"].customers == WITHOUT_THE_SECOND
+    assert days["late"].customers == WITH_ALL
+    assert days["late"].accounts == [
         ("Bronze", 10, end_of(1), end_of(2)),
         ("Bronze", 50, end_of(2), end_of(3)),
         ("Gold", 300, end_of(3), None),
     ]
 
 
-def test_a_build_of_everything_gives_the_same(days: dict[str, Path]) -> None:
-    assert customers(days["full"]) == WITH_ALL
-    assert not state.differences(state.relations(days["full"]), state.relations(days["late"]))
+def test_a_build_of_everything_gives_the_same(days: dict[str, Published]) -> None:
+    assert days["full"].customers == WITH_ALL
+    assert not state.differences(days["full"].relations, days["late"].relations)
 
 
-def test_a_batch_that_is_taken_back_leaves_nothing_in_the_past(
-    days: dict[str, Path], tmp_path: Path
+def test_what_an_earlier_version_had_noted_is_kept_and_told_of_once(
+    days: dict[str, Published],
 ) -> None:
-    home = shutil.copytree(days["full"], tmp_path / "home")
-    *_, last = committed_batches(LocalLake(home / "lake"))
-    run = run_c360("retract", last, "--home", home)
-    assert run.returncode == 0, run.stderr
-    assert customers(home) == WITHOUT_THE_SECOND
-    assert [(tier, points) for tier, points, *_ in accounts(home)] == [
-        ("Bronze", 10),
-        ("Gold", 300),
-    ]
+    noted = {"customers_history_before": [(1, "Ann", datetime(2026, 3, 1))]}
+    assert [each.snapshots for each in days.values()] == [{}, noted, noted, noted]
+    words = "is kept as it was (snapshots.customers_history_before), and nothing is added to it."
+    assert [name for name, each in days.items() if words in each.log] == ["third"]
 
 
-def test_what_an_earlier_version_had_noted_is_kept_and_told_of_once(days: dict[str, Path]) -> None:
-    for name in ("third", "full"):
-        with duckdb.connect(days[name] / "warehouse.duckdb", read_only=True) as connection:
-            tables = connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'snapshots'"
-            ).fetchall()
-            assert tables == [("customers_history_before",)]
-            kept = connection.execute("from snapshots.customers_history_before").fetchall()
-            assert kept == [(1, "Ann", datetime(2026, 3, 1))]
-    logs = {name: sorted((home / "logs").glob("*.log")) for name, home in days.items()}
-    told = [
-        name
-        for name, files in logs.items()
-        if "kept as it was (snapshots.customers_history_before)" in files[-1].read_text()
-    ]
-    assert told == ["third"]
-
-
-def test_a_customer_is_shown_as_of_a_day(days: dict[str, Path]) -> None:
-    home = days["full"]
+@pytest.mark.usefixtures("days")
+def test_a_customer_is_shown_as_of_a_day(home: Path) -> None:
     status, told = customer(home, "1", "--as-of", "2026-03-02")
     assert status == 0
     assert "Ann customer 1 As of the end of 2026-03-02: profile and loyalty accounts are" in told
@@ -187,13 +190,23 @@ def test_a_customer_is_shown_as_of_a_day(days: dict[str, Path]) -> None:
         assert " tier level Gold " in told
 
 
-def test_who_was_no_customer_then_is_not_shown(days: dict[str, Path]) -> None:
-    status, told = customer(days["full"], "3", "--as-of", "2026-03-02")
+@pytest.mark.usefixtures("days")
+def test_who_was_no_customer_then_is_not_shown(home: Path) -> None:
+    status, told = customer(home, "3", "--as-of", "2026-03-02")
     assert status == 1
     assert told == (
         "c360: No customer had the id or e-mail address 3 on 2026-03-02. Customer 3 is known by it "
         "from 2026-03-03 on."
     )
-    status, told = customer(days["full"], "99", "--as-of", "2026-03-02")
+    status, told = customer(home, "99", "--as-of", "2026-03-02")
     assert status == 1
     assert re.search(r"address 99 on 2026-03-02\. Nor has any at another time\.$", told)
+
+
+@pytest.mark.usefixtures("days")
+def test_a_batch_that_is_taken_back_leaves_nothing_in_the_past(home: Path) -> None:
+    *_, last = committed_batches(LocalLake(home / "lake"))
+    run = run_c360("retract", last, "--home", home)
+    assert run.returncode == 0, run.stderr
+    assert customers(home) == WITHOUT_THE_SECOND
+    assert [tier for tier, *_ in accounts(home)] == ["Bronze", "Gold"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, datetime, time
 
 from .reference_cleaning import on_the_clock
-from .reference_contract import Row
+from .reference_contract import ENTITIES, Row
 from .reference_gold import EVENT_TIMES, FACTS, gold
 from .reference_marts import marts
 from .reference_silver import WITH_HISTORY, Silver
@@ -23,7 +23,16 @@ def as_of(silver: Silver, day: date) -> list[Row]:
             and (row["valid_to"] is None or _day(silver, row["valid_to"]) > day)
         ]
     for fact, entity in FACTS.items():
-        tables[entity] = [row for row in tables[entity] if row[EVENT_TIMES[fact]].date() <= day]
+        key, moment = ENTITIES[entity].key, EVENT_TIMES[fact]
+        # An order is of the time of its first line; changes of points of one key are of one time.
+        first = {
+            tuple(row[name] for name in key): row[moment].date()
+            for row in tables[entity]
+            if row.get("line_number", 1) == 1
+        }
+        tables[entity] = [
+            row for row in tables[entity] if first[tuple(row[name] for name in key)] <= day
+        ]
     return marts(gold(replace(silver, tables=tables)))["customer_360"]
 
 
