@@ -158,3 +158,30 @@ def test_when_somebody_was_a_customer_is_told_in_words(shop: Home) -> None:
         "2026-05-01 on; Customer 20000 is known by it from 2026-06-01 on."
     )
     assert refused("77").endswith("77 on 2026-04-01. Nor has any at another time.")
+
+
+def test_as_of_a_day_there_are_the_events_until_its_end_and_those_who_are_gone_since(
+    shop: Home,
+) -> None:
+    with duckdb.connect(shop.warehouse) as connection:
+        connection.execute(
+            "create macro marts.customer_360_as_of(day) as table "
+            "select * replace (if(customer_id = 20000, 21000, customer_id) as customer_id) "
+            "from marts.customer_360"
+        )
+
+    def then(wanted: str) -> str:
+        console = Console(file=io.StringIO(), width=120)
+        print_customer(console, shop, wanted, date(2026, 1, 2))
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    ann = then("10000")
+    assert "As of the end of 2026-01-02: profile and loyalty accounts are" in ann
+    assert "2026-01-02 03:04" in ann
+    assert "2026-01-03 03:04" not in ann
+    assert "One person with" not in ann
+    assert "gone since" not in ann
+    gone = then("21000")
+    assert "The customer is gone since, and its events are not told one by one any more." in gone
+    assert "No order, visit" not in gone
