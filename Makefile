@@ -60,7 +60,7 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@mkdir -p target/lint
-	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds snapshots tests/dbt analyses
+	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds tests/dbt analyses
 
 docs: local ## Write the documentation site from the last run's warehouse
 	$(BIN)/c360 docs

@@ -45,6 +45,22 @@ logger = logging.getLogger(__name__)
 _AS_MANY_ROWS = 65  # need the memory that a customer does when all are compared
 SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
 
+# The tables that dbt snapshots kept, as long as they have these names.
+_SNAPSHOTS = """
+select kept.table_name
+from information_schema.tables as kept
+where
+    kept.table_schema = 'snapshots'
+    and kept.table_name in ('customers_history', 'loyalty_accounts_history')
+    and not exists (
+        select 1 from information_schema.tables as aside
+        where
+            aside.table_schema = 'snapshots'
+            and aside.table_name = concat(kept.table_name, '_before')
+    )
+order by kept.table_name
+"""
+
 
 class Run(ABC):
     """One run on one home: takes what arrived from files to published answers."""
@@ -144,7 +160,7 @@ class Run(ABC):
 
     @abstractmethod
     def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots from silver, with their tests."""
+        """Build gold and the marts from silver, with their tests."""
 
     @abstractmethod
     def read_answers(self) -> None:
@@ -390,6 +406,20 @@ class Run(ABC):
                 "--accept-rejected."
             )
         self._warn(f"Published without most of what arrived, as asked. {problem}")
+
+    def _put_snapshots_aside(self, dbt: DbtRun) -> None:
+        """Keep the histories of an earlier version of the product, which had dbt snapshot them."""
+        found = [name for (name,) in dbt.query(_SNAPSHOTS)]
+        if not found:
+            return
+        dbt.run_operation("put_snapshots_aside", tables=found)
+        computed = ", ".join(f"silver.{name}" for name in found)
+        kept = ", ".join(f"snapshots.{name}_before" for name in found)
+        self._warn(
+            "The history of customers and loyalty accounts is now computed from all rows that "
+            f"arrived ({computed}). What an earlier version noted run by run is kept as it was "
+            f"({kept}), and nothing is added to it."
+        )
 
     def _match(self, entities: dict[str, PublishedEntity]) -> str | None:
         """Find out who is who among silver's customers; return the version that says it."""

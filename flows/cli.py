@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -380,13 +381,24 @@ def customer(
     who: Annotated[
         str, typer.Argument(metavar="ID_OR_EMAIL", help="A customer's id or e-mail address.")
     ],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="Show the customer as of the end of that day, such as 2026-06-30.",
+        ),
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
     no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Show what is known about one customer: the profile and the latest events."""
     from flows.customer import print_customer
 
-    print_customer(Console(), Home.at(home), who, personal_data=personal_data_shown(not no_pii))
+    shown = personal_data_shown(not no_pii)
+    day = as_of.date() if as_of else None
+    print_customer(Console(), Home.at(home), who, day, personal_data=shown)
 
 
 person = typer.Typer(

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 # What data can change where the project is the same: no seed, no view and no test of a seed.
 SILVER_BUT_SEEDS = "path:models/silver"
 MARTS_BUT_VIEWS = (
-    *("--select", "path:models/gold", "resource_type:snapshot"),
+    *("--select", "path:models/gold"),
     *(
         "path:models/marts,config.materialized:incremental",
         "path:models/marts,config.materialized:table",
@@ -162,7 +162,8 @@ class LocalRun(Run):
         load_delivery_notes(self.dbt.query, delivery_notes(file_entries(self.lake), self.id))
 
     def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots from silver, with their tests."""
+        """Build gold and the marts from silver, with their tests."""
+        self._put_snapshots_aside(self.dbt)
         selection = MARTS_BUT_VIEWS if self._same_project else ("--exclude", SILVER)
         self._build(self.dbt, "gold and marts", *selection)
 

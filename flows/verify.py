@@ -123,7 +123,6 @@ def _scratch(home: Home) -> Iterator[Path]:
 def _build(dbt: DbtRun, steps: progress.Progress) -> None:
     with steps.step("Build everything anew") as step:
         nodes = dbt.build(
-            *("--exclude", "resource_type:snapshot"),  # they are history, which bronze has not
             on_node=lambda name, number, count: step.detail(f"{number} of {count}, {name}"),
         )
         tests = sum(node.kind == "test" for node in nodes)

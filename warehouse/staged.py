@@ -157,7 +157,7 @@ def _settle(warehouse: Path) -> None:
             if "lock" not in str(error).lower():
                 raise C360Error(
                     f"{warehouse} cannot be opened: {_first_line(error)} Move it away to have it "
-                    "built anew (its snapshots and your own tables are in it)."
+                    "built anew (your own tables are in it)."
                 ) from error
             locked = _first_line(error)
             if attempt + 1 < OPEN_ATTEMPTS:

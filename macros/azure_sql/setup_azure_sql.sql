@@ -5,7 +5,7 @@
     Reader on the account. Run: dbt run-operation setup_azure_sql --target azure_sql
 -#}
 {% macro setup_azure_sql() -%}
-    {%- for schema in ['silver'] + published_schemas() + ['snapshots'] -%}
+    {%- for schema in ['silver'] + published_schemas() -%}
         {%- do set_up('schema ' ~ schema, 'select schema_id(' ~ sql_text(schema) ~ ') as id') -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
