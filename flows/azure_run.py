@@ -372,6 +372,9 @@ class AzureRun(Run):
             step.done = f"Published gold and marts of {self.published.version}"
             if self.forgets or self._expires:
                 self._keep_no_version()
+            if self.forgets:
+                gone = forgetting.customer_ids(self.lake)
+                self.database.run_operation("forget_in_snapshots", customer_ids=gone)
             try:
                 self._tidy(before=self.id)
             except C360Error as error:

@@ -53,6 +53,11 @@ def take_out(
     return count
 
 
+def customer_ids(lake: Lake) -> list[str]:
+    """Return the ids of all customers who are being forgotten."""
+    return [each for asked in requests.pending(lake) for each in asked.customer_ids]
+
+
 def published(lake: Lake) -> None:
     """Note that what was built without them is what people see: only the proof is left to do."""
     requests.write(lake, [replace(asked, stage=PROVE) for asked in requests.pending(lake)])

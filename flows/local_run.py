@@ -13,7 +13,6 @@ from flows.asked import Asked
 from flows.base_run import SILVER, Run, move_old_layout
 from flows.steps import Step
 from flows.summary import pages_of
-from ingest import requests
 from ingest.declared import text_keys
 from ingest.deliveries import delivery_notes
 from lake import versions
@@ -200,7 +199,7 @@ class LocalRun(Run):
         assert self._copied
         with self.progress.step("Publish") as step:
             if self.forgets or self._expires:
-                staged.rewrite_warehouse(self.home, self._forgotten_ids)
+                staged.rewrite_warehouse(self.home, forgetting.customer_ids(self.lake))
             current = versions.published(self.lake)
             new = Published(
                 version=self.id,
@@ -224,10 +223,6 @@ class LocalRun(Run):
         self._kept_as_declared()
         if self.forgets:
             forgetting.published(self.lake)
-
-    @property
-    def _forgotten_ids(self) -> list[str]:
-        return [each for asked in requests.pending(self.lake) for each in asked.customer_ids]
 
     def prove(self) -> None:
         """Look through all that is left for whoever was forgotten, and certify it."""
