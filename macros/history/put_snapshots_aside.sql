@@ -21,3 +21,8 @@
 {% macro sqlserver__rename_table(schema, name, new_name) -%}
     {%- do run_query('exec sp_rename ' ~ sql_text(schema ~ '.' ~ name) ~ ', ' ~ sql_text(new_name)) -%}
 {%- endmacro %}
+
+
+{% macro synapse__rename_table(schema, name, new_name) -%}
+    {{ return(sqlserver__rename_table(schema, name, new_name)) }}
+{%- endmacro %}
