@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 
 from lake.local import LocalLake
@@ -37,10 +38,13 @@ class Storage:
     def local(self, path: str) -> Path:
         """Return where a file can be read."""
         place = self.root / path
-        if self._copies and not place.exists():
+        # Silver's files never change once they are there; those of bronze can be written anew.
+        if self._copies and (path.startswith("bronze/") or not place.exists()):
             place.parent.mkdir(parents=True, exist_ok=True)
-            with self._lake.open_read(path) as source, place.open("wb") as copy:
+            new = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}")
+            with self._lake.open_read(path) as source, new.open("wb") as copy:
                 shutil.copyfileobj(source, copy)
+            new.replace(place)
         return place
 
     def is_empty(self, folder: str) -> bool:
