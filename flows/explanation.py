@@ -18,7 +18,7 @@ from ingest.declarations import load_declarations
 from lake.errors import InputError
 from warehouse.definitions import load_definitions
 from warehouse.explained_home import explainer_of
-from warehouse.explaining import Explainer, Explanation, LeftOut, Traced, is_explained
+from warehouse.explaining import Explainer, Explanation, LeftOut, Traced, View, is_explained
 from warehouse.home import Home, project_dir
 from warehouse.origins import LakeSilver, Origins, Place, Row
 
@@ -47,10 +47,11 @@ def print_explanation(
     where = dict(map(_condition, conditions))
     with _opened(home, target, sources, personal_data) as explainer:
         explained = explainer.explain(name, column, where)
-        rows = explainer.page(explained, 0, limit)
+        view = explainer.look(explained, 0, limit)
+        rejected = explainer.rejected(explained)
         _print_number(console, explained)
-        _print_rows(console, explained, rows)
-        _print_left_out(console, explainer, explained, rows, limit)
+        _print_rows(console, explained, view.rows)
+        _print_left_out(console, explained, view, rejected, limit)
         for reason in explainer.origins.unread:
             console.print(plain(f"! {reason}"), soft_wrap=True)
         if to:
@@ -177,26 +178,19 @@ def _print_rows(console: Console, explained: Explanation, rows: Sequence[Traced]
 
 
 def _print_left_out(
-    console: Console,
-    explainer: Explainer,
-    explained: Explanation,
-    rows: Sequence[Traced],
-    limit: int,
+    console: Console, explained: Explanation, view: View, rejected: int, limit: int
 ) -> None:
-    given_way = explainer.given_way(explained, rows)
-    others = explainer.others(explained, 0, limit)
-    rejected = explainer.rejected(explained)
     console.print()
-    if not (given_way or others):
+    if not (view.given_way or view.others):
         console.print("Nothing is left out that would be about the same.")
         return
     counts = [
-        f"{len(given_way):,} superseded by the rows above" if given_way else "",
+        f"{len(view.given_way):,} superseded by the rows above" if view.given_way else "",
         f"{explained.not_counted:,} not counted" if explained.not_counted else "",
         f"{rejected:,} rejected" if rejected else "",
     ]
     console.print(plain(f"Left out ({', '.join(filter(None, counts))})", "bold"))
-    for each in [*given_way, *others[:limit]]:
+    for each in [*view.given_way, *view.others[:limit]]:
         console.print(plain(f"   -  {each.why}"), soft_wrap=True)
         console.print(plain(f"      {_values(each.row)}", "dim"), soft_wrap=True)
         _print_place(console, each.place, "      ")
@@ -248,14 +242,12 @@ def _lines(explainer: Explainer, explained: Explanation) -> Iterator[dict[str, A
     yield {"level": "number", "what": name, "value": explained.value, "row_values": key}
     for term in explained.terms:
         yield {"level": "made of", "what": term.label, "value": term.value}
-    for offset in range(0, explained.rows, WRITTEN_AT_ONCE):
-        rows = explainer.page(explained, offset, WRITTEN_AT_ONCE)
-        for number, row in enumerate(rows, offset + 1):
-            yield from _levels(number, row)
-        yield from _left_out(explainer.given_way(explained, rows))
     others = explained.not_counted + explainer.rejected(explained)
-    for offset in range(0, others, WRITTEN_AT_ONCE):
-        yield from _left_out(explainer.others(explained, offset, WRITTEN_AT_ONCE))
+    for offset in range(0, max(explained.rows, others), WRITTEN_AT_ONCE):
+        view = explainer.look(explained, offset, WRITTEN_AT_ONCE)
+        for number, row in enumerate(view.rows, offset + 1):
+            yield from _levels(number, row)
+        yield from _left_out([*view.given_way, *view.others])
 
 
 def _levels(number: int, row: Traced) -> Iterator[dict[str, Any]]:

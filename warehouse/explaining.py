@@ -77,6 +77,18 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
+class View:
+    """Some rows of a number, those that gave way to them, and some others that do not count.
+
+    The others are rows of gold about the same, and rejected rows that would be about it.
+    """
+
+    rows: list[Traced]
+    given_way: list[LeftOut]
+    others: list[LeftOut]
+
+
+@dataclass(frozen=True)
 class Position:
     """A place among others: the order, the rows around it, and where its group begins and ends."""
 
@@ -209,51 +221,48 @@ class Explainer:
             return self._explain_several(mart, column, where, condition, rows)
         return self._explain_row(mart, mart.columns[column], rows[0])
 
-    def page(self, explained: Explanation, offset: int, limit: int) -> list[Traced]:
-        """Return some of the rows that a number is made of, each followed to its line."""
+    def look(self, explained: Explanation, offset: int, limit: int) -> View:
+        """Return some of the rows that a number is made of, and what is left out beside them.
+
+        Lines of all of them are looked up together: a file is read once.
+        """
+        rows = self._page(explained, offset, limit)
+        given_way = self._given_way(explained, rows)
+        others = [
+            each for listing in _gold(explained) for each in self._others(listing, offset, limit)
+        ]
+        left_out = [*given_way, *others]
+        places = self.origins.lines(
+            place
+            for place in (
+                *(row.place for row in rows),
+                *(each.place for each in left_out),
+                *(each.replaced_by for each in left_out),
+            )
+            if place
+        )
+
+        def found(place: Place | None) -> Place | None:
+            return place and places.get(place, place)
+
+        def told(each: LeftOut) -> LeftOut:
+            row = self.origins.shown(each.row)
+            place, replaced_by = found(each.place), found(each.replaced_by)
+            return replace(each, row=row, place=place, replaced_by=replaced_by)
+
+        return View(
+            [replace(row, place=found(row.place)) for row in rows],
+            list(map(told, given_way)),
+            list(map(told, others)),
+        )
+
+    def _page(self, explained: Explanation, offset: int, limit: int) -> list[Traced]:
         rows: list[Traced] = []
         for listing in explained.listings:
             if offset < listing.rows and len(rows) < limit:
                 rows += self._listed(listing, offset, limit - len(rows))
             offset = max(0, offset - listing.rows)
-        places = self.origins.lines(row.place for row in rows if row.place)
-        return [
-            Traced(
-                row.entity,
-                row.gold,
-                row.counts_as,
-                row.silver and self.origins.shown(row.silver),
-                row.place and places.get(row.place, row.place),
-            )
-            for row in rows
-        ]
-
-    def given_way(self, explained: Explanation, shown: Sequence[Traced]) -> list[LeftOut]:
-        """Return the rows that gave way to those shown."""
-        return self._at_lines(self._given_way(explained, shown))
-
-    def others(self, explained: Explanation, offset: int, limit: int) -> list[LeftOut]:
-        """Return what else is not counted, of each kind some, from the one at `offset` on.
-
-        That is rows of gold about the same that do not count, and rows that were rejected and would
-        be about it.
-        """
-        found = [each for one in _gold(explained) for each in self._others(one, offset, limit)]
-        return self._at_lines(found)
-
-    def _at_lines(self, found: Sequence[LeftOut]) -> list[LeftOut]:
-        places = self.origins.lines(
-            place for each in found for place in (each.place, each.replaced_by) if place
-        )
-        return [
-            replace(
-                each,
-                row=self.origins.shown(each.row),
-                place=each.place and places.get(each.place, each.place),
-                replaced_by=each.replaced_by and places.get(each.replaced_by, each.replaced_by),
-            )
-            for each in found
-        ]
+        return [replace(row, silver=row.silver and self.origins.shown(row.silver)) for row in rows]
 
     # ---- which row is asked for -------------------------------------------------------------
 

@@ -44,9 +44,7 @@ class Explanations:
                 self._opened = connection, explainer
             explainer = self._opened[1]
             explained = explainer.explain(mart, column, where)
-            rows = explainer.page(explained, offset, ROWS_AT_ONCE)
-            left_out = explainer.given_way(explained, rows)
-            left_out += explainer.others(explained, offset, ROWS_AT_ONCE)
+            view = explainer.look(explained, offset, ROWS_AT_ONCE)
             others = explained.not_counted + explainer.rejected(explained)
             unread = list(explainer.origins.unread)
         return {
@@ -54,8 +52,8 @@ class Explanations:
             "notes": [*explained.notes, *unread],
             "count": explained.rows,
             "others": others,
-            "rows": [_row(row) for row in rows],
-            "left_out": [_left_out(row) for row in left_out],
+            "rows": [_row(row) for row in view.rows],
+            "left_out": [_left_out(row) for row in (*view.given_way, *view.others)],
         }
 
 

@@ -189,7 +189,7 @@ def test_every_number_of_every_mart_adds_up(explainer: HomeExplainer) -> None:
         told = (mart, column, where, explained.value, explained.computed)
         is_stated = (mart, column) == ("possible_duplicates", "probability")
         assert explained.adds_up is (None if is_stated else True), told
-        for traced in explainer.page(explained, 0, 2):
+        for traced in explainer.look(explained, 0, 2).rows:
             assert traced.place is not None, told
             assert traced.place.line is not None, told
             assert traced.place.text, told
@@ -210,9 +210,8 @@ def test_silver_in_a_lake_says_what_the_warehouse_says(first: Arrival) -> None:
             both = []
             for each in (here, there):
                 explained = each.explain(mart, column, where)
-                rows = each.page(explained, 0, 3)
-                left_out = each.given_way(explained, rows), each.others(explained, 0, 3)
-                both.append((explained.computed, rows, left_out, each.rejected(explained)))
+                view = each.look(explained, 0, 3)
+                both.append((explained.computed, view, each.rejected(explained)))
             assert both[1] == both[0], (mart, column, where)
 
 
@@ -246,8 +245,7 @@ def test_every_question_to_the_database_is_t_sql(first: Arrival, tmp_path: Path)
         for mart, column, where in numbers:
             explained = explainer.explain(mart, column, where)
             assert explained.adds_up is not False, (mart, column, where)
-            explainer.others(explained, 0, 2)
-            explainer.page(explained, 0, 2)
+            explainer.look(explained, 0, 2)
     assert len(asked_for) > 200
     assert parse_all(asked_for) == []
 

@@ -125,7 +125,7 @@ def added(explainer: Explainer, explained: Explanation) -> list[tuple[Any, ...]]
     """Return what each row adds: its number, its line, and to what."""
     return [
         (row.gold["reference_id"], row.gold.get("line_number"), row.counts_as)
-        for row in explainer.page(explained, 0, 100)
+        for row in explainer.look(explained, 0, 100).rows
     ]
 
 
@@ -145,7 +145,7 @@ def test_a_customers_spend_is_the_sum_of_the_lines_that_count(
         ("3", 1, {"Total revenue": Decimal("-4.00")}),
         ("1", 1, {"Total revenue": Decimal("7.30")}),
     ]
-    (left,) = explainer.others(explained, 0, 10)
+    (left,) = explainer.look(explained, 0, 10).others
     assert (left.why, left.row["reference_id"]) == ("no revenue: its status is Cancelled", "2")
     assert explained.not_counted == 1
 
@@ -170,7 +170,7 @@ def test_orders_are_counted_once_and_a_refund_is_none(
         ("1", 2, {"Orders": "online 1"}),
         ("1", 1, {"Orders": "in_store 1"}),
     ]
-    reasons = [left.why for left in explainer.others(explained, 0, 10)]
+    reasons = [left.why for left in explainer.look(explained, 0, 10).others]
     assert reasons == ["no revenue: its status is Cancelled", "a refund, which is no order"]
     explainer, explained = explain(connection, "customer_360", "refunds", customer_id=17)
     assert explained.adds_up is True
@@ -263,7 +263,7 @@ def test_days_are_counted_to_the_newest_event_of_all(
         "2026-01-06 12:00:00", "2026-01-10 08:00:00"
     ]  # fmt: skip
     assert (explained.computed, explained.adds_up) == (4, True)
-    assert [row.entity for row in explainer.page(explained, 0, 10)] == [
+    assert [row.entity for row in explainer.look(explained, 0, 10).rows] == [
         "in_store_transactions", "customer_service_interactions"
     ]  # fmt: skip
 
