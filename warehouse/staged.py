@@ -39,7 +39,7 @@ class WarehouseState:
 
 
 def stage_warehouse(home: Home) -> WarehouseState:
-    """Copy the published warehouse, with its history and the tables users made, to build on.
+    """Copy the published warehouse, with the tables that users made, to build on.
 
     Returns the state it was in before it was copied, for `publish` to see that it is still the
     same: the copy then has all that was written to it.
