@@ -63,6 +63,7 @@ _OF_CUSTOMER = {
         order by pair_rank
     """,
 }
+# An earlier version of the product kept snapshots, which stand aside as `…_before`.
 _HISTORIES = ("customers_history", "loyalty_accounts_history")
 
 
@@ -231,14 +232,12 @@ def held_on_customer(connection: duckdb.DuckDBPyConnection, key: Key) -> dict[st
     for name in _HISTORIES:
         held[name] = [
             row
-            for (schema,) in connection.execute(
-                "select distinct table_schema from information_schema.tables "
-                "where table_name = $1 order by all",
+            for (table,) in connection.execute(
+                "select table_schema || '.' || table_name from information_schema.tables "
+                "where table_name in ($1, $1 || '_before') order by all",
                 [name],
             ).fetchall()
-            for row in _rows(
-                connection, f"select * from {schema}.{name} where customer_id = $1", [key]
-            )
+            for row in _rows(connection, f"select * from {table} where customer_id = $1", [key])
         ]
     return held
 
