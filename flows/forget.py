@@ -20,6 +20,7 @@ from lake.errors import InputError
 from lake.store import Lake
 from warehouse.connection import Query
 from warehouse.home import Home, project_dir
+from warehouse.person_data import check_is_somebody
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def members(query: Query, wanted: str) -> Members:
     """Return the customers of the person with an id, or with a customer of that id.
 
     Who is in no published table may have records all the same: the id is then taken for a
-    customer's.
+    customer's. Raises InputError for an id that stands for customers who are not known.
     """
     said = "'" + wanted.strip().replace("'", "''") + "'"
     persons = {
@@ -47,12 +48,14 @@ def members(query: Query, wanted: str) -> Members:
         for (person,) in query(sql)
     }
     if not persons:
+        check_is_somebody(query, [wanted.strip()])
         return Members([wanted.strip()], [])
     listed = ", ".join("'" + person.replace("'", "''") + "'" for person in sorted(persons))
     customers = query(
         "select cast(customer_id as varchar(64)) as customer_id from gold.customer_persons "
         f"where person_id in ({listed})"
     )
+    check_is_somebody(query, [customer for (customer,) in customers])
     aliases = query(f"select alias_id from marts.person_aliases where person_id in ({listed})")
     return Members(
         sorted(customer for (customer,) in customers),

@@ -7,10 +7,18 @@ from typing import Any
 import duckdb
 
 from lake.errors import InputError
+from warehouse.connection import Query
 from warehouse.customer_search import CustomerSearch
 
 Row = dict[str, Any]
 Key = int | str
+
+# In which what is declared to stand for nobody can stand for a customer, or for an account.
+_NAME_CUSTOMERS = (
+    *("customers", "online_transactions", "in_store_transactions"),
+    "customer_service_interactions",
+)
+_NAME_ACCOUNTS = ("loyalty_accounts", "loyalty_transactions")
 
 UNKNOWN = "-1"  # the member of a dimension that what is of nobody points to
 _SEARCHED = 500  # records that words find, of whose persons some are told
@@ -63,6 +71,7 @@ _OF_CUSTOMER = {
         order by pair_rank
     """,
 }
+# An earlier version of the product kept snapshots, which stand aside as `…_before`.
 _HISTORIES = ("customers_history", "loyalty_accounts_history")
 
 
@@ -166,14 +175,14 @@ def person_of(connection: duckdb.DuckDBPyConnection, wanted: str) -> Person:
         ).fetchall()
     }
     if not named:
-        _check_is_somebody(connection, [exact])
+        check_is_somebody(_query(connection), [exact])
         return Person(None, (key_of(connection, exact),))
     (person_id,) = named
     ids = connection.execute(
         "select customer_id from gold.customer_persons where person_id = $1 order by customer_id",
         [person_id],
     ).fetchall()
-    _check_is_somebody(connection, [key for (key,) in ids])
+    check_is_somebody(_query(connection), [key for (key,) in ids])
     former = connection.execute(
         "select alias_id from marts.person_aliases "
         "where person_id = $1 and alias_id <> $1 and ended_at is null order by alias_id",
@@ -182,9 +191,9 @@ def person_of(connection: duckdb.DuckDBPyConnection, wanted: str) -> Person:
     return Person(person_id, tuple(key for (key,) in ids), tuple(alias for (alias,) in former))
 
 
-def _check_is_somebody(connection: duckdb.DuckDBPyConnection, keys: Collection[Key]) -> None:
-    """Raise for ids that stand for nobody: what many strangers did is under them."""
-    nobody = {UNKNOWN, *_unknown_keys(connection)} & set(map(str, keys))
+def check_is_somebody(query: Query, keys: Collection[Key]) -> None:
+    """Raise for ids of customers that stand for nobody: what many strangers did is under them."""
+    nobody = {UNKNOWN, *_unknown_keys(query, _NAME_CUSTOMERS)} & set(map(str, keys))
     if nobody:
         raise InputError(
             f"{', '.join(sorted(nobody))} stands for customers who are not known: what is under it "
@@ -192,10 +201,14 @@ def _check_is_somebody(connection: duckdb.DuckDBPyConnection, keys: Collection[K
         )
 
 
-def _unknown_keys(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the keys that are declared to stand for nobody."""
-    rows = connection.execute("select key_value from silver.unknown_keys").fetchall()
-    return [key for (key,) in rows]
+def _unknown_keys(query: Query, entities: Collection[str]) -> list[str]:
+    """Return the keys that are declared to stand for nobody in any of these entities."""
+    rows = query("select entity, key_value from silver.unknown_keys")
+    return [key for entity, key in rows if entity in entities]
+
+
+def _query(connection: duckdb.DuckDBPyConnection) -> Query:
+    return lambda sql: connection.execute(sql).fetchall()
 
 
 def key_of(connection: duckdb.DuckDBPyConnection, text: str) -> Key:
@@ -231,14 +244,12 @@ def held_on_customer(connection: duckdb.DuckDBPyConnection, key: Key) -> dict[st
     for name in _HISTORIES:
         held[name] = [
             row
-            for (schema,) in connection.execute(
-                "select distinct table_schema from information_schema.tables "
-                "where table_name = $1 order by all",
+            for (table,) in connection.execute(
+                "select table_schema || '.' || table_name from information_schema.tables "
+                "where table_name in ($1, $1 || '_before') order by all",
                 [name],
             ).fetchall()
-            for row in _rows(
-                connection, f"select * from {schema}.{name} where customer_id = $1", [key]
-            )
+            for row in _rows(connection, f"select * from {table} where customer_id = $1", [key])
         ]
     return held
 
@@ -256,7 +267,8 @@ def accounts_of(
         [list(keys)],
     ).fetchall()
     others = [key for key, is_theirs in rows if not is_theirs]  # the unknown member is one
-    return [key for key, is_theirs in rows if is_theirs], [*others, *_unknown_keys(connection)]
+    nobody = _unknown_keys(_query(connection), _NAME_ACCOUNTS)
+    return [key for key, is_theirs in rows if is_theirs], [*others, *nobody]
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, values: Sequence[Any]) -> list[Row]:

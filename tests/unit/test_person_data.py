@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from flows.forget import members
 from lake.errors import InputError
 from tests.support.marts import make_marts
 from warehouse.person_data import Person, accounts_of, find_persons, held_on_customer, person_of
@@ -26,7 +27,8 @@ def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             create table gold.dim_loyalty_accounts as from (values
                 (501, 10000, 10000), (502, 20000, 20000), (503, -1, 99), (-1, -1, null)
             ) as t (loyalty_id, customer_id, source_customer_id);
-            create table silver.unknown_keys as from (values ('customers', '0'))
+            create table silver.unknown_keys as from (values
+                ('customers', '0'), ('loyalty_accounts', '7'), ('stores', '30000'))
             as t (entity, key_value);
             create table marts.person_aliases as from (values
                 ('P30000', 'P10000', null),
@@ -91,11 +93,15 @@ def test_ids_that_stand_for_strangers_are_nobodys(
 ) -> None:
     with pytest.raises(InputError, match=f"^{nobody} stands for customers who are not known"):
         person_of(warehouse, nobody)
+    with pytest.raises(InputError, match=f"^{nobody} stands for customers who are not known"):
+        members(lambda sql: warehouse.execute(sql).fetchall(), nobody)
     # Also when a file had a customer with it, who then is a person.
     warehouse.execute(f"insert into gold.customer_persons values ({nobody}, 'P{nobody}')")
     for wanted in (nobody, f"P{nobody}"):
         with pytest.raises(InputError, match=f"^{nobody} stands for customers who are not known"):
             person_of(warehouse, wanted)
+        with pytest.raises(InputError, match=f"^{nobody} stands for customers who are not known"):
+            members(lambda sql: warehouse.execute(sql).fetchall(), wanted)
 
 
 def test_an_id_of_a_person_and_of_anothers_customer_is_refused(
@@ -112,7 +118,7 @@ def test_an_id_of_a_person_and_of_anothers_customer_is_refused(
 def test_accounts_are_theirs_others_or_nobodys(warehouse: duckdb.DuckDBPyConnection) -> None:
     theirs, others = accounts_of(warehouse, [10000, 30000])
     assert theirs == [501]
-    assert {str(key) for key in others} == {"502", "503", "-1", "0"}
+    assert {str(key) for key in others} == {"502", "503", "-1", "7"}
 
 
 def test_a_pair_that_may_be_one_tells_nothing_of_the_other(
@@ -137,8 +143,11 @@ def test_a_pair_that_may_be_one_tells_nothing_of_the_other(
         create table gold.fct_loyalty_transactions (
             source_loyalty_id bigint, line_number int, transacted_at timestamp
         );
-        create schema old;
-        create table old.customers_history as select 10000 as customer_id, 'Anna' as customer_name;
+        create table silver.customers_history as
+        select 10000 as customer_id, 'Anna' as customer_name;
+        create schema snapshots;
+        create table snapshots.customers_history_before as
+        select 10000 as customer_id, 'Anne' as customer_name;
         """
     )
     held = held_on_customer(warehouse, 10000)
@@ -147,7 +156,7 @@ def test_a_pair_that_may_be_one_tells_nothing_of_the_other(
     assert not {"Bo [b]", "Cy", "two@example.org", "B", "C"} & {
         value for row in held["possible_duplicates"] for value in row.values()
     }
-    # History is read from whatever schema it stands in.
-    assert held["customers_history"] == [{"customer_id": 10000, "customer_name": "Anna"}]
+    # What the snapshots of an earlier version of the product kept is history too.
+    assert [row["customer_name"] for row in held["customers_history"]] == ["Anna", "Anne"]
     assert held["loyalty_accounts_history"] == []
     assert [row["loyalty_id"] for row in held["loyalty_accounts"]] == [501]
