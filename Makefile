@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help local setup demo test browser lint docs bench lock clean
+.PHONY: help local setup demo test browser lint docs bench soak lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,7 +60,7 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@mkdir -p target/lint
-	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds snapshots tests/dbt analyses
+	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds tests/dbt analyses
 
 docs: local ## Write the documentation site from the last run's warehouse
 	$(BIN)/c360 docs
@@ -68,6 +68,9 @@ docs: local ## Write the documentation site from the last run's warehouse
 bench: local ## Time full runs at 1, 10 and 30 million transactions beside a hand-written script, then a day's at 10 and 30
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench day
+
+soak: setup ## Kill 200 operations at random moments while readers look; takes hours
+	$(BIN)/python -m tests.soak
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header
 

@@ -11,8 +11,8 @@ In the order in which a run passes through them:
 - `progress` tells what a run is doing; `headlines` makes small tables of the answers, which
   `summary` prints at the end and `artifacts` keeps in Prefect; `terminal` keeps what is printed
   from being taken for instructions.
-- `batches`, `customer`, `demo`, `powerbi`, `sources` and `status` are behind the commands of those
-  names, `rewrite` behind `c360 docs` and `c360 report`.
+- `batches`, `customer`, `demo`, `person`, `powerbi`, `sources` and `status` are behind the commands
+  of those names, `audit_log` behind `c360 audit`, `rewrite` behind `c360 docs` and `c360 report`.
 """
 
 import os

@@ -4,15 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flows.headlines import NO_DATA, Headline, headlines, notes
+from flows.headlines import NO_DATA, PERSONAL, Headline, headlines, notes
 from flows.summary import pages_of
 from lake.errors import visible
 from warehouse.answers import Answers
 from warehouse.dbt_run import NodeResult
 from warehouse.home import Home
-
-# Headings of what names a person; no such thing goes to Prefect's database.
-PERSONAL = frozenset({"Name"})
 
 # What can be markup in a cell of a table in Markdown, or begin it; an underscore in a word is none.
 _MARKUP = re.compile(r"[\\`*\[\]<>&|~]|(?<![^\W_])_|_(?![^\W_])")
@@ -60,14 +57,17 @@ def answers_markdown(answers: Answers) -> str:
 
 
 def markdown(headline: Headline) -> Iterator[str]:
-    """Yield the lines of one headline."""
-    kept = [number for number, column in enumerate(headline.columns) if column not in PERSONAL]
+    """Yield the lines of one headline; no name of a person goes to Prefect's database."""
+    headline = headline.without(PERSONAL)
     yield f"### {headline.title}\n"
     if headline.rows:
-        yield _row(headline.columns[number] for number in kept)
-        yield _row("--:" if headline.is_numeric(number) else ":--" for number in kept)
+        yield _row(headline.columns)
+        yield _row(
+            "--:" if headline.is_numeric(number) else ":--"
+            for number in range(len(headline.columns))
+        )
         for cells in headline.cells:
-            yield _row(_plain(cells[number]) for number in kept)
+            yield _row(map(_plain, cells))
         yield ""
     else:
         yield f"{NO_DATA.capitalize()}.\n"

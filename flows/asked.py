@@ -28,7 +28,7 @@ class Request(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run is asked to do; with `pii` the report shows personal data."""
+    """What a run is asked to do; with `pii` what it shows and the report have personal data."""
 
     input_dir: Path | None
     api_url: str | None
@@ -40,9 +40,7 @@ class Asked:
 
 def checked(**request: Unpack[Request]) -> tuple[str, Home, Asked]:
     """Return the target, the home and what to do there; raise when what is asked for cannot be."""
-    pii = request.get("pii")
-    if pii is None:
-        pii = personal_data_shown()
+    pii = personal_data_shown(request.get("pii"))
     target = request.get("target", "local")
     if target == "azure":
         check_settings()

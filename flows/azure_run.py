@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows import forgetting
 from flows.asked import Asked
 from flows.azure_settings import LAKE_VARIABLE, check_settings
 from flows.base_run import Run, move_old_layout
@@ -21,6 +22,7 @@ from flows.steps import Step
 from flows.summary import pages_of
 from identity import store as identity_store
 from ingest.declared import text_keys
+from ingest.deliveries import delivery_notes
 from lake import paths, versions
 from lake.clock import utc_now
 from lake.errors import C360Error, InputError
@@ -30,6 +32,7 @@ from lake.store import Lake
 from lake.versions import Published
 from pages import docs_site
 from warehouse import publish as publishing
+from warehouse import traces
 from warehouse.answers import EntityCounts, ask, read_counts
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
@@ -53,14 +56,14 @@ where class = 3 and name = 'c360_version' and major_id = schema_id('{schema}')
 
 
 @contextmanager
-def opened(home: Home, asked: Asked) -> Iterator["AzureRun"]:
-    """Begin a run on the lake, which no other run has until this one ends."""
+def opened(home: Home, asked: Asked, kind: "type[AzureRun] | None" = None) -> Iterator["AzureRun"]:
+    """Begin a run (or another kind of one) on the lake, which no other has until this one ends."""
     use_packaged_driver(home.odbc)
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with lake.exclusive():
         move_old_layout(lake)
         with remembered(lake):
-            run = AzureRun(home, lake, asked)
+            run = (kind or AzureRun)(home, lake, asked)
             try:
                 yield run
             except Exception as error:
@@ -95,6 +98,11 @@ def opened_to_read(home: Home) -> tuple[Lake, Published, DbtRun]:
     home.prepare()
     lake = open_lake(os.environ[LAKE_VARIABLE])
     return lake, _published(lake), _dbt(home, "azure_sql")
+
+
+def database(home: Home) -> DbtRun:
+    """Return what asks the database that gold and the marts are in."""
+    return _dbt(home, "azure_sql")
 
 
 def _check_pool(silver: DbtRun) -> None:
@@ -144,7 +152,7 @@ def _load(
     attached: bool = False,
 ) -> None:
     """Copy silver, unless it is attached, and who is who."""
-    from warehouse.load import load, load_identity
+    from warehouse.load import load, load_delivery_notes, load_identity, load_runs
 
     if not attached:
         with progress.step("Load silver") as step:
@@ -172,6 +180,26 @@ def _load(
             if rows is not None
             else "Who is who is loaded already"
         )
+    with progress.step("Load the history of runs") as step:
+        step.done = f"Loaded the history of runs ({load_runs(lake, dbt):,} steps)"
+        arrived = [each for each in file_entries(lake) if each.batch_id in published.batches]
+        load_delivery_notes(dbt, delivery_notes(arrived, published.version))
+
+
+def deleted_files(lake: Lake) -> str:
+    """Tell how long the storage account keeps what is deleted, as far as it says so."""
+    days = getattr(lake, "days_deleted_are_kept", lambda: None)()
+    if days is None:
+        return (
+            "Whether the storage account keeps deleted files (soft delete) or earlier versions of "
+            "them could not be found out: look at its data protection settings."
+        )
+    if days == 0:
+        return "The storage account keeps no deleted files (soft delete is off)."
+    return (
+        f"The storage account keeps deleted files for {days} days (soft delete): what was taken "
+        "out can be restored until then. Snapshots and versions of blobs are to be off."
+    )
 
 
 def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:
@@ -237,6 +265,8 @@ class AzureRun(Run):
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:
             step.done = self._recover_lake() or "Found the lake in order"
+            if self.published:  # kept by a run that was killed before another took its place
+                versions.no_longer_keep(self.lake, self.published.version)
         self._read_again()
 
     def published_counts(self, current: Published) -> list[EntityCounts] | None:
@@ -282,13 +312,15 @@ class AzureRun(Run):
                 batches=committed_batches(self.lake),
                 entities=entities_of(states),
                 previous=self.published.version if self.published else None,
-                kept=self.published.folders if self.published else [],
+                kept=self.kept_of(self.published),
                 code=self.code,
                 text_keys=text_keys(self.declarations),
                 identity=self.matched.version if self.matched else None,
             )
             self._check_arrivals(sum(each.bronze for each in read_counts(self.silver.query)))
             versions.check_files(self.lake, new)
+            if self.published:
+                self._keep(self.published)
             if new.identity:
                 identity_store.publish(self.lake, new.identity)
             self.lake.write_bytes(paths.PUBLISHED, new.to_json(), expected=self._published_tag)
@@ -303,10 +335,11 @@ class AzureRun(Run):
         _load(self.lake, self.published, self.database, self.progress, attached=attached)
 
     def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots beside those in use, with their tests."""
+        """Build gold and the marts beside those in use, with their tests."""
         assert self.published
         self.gold.version = self.published.version
         self.gold.left_unchanged = "gold and the marts stay as they were"
+        self._put_snapshots_aside(self.gold)
         self._build(self.gold, "gold and marts", "--exclude", "path:models/silver/staging")
 
     def read_answers(self) -> None:
@@ -337,10 +370,18 @@ class AzureRun(Run):
             self.database.version = self.published.version
             self.database.run_operation("publish_gold")
             step.done = f"Published gold and marts of {self.published.version}"
+            if self.forgets or self._expires:
+                self._keep_no_version()
+            if self.forgets:
+                gone = forgetting.customer_ids(self.lake)
+                self.database.run_operation("forget_in_snapshots", customer_ids=gone)
             try:
                 self._tidy(before=self.id)
             except C360Error as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        self._kept_as_declared()
+        if self.forgets:
+            forgetting.published(self.lake)
 
     def write_docs(self) -> None:
         """Write the documentation site of what is published now."""
@@ -350,6 +391,23 @@ class AzureRun(Run):
             publishing.exchange_pages(self.home)
             shutil.rmtree(self.home.staging, ignore_errors=True)
             step.done = "Wrote the documentation"
+
+    def prove(self) -> None:
+        """Look through all that is left for whoever was forgotten, and certify it."""
+        with self.progress.step("Look for whoever was forgotten") as step:
+            self._keep_no_version()
+            self._tidy(before=self.id)
+            credentials = self.database.adapter.config.credentials
+            told = forgetting.prove(
+                self.home,
+                self.lake,
+                self.database.query,
+                traces.tsql_contains,
+                [deleted_files(self.lake)],
+                f"{credentials.host}, database {credentials.database}",
+            )
+            step.done = "Looked for whoever was forgotten"
+        self._tell_at_the_end(told)
 
     def places(self) -> dict[str, object]:
         """Return where everything is: in the lake, on both servers and in the home."""
@@ -414,7 +472,22 @@ class AzureRun(Run):
         there = {file.rpartition("/")[0] for file in self.lake.list(paths.SILVER, recursive=True)}
         return not needed <= there
 
+    def _keep(self, current: Published) -> None:
+        """Keep silver as it is published; where that fails, say so, for the next is to come."""
+        try:
+            versions.keep(self.lake, [], identity_store.current_version(self.lake))
+        except C360Error as error:
+            logger.warning(
+                "%s is not kept, so nobody can roll back to it: %s", current.version, error
+            )
+
+    def _keep_no_version(self) -> None:
+        for version in versions.kept_names(self.lake):
+            versions.no_longer_keep(self.lake, version)
+
     def _tidy(self, before: str) -> None:
+        for version in versions.overdue(self.lake, self.declarations.versions):
+            versions.no_longer_keep(self.lake, version)
         tables = self.silver.query("select location from sys.external_tables")
         shown = {location.strip("/") for (location,) in tables}
         versions.remove_versions(self.lake, shown, before)

@@ -8,19 +8,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flows import progress, rejections
+from flows import forgetting, progress, rejections
 from flows.asked import Asked
 from flows.steps import Step
 from flows.summary import Summary, pages_of, places_of
 from identity import matching
 from identity.settings import Settings
-from ingest import api, batches, declared, landing, upgrade
+from ingest import api, batches, declared, landing, requests, retention, upgrade
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.batches import reading_code
 from ingest.contract import load_contract
 from ingest.declarations import ApiSource
+from ingest.deliveries import LATE, delivery_notes
 from ingest.input_files import list_input
-from lake import paths, versions
+from lake import audit, paths, versions
+from lake.clock import now
 from lake.errors import C360Error, InputError, QuarantinedError
 from lake.manifest import (
     committed_batches,
@@ -42,6 +44,22 @@ logger = logging.getLogger(__name__)
 
 _AS_MANY_ROWS = 65  # need the memory that a customer does when all are compared
 SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
+
+# The tables that dbt snapshots kept, as long as they have these names.
+_SNAPSHOTS = """
+select kept.table_name
+from information_schema.tables as kept
+where
+    kept.table_schema = 'snapshots'
+    and kept.table_name in ('customers_history', 'loyalty_accounts_history')
+    and not exists (
+        select 1 from information_schema.tables as aside
+        where
+            aside.table_schema = 'snapshots'
+            and aside.table_name = concat(kept.table_name, '_before')
+    )
+order by kept.table_name
+"""
 
 
 class Run(ABC):
@@ -65,7 +83,8 @@ class Run(ABC):
         self.warnings: list[str] = []
         current = versions.published(lake)
         before = [*committed_batches(lake), *retracted_batches(lake)]
-        self.id = new_batch_id([*before, *([current.version] if current else [])])
+        before += [*versions.kept_names(lake), *([current.version] if current else [])]
+        self.id = new_batch_id(before)
         self._batch: Batch | None = None
         self._summary: Summary | None = None
         self._is_otherwise = False  # what is declared, or how what had arrived is read
@@ -73,6 +92,11 @@ class Run(ABC):
         self.full = asked.full
         self.identity = Settings.of(asked.declarations.identity)
         self.matched: matching.Matched | None = None
+        # Who asked to be forgotten, of whom not all is done yet.
+        self.forgets = bool(requests.pending(lake))
+        today = now().date()
+        self._limits = retention.limits(self.contract, asked.declarations, today)
+        self._expires = retention.is_due(lake, self._limits)
 
     @property
     def api_sources(self) -> list[ApiSource]:
@@ -84,6 +108,8 @@ class Run(ABC):
         """All that the run does, in this order."""
         return [
             Step("recover", self.recover),
+            *([Step("forget", self.forget)] if self.forgets else []),
+            *([Step("keep no longer", self.expire)] if self._expires else []),
             Step("land files", self.land_files),
             *(
                 Step(f"pull {source.name}", self.pull_api, (source,), retried=True)
@@ -91,6 +117,7 @@ class Run(ABC):
             ),
             Step("commit batch", self.commit_batch),
             *self.steps_of_target,
+            *([Step("prove what was forgotten", self.prove, always=True)] if self.forgets else []),
         ]
 
     @property
@@ -101,9 +128,8 @@ class Run(ABC):
     def go(self, carry_out: Callable[[Step], None]) -> Summary:
         """Go through the steps, each of which `carry_out` is given to do, as far as needed."""
         for step in self.steps:
-            carry_out(step)
-            if self.stays:
-                break
+            if step.always or not self.stays:
+                carry_out(step)
         assert self._summary
         return self._summary
 
@@ -134,7 +160,7 @@ class Run(ABC):
 
     @abstractmethod
     def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots from silver, with their tests."""
+        """Build gold and the marts from silver, with their tests."""
 
     @abstractmethod
     def read_answers(self) -> None:
@@ -151,6 +177,46 @@ class Run(ABC):
     @abstractmethod
     def write_docs(self) -> None:
         """Write the documentation site."""
+
+    @abstractmethod
+    def prove(self) -> None:
+        """Look through all that is left for whoever was forgotten, and certify it."""
+
+    def expire(self) -> None:
+        """Take out of what arrived what is older than it is to be kept; all is then built anew."""
+        with self.progress.step("Take out what was kept long enough") as step:
+            taken = retention.expire(
+                self.lake, self.contract, self.declarations, self._limits, step.detail
+            )
+            rows = taken.dropped if taken else 0
+            step.done = f"Took out what was kept long enough ({_count(rows, 'row')})"
+        if taken:
+            audit.record(self.lake, "keep no longer", source="run", rows=rows, files=taken.files)
+            self.full = True
+        else:
+            self._kept_as_declared()
+            self._expires = False
+
+    def _kept_as_declared(self) -> None:
+        """Note that nothing is published that is older than it is to be kept."""
+        if self._expires:
+            retention.settled(self.lake, self._limits)
+
+    def forget(self) -> None:
+        """Take who asked for it out of what arrived, and of who is who; all is then built anew."""
+        with self.progress.step("Forget who asked for it") as step:
+            count = forgetting.take_out(
+                self.lake, self.contract, self.declarations, on_file=step.detail
+            )
+            step.done = f"Took {_count(count, 'person')} out of what arrived"
+        self.full = self.full or count > 0
+
+    def kept_of(self, current: Published | None) -> list[str]:
+        """Return the folders that stay for readers of the version before: none that names somebody.
+
+        Who has its warehouse open finds its files gone then, and opens the new one.
+        """
+        return current.folders if current and not (self.forgets or self._expires) else []
 
     def land_files(self) -> None:
         """Land the input folder's files in the batch."""
@@ -207,6 +273,25 @@ class Run(ABC):
         self._declare()
         if not (self._is_otherwise or self.full):
             self._stay()
+        if not self.stays:
+            self._tell_of_rollback()
+
+    def _tell_of_rollback(self) -> None:
+        """Say that this run goes on from a version that somebody rolled back to."""
+        current, entry = versions.published(self.lake), versions.rolled_back(self.lake)
+        if not (current and entry):
+            return
+        lacking = sorted(set(committed_batches(self.lake)) - set(current.batches))
+        taken = (
+            f", and takes in again what that lacks: {', '.join(lacking)}. What is not wanted is "
+            "taken back with `c360 retract BATCH`."
+            if lacking
+            else "."
+        )
+        self._warn(
+            f"{current.version} was published again by {entry.by} at {entry.at}, in the place of "
+            f"{entry.detail['from_version']}. This run goes on from it{taken}"
+        )
 
     def _declare(self) -> None:
         """Leave in the lake what is declared of it now."""
@@ -235,6 +320,9 @@ class Run(ABC):
             self.rewrite_pages(current)
         with self.progress.step(f"Nothing new arrived: {current.version} stays published"):
             self.stays = True
+        for note in delivery_notes(file_entries(self.lake), self.id):
+            if note.note == LATE:
+                self._warn(f"{note}.")
         self._summary = self._summarize(current.version, None, counts)
 
     def _is_of_now(self, current: Published) -> bool:
@@ -308,6 +396,7 @@ class Run(ABC):
             self.declarations,
             current,
             rejections.most_rejected_share(project_dir()),
+            personal_data=self.asked.pii,
         )
         if not problem:
             return
@@ -317,6 +406,20 @@ class Run(ABC):
                 "--accept-rejected."
             )
         self._warn(f"Published without most of what arrived, as asked. {problem}")
+
+    def _put_snapshots_aside(self, dbt: DbtRun) -> None:
+        """Keep the histories of an earlier version of the product, which had dbt snapshot them."""
+        found = [name for (name,) in dbt.query(_SNAPSHOTS)]
+        if not found:
+            return
+        dbt.run_operation("put_snapshots_aside", tables=found)
+        computed = ", ".join(f"silver.{name}" for name in found)
+        kept = ", ".join(f"snapshots.{name}_before" for name in found)
+        self._warn(
+            "The history of customers and loyalty accounts is now computed from all rows that "
+            f"arrived ({computed}). What an earlier version noted run by run is kept as it was "
+            f"({kept}), and nothing is added to it."
+        )
 
     def _match(self, entities: dict[str, PublishedEntity]) -> str | None:
         """Find out who is who among silver's customers; return the version that says it."""
@@ -338,6 +441,13 @@ class Run(ABC):
     def _warn(self, text: str) -> None:
         logger.warning("%s", text)
         self.warnings.append(text)
+
+    def _tell_at_the_end(self, sentences: Sequence[str]) -> None:
+        """Tell what came out after the answers were put together."""
+        for sentence in sentences:
+            self._warn(sentence)
+        if self._summary:
+            self._summary.warnings += sentences
 
     def _build(self, dbt: DbtRun, what: str, *selection: str) -> None:
         with self.progress.step(f"Build {what}") as step:
@@ -380,6 +490,7 @@ class Run(ABC):
             steps=self.progress.steps,
             nodes=[node for dbt in self.dbts for node in dbt.nodes],
             places=self.places(),
+            personal_data=self.asked.pii,
         )
 
 

@@ -67,7 +67,7 @@ def print_quarantine(console: Console, home: Home, target: str) -> None:
 
 def retract(home: Home, target: str, batch: str) -> Manifest:
     """Take a batch back; what is published changes with the next run."""
-    with _held(home, target) as lake:
+    with held(home, target) as lake:
         return batches.retract(lake, batch)
 
 
@@ -75,14 +75,14 @@ def release(home: Home, target: str, ids: Sequence[str] | None, sources: Path | 
     """Read files in quarantine again, all for want of ids; the next run publishes them."""
     contract = load_contract(project_dir())
     declarations = load_declarations(sources, contract)
-    with _held(home, target) as lake:
+    with held(home, target) as lake:
         batch = Batch(lake, contract, declarations)
         return batches.release(lake, contract, declarations, ids, batch)
 
 
 def drop(home: Home, target: str, ids: Sequence[str] | None) -> list[Quarantined]:
     """Remove files from quarantine, all for want of ids."""
-    with _held(home, target) as lake:
+    with held(home, target) as lake:
         return batches.drop(lake, ids)
 
 
@@ -98,7 +98,7 @@ def lake_to_read(home: Home, target: str) -> Lake:
 
 
 @contextmanager
-def _held(home: Home, target: str) -> Iterator[Lake]:
+def held(home: Home, target: str) -> Iterator[Lake]:
     """Take the lake as a run does, and finish what an earlier command may have left half done."""
     home.prepare()
     lake = _lake(home, target)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,13 @@ import typer
 from rich.console import Console
 
 from lake.errors import C360Error, InputError, QuarantinedError, told, visible
-from warehouse.home import DEFAULT_HOME, TOKEN_VARIABLE, Home, project_dir
+from warehouse.home import (
+    DEFAULT_HOME,
+    TOKEN_VARIABLE,
+    Home,
+    personal_data_shown,
+    project_dir,
+)
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -55,7 +62,7 @@ NoPersonalDataOption = Annotated[
     typer.Option(
         "--no-pii",
         envvar="C360_NO_PII",
-        help="Leave personal data out of the report: names, e-mail and postal addresses.",
+        help="Leave personal data out: names, e-mail and postal addresses, and who is one person.",
     ),
 ]
 PortOption = Annotated[
@@ -374,12 +381,128 @@ def customer(
     who: Annotated[
         str, typer.Argument(metavar="ID_OR_EMAIL", help="A customer's id or e-mail address.")
     ],
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            "--as-of",
+            formats=["%Y-%m-%d"],
+            metavar="DATE",
+            help="Show the customer as of the end of that day, such as 2026-06-30.",
+        ),
+    ] = None,
     home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Show what is known about one customer: the profile and the latest events."""
     from flows.customer import print_customer
 
-    print_customer(Console(), Home.at(home), who)
+    shown = personal_data_shown(not no_pii)
+    day = as_of.date() if as_of else None
+    print_customer(Console(), Home.at(home), who, day, personal_data=shown)
+
+
+person = typer.Typer(
+    help="Answer persons who ask what is held on them: find, export, forget.", no_args_is_help=True
+)
+app.add_typer(person, name="person")
+
+
+@person.command("find")
+def person_find(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="WORDS…", help="Words of the name or e-mail address, or an id."),
+    ],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """List the persons whom words find, with their records and what is held under each.
+
+    An id may be that of a customer, of a loyalty account, of a person, or of one in earlier times.
+    """
+    from flows.person import print_persons
+
+    print_persons(Console(), Home.at(home), " ".join(words))
+
+
+@person.command("export")
+def person_export(
+    who: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a person or of one of its customers.")
+    ],
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", metavar="FILE", help="FILE.json is written, and FILE.html to read and print."
+        ),
+    ],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="CUSTOMER_ID",
+            help="Of several records only this one, once for each; leaves others' records out.",
+        ),
+    ] = None,
+    sources: SourcesOption = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write everything that is held on a person, for somebody who asks for their data.
+
+    All records and events, what is computed of them, decisions who is who, and every line that
+    arrived. Only the owner may read the files; that they were made is recorded in the audit log.
+    """
+    from flows.person import export
+
+    export(Console(), Home.at(home), who, to, only or [], sources)
+
+
+@person.command("forget")
+def person_forget(
+    who: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a person, or of one of their customers.")
+    ],
+    with_transactions: Annotated[
+        bool,
+        typer.Option(
+            "--with-transactions",
+            help="Remove purchases and service contacts too, which changes totals; else they stay "
+            "without a customer.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count what would be taken out, and change nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")] = False,
+    sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Take a person out of everything that is held, and prove it.
+
+    Files as received are rewritten, everything is built and published anew, earlier versions go,
+    and all that is left is searched for the person's values. Purchases stay without the customer,
+    so that no total moves. Who comes again in a later delivery is dropped at reading. What is cut
+    short is finished by the next run.
+    """
+    from flows.forget import forget
+    from flows.progress import Progress
+    from flows.published import published
+
+    place = Home.at(home)
+    with published(place, target.value) as query:
+        begun = forget(
+            Console(), place, target.value, query, sources, who, with_transactions, dry_run, yes
+        )
+    if begun:
+        with _noted("The request stands: the next run finishes it"):
+            _run(
+                Progress(Console()),
+                target=target.value,
+                home=home,
+                pii=not no_pii,
+                sources=_text(sources),
+            )
 
 
 @app.command()
@@ -434,7 +557,7 @@ def explain(
         where or [],
         limit=limit,
         to=csv,
-        personal_data=not no_pii,
+        personal_data=personal_data_shown(not no_pii),
     )
     if not adds_up:
         raise typer.Exit(1)
@@ -555,15 +678,102 @@ def identity_quality(
 
 
 @app.command()
-def status(
+def audit(
+    person: Annotated[
+        str | None,
+        typer.Option(
+            "--person",
+            metavar="ID",
+            help="Only what concerns somebody: a person's or customer's id, or an e-mail address.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
     target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Show what is published: version, batches, rows, and where everything is."""
-    from flows.status import print_azure_status, print_status
+    """List who exported, linked, took back or dropped what, the newest first.
 
-    show = print_azure_status if target is Target.AZURE else print_status
-    show(Console(), Home.at(home))
+    The log names persons by hashes only, so ask for one with --person.
+    """
+    from flows.audit_log import print_audit
+
+    print_audit(Console(), Home.at(home), target.value, person=person, as_json=as_json)
+
+
+@app.command()
+def status(
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON; docs/operate.md explains the keys.")
+    ] = False,
+) -> None:
+    """Show what is published: version, batches, rows, what is kept, sizes, and where it all is."""
+    from flows.status import print_status
+
+    print_status(Console(), Home.at(home), target.value, as_json)
+
+
+@app.command("versions")
+def list_versions(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
+    """List the published version and those that are kept, which can be rolled back to."""
+    from flows.versions import print_versions
+
+    print_versions(Console(), Home.at(home), target.value)
+
+
+@app.command()
+def rollback(
+    version: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[VERSION]",
+            help="A version that `c360 versions` lists, or the beginning of it; by default the one "
+            "before what is published.",
+            show_default=False,
+        ),
+    ] = None,
+    target: TargetOption = Target.LOCAL,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Publish a version again that was published before: silver, gold, marts, report and docs.
+
+    What is published now is kept, so that you can go forward again. The next run goes on from the
+    version with all that is in the lake, and says so; `c360 retract` keeps a batch out. On Azure
+    gold and the marts are built from the version's silver, which takes as long as a run with
+    --full does after silver.
+    """
+    from flows.versions import roll_back, roll_back_on_azure
+
+    if target is Target.LOCAL:
+        roll_back(Console(), Home.at(home), version, pii=personal_data_shown(not no_pii))
+        return
+    from flows.progress import Progress, followed
+
+    progress = Progress(Console())
+    with _interruptible(), followed(progress):
+        roll_back_on_azure(
+            progress.console or Console(), home, version, personal_data_shown(not no_pii)
+        )
+
+
+@app.command()
+def tidy(
+    sources: SourcesOption = None,
+    home: HomeOption = DEFAULT_HOME,
+    no_pii: NoPersonalDataOption = False,
+) -> None:
+    """Remove versions and rows that are no longer to be kept, as every run does.
+
+    How many versions are kept, and for how long, is `versions:` in the sources file; how long the
+    rows of an entity are, `keep:`. Where rows are too old, everything is built anew without them.
+    """
+    from flows.progress import Progress
+    from flows.versions import tidy as tidy_home
+
+    if tidy_home(Console(), Home.at(home), sources):
+        _run(Progress(Console()), home=home, pii=not no_pii, sources=_text(sources))
 
 
 @app.command()
@@ -595,6 +805,7 @@ def docs(
     ] = False,
     port: PortOption = 8361,
     no_browser: NoBrowserOption = False,
+    no_pii: NoPersonalDataOption = False,
 ) -> None:
     """Write the documentation site anew from what is published; the data stays as it is."""
     place = Home.at(home)
@@ -607,7 +818,7 @@ def docs(
         from pages.docs_server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place)
+        served = app(place, personal_data=personal_data_shown(not no_pii))
         serve_app(served, what="the documentation", port=port, browser=not no_browser, path=PAGE)
     else:
         typer.echo(f"The documentation is at {site}")
@@ -639,12 +850,13 @@ def report(
         from pages.report.server import PAGE, app
         from pages.serving import serve as serve_app
 
-        served = app(place, personal_data=not no_pii, sources=sources)
+        shown = personal_data_shown(not no_pii)
+        served = app(place, personal_data=shown, sources=sources)
         serve_app(served, what="the report", port=port, browser=not no_browser, path=PAGE)
     else:
         from flows.rewrite import rewrite_report
 
-        rewrite_report(place, pii=not no_pii)
+        rewrite_report(place, pii=personal_data_shown(not no_pii))
         typer.echo(f"The report is at {place.report / 'index.html'}")
 
 

@@ -130,8 +130,8 @@ def customer_360(
         target: Where the layers are built: on this machine, or on Azure.
         home: Folder of the installation: logs, documentation, report, and on target local the lake
             and the warehouse. C360_HOME, or .c360 in the project's folder, when none is given.
-        pii: Whether the report shows names, e-mail and postal addresses. It does when nothing is
-            given, unless C360_NO_PII of the worker is 1.
+        pii: Whether the report and what is said of the run show personal data. They do when nothing
+            is given, unless C360_NO_PII of the worker is 1, which no parameter overrules.
         sources: File that declares how the sources are to be read. C360_SOURCES of the worker, or
             the project's ingest/sources.yml, when none is given.
         accept_rejected: Whether to publish although most rows of what arrived cannot be used.

@@ -1,6 +1,6 @@
 """The headline answers as small tables of text, for a terminal and for Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,9 @@ from warehouse.answers import Answers
 
 MEMBERS = 5  # of a dimension, highest revenue first
 AGENTS = 5
+
+# Headings of what names a person.
+PERSONAL = frozenset({"Name"})
 
 NO_DATA = "no data for this yet"
 
@@ -30,14 +33,28 @@ class Headline:
         """Tell whether a column is one of numbers; the first has names or identifiers."""
         return number > 0 and any(_is_number(row[number]) for row in self.rows)
 
+    def without(self, headings: Collection[str]) -> "Headline":
+        """Return it without the columns that have these headings."""
+        kept = [place for place, column in enumerate(self.columns) if column not in headings]
+        return Headline(
+            self.title,
+            tuple(self.columns[place] for place in kept),
+            [tuple(row[place] for place in kept) for row in self.rows],
+        )
+
     @property
     def cells(self) -> list[list[str]]:
         """The rows as people read them."""
         return [_cells(row) for row in self.rows]
 
 
-def headlines(answers: Answers) -> list[Headline]:
+def headlines(answers: Answers, *, personal_data: bool = True) -> list[Headline]:
     """Return the headline answers, those without rows too."""
+    found = _headlines(answers)
+    return found if personal_data else [each.without(PERSONAL) for each in found]
+
+
+def _headlines(answers: Answers) -> list[Headline]:
     segments = sorted(answers.spend_by("segment"), key=lambda row: (-row[1], row[0]))
     return [
         Headline(

@@ -8,11 +8,13 @@ from contextlib import contextmanager
 
 import duckdb
 
+from flows import forgetting
 from flows.asked import Asked
 from flows.base_run import SILVER, Run, move_old_layout
 from flows.steps import Step
 from flows.summary import pages_of
 from ingest.declared import text_keys
+from ingest.deliveries import delivery_notes
 from lake import versions
 from lake.clock import utc_now
 from lake.errors import C360Error
@@ -20,11 +22,12 @@ from lake.local import LocalLake
 from lake.manifest import committed_batches, file_entries, remembered
 from lake.versions import Published
 from pages import docs_site
+from warehouse import kept_versions, staged, traces
 from warehouse import publish as publishing
-from warehouse import staged
 from warehouse.answers import EntityCounts, read_answers, read_counts
 from warehouse.connection import built_states, made_with, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
+from warehouse.delivery_tables import load_delivery_notes
 from warehouse.home import Home, project_dir
 from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
@@ -36,7 +39,7 @@ logger = logging.getLogger(__name__)
 # What data can change where the project is the same: no seed, no view and no test of a seed.
 SILVER_BUT_SEEDS = "path:models/silver"
 MARTS_BUT_VIEWS = (
-    *("--select", "path:models/gold", "resource_type:snapshot"),
+    *("--select", "path:models/gold"),
     *(
         "path:models/marts,config.materialized:incremental",
         "path:models/marts,config.materialized:table",
@@ -93,7 +96,7 @@ class LocalRun(Run):
             completed = publishing.recover(self.home, self.lake)
             removed = self._recover_lake()
             staged.check_free(self.home)
-            publishing.tidy(self.home, self.lake, before=self.id)
+            self._tidy()
             step.done = completed or removed or "Found the home in order"
         self._read_again()
 
@@ -155,9 +158,11 @@ class LocalRun(Run):
         built = self.dbt.query("select relation, state from staging.built")
         states = {relation: json.loads(state) for relation, state in built}
         load_tables(self.dbt.query, self.lake, self._match(entities_of(states)))
+        load_delivery_notes(self.dbt.query, delivery_notes(file_entries(self.lake), self.id))
 
     def build_marts(self) -> None:
-        """Build gold, the marts and the snapshots from silver, with their tests."""
+        """Build gold and the marts from silver, with their tests."""
+        self._put_snapshots_aside(self.dbt)
         selection = MARTS_BUT_VIEWS if self._same_project else ("--exclude", SILVER)
         self._build(self.dbt, "gold and marts", *selection)
 
@@ -193,6 +198,8 @@ class LocalRun(Run):
         """Make it all visible at once."""
         assert self._copied
         with self.progress.step("Publish") as step:
+            if self.forgets or self._expires:
+                staged.rewrite_warehouse(self.home, forgetting.customer_ids(self.lake))
             current = versions.published(self.lake)
             new = Published(
                 version=self.id,
@@ -200,7 +207,7 @@ class LocalRun(Run):
                 batches=committed_batches(self.lake),
                 entities=entities_of(built_states(self.home.staged_warehouse)),
                 previous=current.version if current else None,
-                kept=current.folders if current else [],
+                kept=self.kept_of(current),
                 code=self.code,
                 text_keys=text_keys(self.declarations),
                 identity=self.matched.version if self.matched else None,
@@ -208,6 +215,31 @@ class LocalRun(Run):
             publishing.publish(self.home, self.lake, new, self._copied)
             step.done = f"Published {self.id}"
             try:
-                publishing.tidy(self.home, self.lake, before=self.id)
+                self._tidy()
             except (C360Error, duckdb.Error) as error:
                 logger.warning("old versions stay until the next run: %s", error)
+        if self.forgets or self._expires:
+            kept_versions.remove_kept(self.home, self.lake)
+        self._kept_as_declared()
+        if self.forgets:
+            forgetting.published(self.lake)
+
+    def prove(self) -> None:
+        """Look through all that is left for whoever was forgotten, and certify it."""
+        with self.progress.step("Look for whoever was forgotten") as step:
+            shutil.rmtree(self.home.demo_input, ignore_errors=True)
+            kept_versions.remove_kept(self.home, self.lake)
+            with read_only(self.home.warehouse) as connection:
+                told = forgetting.prove(
+                    self.home,
+                    self.lake,
+                    lambda sql: connection.execute(sql).fetchall(),
+                    traces.duckdb_contains,
+                    [],
+                    str(self.home.warehouse),
+                )
+            step.done = "Looked for whoever was forgotten"
+        self._tell_at_the_end(told)
+
+    def _tidy(self) -> None:
+        publishing.tidy(self.home, self.lake, before=self.id, retention=self.declarations.versions)

@@ -27,6 +27,7 @@ class Step:
     doing: str
     seconds: float = 0.0
     done: str = ""
+    failed: bool = False
     _status: Status | None = None
 
     def detail(self, text: str) -> None:
@@ -61,7 +62,7 @@ class Progress:
             if step._status:
                 step._status.stop()
                 step._status = None
-            failed = outcome == "failed"
+            failed = step.failed = outcome == "failed"
             text = f"{doing} failed" if failed else outcome
             logger.log(logging.ERROR if failed else logging.INFO, "%s (%.1f s)", text, step.seconds)
             if self.console:

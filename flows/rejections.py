@@ -17,7 +17,7 @@ import yaml
 
 from ingest.contract import CURRENCY, Entity
 from ingest.declarations import Declaration, Declarations
-from lake.errors import C360Error, visible
+from lake.errors import C360Error, masked, visible
 from lake.manifest import file_entries
 from lake.store import Lake
 from lake.versions import Published
@@ -73,11 +73,14 @@ def problem(
     declarations: Declarations,
     published: Published | None,
     share: float,
+    *,
+    personal_data: bool = True,
 ) -> str | None:
     """Return what is wrong with the rows that arrived since the last publish, None when little is.
 
     `query` asks the warehouse in which silver was just built. A row is looked at in every run until
-    it is published.
+    it is published. Without `personal_data` the examples show but the shape of values: one that
+    cannot be read may be a person's in the wrong column.
     """
     arrived = _arrived(lake, published)
     if not arrived:
@@ -93,7 +96,7 @@ def problem(
             arrived[entity].rejected[reason] += rows
     used = {each.entity: each.published for each in read_counts(query)}
     told = [
-        _told(query, contract[name], new, declarations)
+        _told(query, contract[name], new, declarations, personal_data)
         for name, new in arrived.items()
         if (new.rows and not used.get(name))
         or (new.rows >= FEWEST and new.rejected.total() > share * new.rows)
@@ -119,7 +122,9 @@ def _arrived(lake: Lake, published: Published | None) -> dict[str, _Arrived]:
     return arrived
 
 
-def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declarations) -> str:
+def _told(
+    query: Query, entity: Entity, new: _Arrived, declarations: Declarations, personal_data: bool
+) -> str:
     bad = new.rejected.total()
     reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in new.rejected.most_common())
     what = (
@@ -128,7 +133,7 @@ def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declaration
         else f"{bad:,} of the {new.rows:,} new rows cannot be used"
     )
     is_text = declarations.for_entity(entity.name).keys == "text"
-    examples = "; ".join(_examples(query, entity, new, is_text))
+    examples = "; ".join(_examples(query, entity, new, is_text, personal_data))
     rates = " Or put the rates that are missing into the seed exchange_rates."
     return (
         f"{entity.name}: {what} ({reasons}){', such as ' if examples else ''}{examples}. If they "
@@ -138,7 +143,9 @@ def _told(query: Query, entity: Entity, new: _Arrived, declarations: Declaration
     )
 
 
-def _examples(query: Query, entity: Entity, new: _Arrived, is_text: bool) -> Iterator[str]:
+def _examples(
+    query: Query, entity: Entity, new: _Arrived, is_text: bool, personal_data: bool
+) -> Iterator[str]:
     """Yield values that made rows be rejected, for the most frequent reasons first."""
     found = 0
     for reason, _ in new.rejected.most_common():
@@ -152,7 +159,7 @@ def _examples(query: Query, entity: Entity, new: _Arrived, is_text: bool) -> Ite
             """
         )
         texts = (
-            _example(entity, reason, json.loads(raw), is_text)
+            _example(entity, reason, json.loads(raw), is_text, personal_data)
             for raw, batch_id, file in rows
             if (batch_id, file) in new.files
         )
@@ -167,11 +174,13 @@ def _first(new: _Arrived) -> str:
     return min(batch_id for batch_id, _ in new.files)
 
 
-def _example(entity: Entity, reason: str, row: Mapping[str, Any], is_text: bool) -> str:
+def _example(
+    entity: Entity, reason: str, row: Mapping[str, Any], is_text: bool, personal_data: bool
+) -> str:
     if reason == MALFORMED:  # its text is a whole row, which may name a person
         return f"line {row['number']}: {row['error']}"
     return ", ".join(
-        f"{column} {_value(row.get(column))}{_flaw(entity, column, row, is_text)}"
+        f"{column} {_value(row.get(column), personal_data)}{_flaw(entity, column, row, is_text)}"
         for column in _columns(entity, reason)
     )
 
@@ -201,10 +210,10 @@ def _columns(entity: Entity, reason: str) -> Collection[str]:
     return by_reason.get(reason) or entity.key
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, personal_data: bool = True) -> str:
     if value is None or not str(value).strip():
         return "blank"
-    text = str(value)
+    text = str(value) if personal_data else masked(str(value))
     cut = text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
     return f"'{visible(cut)}'"
 

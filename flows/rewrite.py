@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from lake import versions
 from lake.local import LocalLake
@@ -12,7 +11,7 @@ from pages.report import content, page
 from warehouse import publish as publishing
 from warehouse import staged
 from warehouse.answers import ask
-from warehouse.connection import open_warehouse
+from warehouse.connection import Query, open_warehouse
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 
@@ -34,17 +33,23 @@ def rewrite_report(home: Home, pii: bool) -> None:
     with _exchanged(home):
         current = versions.published(LocalLake(home.lake))
         with open_warehouse(home) as connection:
-
-            def query(sql: str) -> list[tuple[Any, ...]]:
-                return connection.execute(sql).fetchall()
-
-            answers = content.compose(
-                ask(query, marts="marts"),
-                version=current.version if current else "",
-                personal_data=pii,
-                customers=content.read_customers(query, "marts", personal_data=pii),
+            write_report(
+                home,
+                lambda sql: connection.execute(sql).fetchall(),
+                current.version if current else "",
+                pii,
             )
-        page.write(home.staged_report, answers)
+
+
+def write_report(home: Home, query: Query, version: str, pii: bool) -> None:
+    """Write the report of what a query reads beside the published one."""
+    answers = content.compose(
+        ask(query, marts="marts"),
+        version=version,
+        personal_data=pii,
+        customers=content.read_customers(query, "marts", personal_data=pii),
+    )
+    page.write(home.staged_report, answers)
 
 
 @contextmanager

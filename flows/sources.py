@@ -19,8 +19,8 @@ from ingest.sources_file import SCHEMA
 from ingest.starting import sources_text, starting_text
 from ingest.trials import Read
 from ingest.written import Forms
-from lake.errors import InputError
-from warehouse.home import project_dir
+from lake.errors import InputError, masked
+from warehouse.home import personal_data_shown, project_dir
 
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LONGEST = 200  # letters of a cell
@@ -168,8 +168,12 @@ def _extra(read: Read | None, header: Sequence[str]) -> Iterable[str]:
 def _forms(forms: Forms) -> str:
     text = ", ".join(f"{count:,} {name}" for name, count in forms.counts.items())
     if forms.unread:
-        text += f"; {forms.unread:,} cannot be read, such as {forms.example}"
+        text += f"; {forms.unread:,} cannot be read, such as {_seen(str(forms.example))}"
     return text or "none"
+
+
+def _seen(value: str) -> str:
+    return value if personal_data_shown() else masked(value)
 
 
 def _table(facts: Iterable[tuple[str, str]]) -> Table:
@@ -189,6 +193,9 @@ def _rows(rows: Sequence[Mapping[str, str | None]]) -> RenderableType:
         cells = [row[column] for row in rows]
         table.add_row(
             plain(column, "dim"),
-            *(plain("null", "dim") if each is None else plain(each[:_LONGEST]) for each in cells),
+            *(
+                plain("null", "dim") if each is None else plain(_seen(each[:_LONGEST]))
+                for each in cells
+            ),
         )
     return Padding(table, (0, 0, 0, 2))

@@ -24,12 +24,16 @@ class RunFailed(C360Error):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a run; one that is `retried` gets another try after a failure that may pass."""
+    """One step of a run; one that is `retried` gets another try after a failure that may pass.
+
+    One that is done `always` is also done when nothing is new, and all stays as it was.
+    """
 
     name: str
     method: Callable[..., None]
     arguments: tuple[object, ...] = ()
     retried: bool = False
+    always: bool = False
 
     def __call__(self) -> None:
         """Do it once."""

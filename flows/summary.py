@@ -29,6 +29,7 @@ class Summary:
     nodes: list[NodeResult] = field(default_factory=list)
     places: dict[str, object] = field(default_factory=dict)
     counts: list[EntityCounts] = field(default_factory=list)
+    personal_data: bool = True
 
     def __post_init__(self) -> None:
         """Take the rows of each entity from the answers, where there are any."""
@@ -42,26 +43,26 @@ def print_summary(console: Console, summary: Summary) -> None:
     if summary.answers:
         for lost in (rejected(summary.answers), superseded(summary.answers)):
             if lost.rows:
-                _print_table(console, lost)
+                print_table(console, lost)
     for warning in summary.warnings:
         line = Text.assemble(("! ", "yellow"), plain(warning))
         console.print(line, highlight=False, soft_wrap=True)
     if summary.answers:
-        _print_answers(console, summary.answers)
+        _print_answers(console, summary.answers, summary.personal_data)
         times = [(step.done or step.doing, f"{step.seconds:.1f}") for step in summary.steps]
         times.append(("Together", f"{sum(step.seconds for step in summary.steps):.1f}"))
-        _print_table(console, Headline("Time", ("Step", "Seconds"), times))
+        print_table(console, Headline("Time", ("Step", "Seconds"), times))
     print_places(console, summary.places)
 
 
-def _print_answers(console: Console, answers: Answers) -> None:
-    for headline in headlines(answers):
+def _print_answers(console: Console, answers: Answers, personal_data: bool) -> None:
+    for headline in headlines(answers, personal_data=personal_data):
         if headline.rows:
-            _print_table(console, headline)
+            print_table(console, headline)
         else:
             console.print(f"\n[bold]{headline.title}[/]: {NO_DATA}", highlight=False)
     if (known := notes(answers)).rows:
-        _print_table(console, known)
+        print_table(console, known)
 
 
 def print_counts(console: Console, entities: Sequence[EntityCounts], absent: list[str]) -> None:
@@ -71,7 +72,7 @@ def print_counts(console: Console, entities: Sequence[EntityCounts], absent: lis
         for each in entities
     ]
     columns = ("Entity", "In", "Rejected", "Superseded", "Published")
-    _print_table(console, Headline("Rows", columns, rows))
+    print_table(console, Headline("Rows", columns, rows))
 
 
 def places_of(home: Home) -> dict[str, object]:
@@ -96,7 +97,8 @@ def print_places(console: Console, places: dict[str, object]) -> None:
         console.print(plain(f"  {what:<14} {place}"), highlight=False, soft_wrap=True)
 
 
-def _print_table(console: Console, shown: Headline) -> None:
+def print_table(console: Console, shown: Headline) -> None:
+    """Print a table under its title."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
     for number, column in enumerate(shown.columns):
         table.add_column(

@@ -17,14 +17,16 @@ from rich.console import Console
 from flows import progress
 from flows.terminal import plain
 from identity import store as identity_store
-from lake import versions
-from lake.errors import C360Error, InputError
+from ingest.deliveries import delivery_notes
+from lake import paths, versions
+from lake.errors import C360Error, InputError, masked
 from lake.local import LocalLake
 from lake.manifest import committed_batches, file_entries, new_batch_id, remembered
 from warehouse import publish as publishing
 from warehouse.connection import built_states, open_warehouse, read_only
 from warehouse.dbt_run import DbtRun
-from warehouse.home import Home, project_dir
+from warehouse.delivery_tables import load_delivery_notes
+from warehouse.home import Home, personal_data_shown, project_dir
 from warehouse.identity_tables import load_tables
 from warehouse.project_code import project_code
 
@@ -56,7 +58,7 @@ def verify(home: Home, steps: progress.Progress) -> None:
     lake = LocalLake(home.lake)
     with home.lock(), remembered(lake):
         publishing.recover(home, lake)
-        _check_is_newest(lake, versions.published(lake))
+        current = _newest(lake)
         _check_disk(home)
         version = new_batch_id(committed_batches(lake))
         with progress.logged_to(home.new_log_file(version)), _scratch(home) as scratch:
@@ -66,6 +68,8 @@ def verify(home: Home, steps: progress.Progress) -> None:
             try:
                 # Who is who is not derived from bronze: both are of the same persons.
                 load_tables(dbt.query, lake, identity_store.current_version(lake))
+                notes = delivery_notes(file_entries(lake), current.version)
+                load_delivery_notes(dbt.query, notes)
                 _build(dbt, steps)
             finally:
                 dbt.close()
@@ -73,8 +77,9 @@ def verify(home: Home, steps: progress.Progress) -> None:
             _compare(console, home, _keys(dbt), steps)
 
 
-def _check_is_newest(lake: LocalLake, published: versions.Published | None) -> None:
-    """Raise when something else than what is published would be built."""
+def _newest(lake: LocalLake) -> versions.Published:
+    """Return what is published; raise when something else would be built."""
+    published = versions.published(lake)
     code = project_code(project_dir(), "published")
     if not published or (published.code or "").partition("-")[0] != code:
         raise InputError(f"What is published was built by another version of the project. {FIRST}")
@@ -87,6 +92,7 @@ def _check_is_newest(lake: LocalLake, published: versions.Published | None) -> N
     if changes:
         told = " and ".join(changes)
         raise InputError(f"Since {published.version} was published, {told}. {FIRST}")
+    return published
 
 
 def _check_disk(home: Home) -> None:
@@ -103,10 +109,11 @@ def _check_disk(home: Home) -> None:
 
 @contextmanager
 def _scratch(home: Home) -> Iterator[Path]:
-    """Make a lake that has the home's bronze and no silver; at the end remove all of staging."""
+    """Make a lake that has the home's bronze and runs, no silver; at the end remove all staging."""
     scratch = home.staging / "lake"
     scratch.mkdir(parents=True)
-    (scratch / "bronze").symlink_to(home.lake / "bronze")
+    for folder in (paths.BRONZE, paths.RUNS):
+        (scratch / folder).symlink_to(home.lake / folder)
     try:
         yield scratch
     finally:
@@ -116,7 +123,6 @@ def _scratch(home: Home) -> Iterator[Path]:
 def _build(dbt: DbtRun, steps: progress.Progress) -> None:
     with steps.step("Build everything anew") as step:
         nodes = dbt.build(
-            *("--exclude", "resource_type:snapshot"),  # they are history, which bronze has not
             on_node=lambda name, number, count: step.detail(f"{number} of {count}, {name}"),
         )
         tests = sum(node.kind == "test" for node in nodes)
@@ -281,6 +287,8 @@ def _row(columns: Sequence[str], values: Sequence[Any]) -> str:
 
 def _shortened(value: Any) -> str:
     text = "null" if value is None else str(value)
+    if isinstance(value, str) and not personal_data_shown():
+        text = masked(text)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 

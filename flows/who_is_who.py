@@ -19,7 +19,12 @@ from ingest.contract import load_contract
 from ingest.declarations import load_declarations
 from lake.errors import InputError
 from lake.store import Lake
-from warehouse.home import NO_PII_VARIABLE, Home, personal_data_shown, project_dir
+from warehouse.home import (
+    Home,
+    personal_data_shown,
+    project_dir,
+    refuse_without_personal_data,
+)
 
 SOURCE = "command line"
 CHART_WIDTH = 24  # cells of the bar of the weightiest reason
@@ -30,11 +35,7 @@ def review_pairs(home: Home, target: str, port: int, browser: bool, sample: int)
     """Serve the page on which people decide about the pairs that wait."""
     from pages.review.server import serve_review
 
-    if not personal_data_shown():
-        raise InputError(
-            f"{NO_PII_VARIABLE} is set, and nobody can decide who is who without seeing names. "
-            "Unset it for this command."
-        )
+    refuse_without_personal_data("nobody can decide who is who without seeing names")
     with changing(home, target) as lake:
         serve_review(lake, port=port, browser=browser, sample=sample)
 
@@ -43,6 +44,7 @@ def print_explanation(
     console: Console, home: Home, target: str, sources: Path | None, one: str, other: str
 ) -> None:
     """Print why two customers are one person, or why not: each comparison with its weight."""
+    refuse_without_personal_data("two customers cannot be compared without showing both")
     found = review.explain(lake_to_read(home, target), _settings(sources), one, other)
     pair = found.pair
     console.print()
@@ -173,7 +175,8 @@ def print_decisions(console: Console, home: Home, target: str) -> None:
             highlight=False,
             soft_wrap=True,
         )
-        why = f": {each.why}" if each.why else ""
+        # What somebody wrote may name a person.
+        why = f": {each.why}" if each.why and personal_data_shown() else ""
         console.print(
             plain(f"  by {each.by} at {each.at}, {each.source}{why}"),
             highlight=False,

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from lake import paths
+from lake import audit, paths
 from lake.clock import utc_now
 from lake.errors import ConflictError, InputError
 from lake.store import Lake
 
 Verdict = Literal["same", "different", "undo"]
+_ACTIONS = {"same": "link", "different": "separate", "undo": "undo"}  # in the audit log
 ATTEMPTS = 5
 
 
@@ -82,7 +83,7 @@ def decide(
     source: str,
     why: str | None = None,
 ) -> Decision:
-    """Add a decision; it is taken at the next run.
+    """Add a decision, after an entry in the audit log; it is taken at the next run.
 
     Raises InputError when it contradicts others that hold, with the chain of these, and when it
     says what was said already.
@@ -194,6 +195,14 @@ def _add(lake: Lake, made: object) -> Decision:
         content, version = lake.read_versioned(paths.DECISIONS)
         decision: Decision = made(_parsed(lake, content))
         line = json.dumps(asdict(decision), ensure_ascii=False).encode() + b"\n"
+        audit.record(
+            lake,
+            _ACTIONS[decision.verdict],
+            source=decision.source,
+            by=decision.by,
+            decision=decision.id,
+            customers=audit.hashed_customers(lake, decision.pair),
+        )
         try:
             lake.write_bytes(paths.DECISIONS, (content or b"") + line, expected=version)
         except ConflictError:

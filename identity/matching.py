@@ -98,7 +98,7 @@ def code() -> str:
     return digest.hexdigest()[:16]
 
 
-_NOT_DECIDING = ("review", "quality", "decisions", "store", "connection", "__init__")
+_NOT_DECIDING = ("forgetting", "review", "quality", "decisions", "store", "connection", "__init__")
 
 
 def _said(holding: Mapping[tuple[str, str], decisions.Decision]) -> list[str]:
@@ -231,6 +231,8 @@ class _Matching:
         """Return why all is to be compared anew, by a model that is trained anew; none if not."""
         if not self.before:
             return FIRST
+        if self.known.get("forgotten"):
+            return "somebody was forgotten"
         if (self.known["code"], self.known["settings"]) != (code(), self.settings.fingerprint):
             return "how customers are compared, or what is declared of it, has changed"
         if self.known["model"]["attributes"] != self.attributes:

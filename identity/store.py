@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from lake import paths
 from lake.store import Lake
-from lake.versions import PublishedEntity, version_of
+from lake.versions import PublishedEntity, kept_versions, version_of
 
 LOADED = ("matched_customers", "person_aliases", "possible_duplicates")
 """The tables of a version that gold and the marts are made from."""
@@ -34,10 +34,31 @@ def publish(lake: Lake, version: str) -> None:
     lake.write_bytes(paths.IDENTITY_PUBLISHED, json.dumps({"version": version}).encode() + b"\n")
 
 
+def restore(lake: Lake, version: str | None) -> None:
+    """Make a version that counted before the one that counts again; None: none did."""
+    if version:
+        publish(lake, version)
+    else:
+        lake.delete(paths.IDENTITY_PUBLISHED)
+
+
+def is_whole(lake: Lake, version: str) -> bool:
+    """Tell whether a version is there, and those whose records it goes on with."""
+    return has_knowledge(lake, version) and all(
+        has_table(lake, part, "records") for part in record_parts(lake, version)
+    )
+
+
 def tidy(lake: Lake) -> None:
-    """Remove all versions but the one that counts, and those whose records it goes on with."""
+    """Remove all versions but those that count, and those whose records they go on with.
+
+    That is the current one, and those that counted when silver's kept versions were published.
+    """
     current = current_version(lake)
     kept = {current, *(record_parts(lake, current) if current else [])}
+    for before in {each.identity for each in kept_versions(lake)}:
+        if before and has_knowledge(lake, before):
+            kept |= {before, *record_parts(lake, before)}
     folder = paths.identity_version("")
     versions = {path.removeprefix(folder).partition("/")[0] for path in lake.list(folder)}
     for version in versions - kept:

@@ -16,6 +16,7 @@ The order in which data passes through the modules:
 4. `batch` commits: a batch without a manifest never happened.
 
 `batches` is for afterwards: batches are listed, taken back, released from quarantine, read again.
+`rows_of_person` finds what of all that arrived is about a person.
 `check` tells what files would be read as, and `starting` writes a first declaration for them:
 `trials` reads a file as often as asked, `suggestions` says what to declare by what stands in it
 (`written`, `likeness`). `upgrade` moves a lake of the first version.

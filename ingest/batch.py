@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ingest.contract import Entity
 from ingest.declarations import Declarations
+from ingest.retention import look_through
 from lake import paths
 from lake.clock import now, utc_now
 from lake.errors import ConflictError, InputError, QuarantinedError
@@ -190,7 +191,13 @@ class Batch:
 def commit(batch: Batch) -> LandingResult:
     """Make a batch count: its manifest first, then the API cursors that follow from it."""
     steps = list(batch.steps.values())
-    records = [record for step in steps for record in step.records]
+    records, came_again = look_through(
+        batch.lake,
+        batch.contract,
+        batch.declarations,
+        [record for step in steps for record in step.records],
+        batch.batch_id,
+    )
     states = {name: state for step in steps for name, state in step.api_states.items()}
     versions = {name: version for step in steps for name, version in step.api_versions.items()}
     # Asked before anything counts. A run that moves a cursor between here and its writing is kept
@@ -215,7 +222,7 @@ def commit(batch: Batch) -> LandingResult:
         duplicates=[duplicate for step in steps for duplicate in step.duplicates],
         still_quarantined=[record for step in steps for record in step.still_quarantined],
         unrecognised=[name for step in steps for name in step.unrecognised],
-        warnings=[warning for step in steps for warning in step.warnings],
+        warnings=[warning for step in steps for warning in step.warnings] + came_again,
     )
     for warning in result.warnings:
         log.warning("%s", warning)

@@ -22,7 +22,7 @@ from ingest.arrival import holds_since
 from ingest.batch import Batch, Step, commit, note_folders
 from ingest.contract import Entity
 from ingest.declarations import Declaration, Declarations
-from lake import paths
+from lake import audit, paths
 from lake.clock import utc_now
 from lake.errors import InputError, UnreadableError
 from lake.manifest import (
@@ -104,6 +104,7 @@ def retract(lake: Lake, batch: str) -> Manifest:
     InputError when there is no such batch.
     """
     manifest = read_manifest(lake, _find(lake, batch))
+    audit.record(lake, "retract", batch=manifest.batch_id)
     # One that was folded stands for itself again: it is half taken back as long as it does.
     manifest.write(lake)
     manifest.retracted_at = utc_now()
@@ -225,6 +226,7 @@ def release(
     refused: dict[str, str] = {}
     names: set[str] = set()
     chosen = _chosen(lake, ids)
+    _record("quarantine release", lake, chosen)
     batch.begin("released")
     for held in chosen:
         record = held.record
@@ -268,6 +270,7 @@ def drop(lake: Lake, ids: Sequence[str] | None) -> list[Quarantined]:
     id is not of a file in quarantine.
     """
     dropped = _chosen(lake, ids)
+    _record("quarantine drop", lake, dropped)
     for held in dropped:
         held.record.outcome = "dropped"
         held.manifest.write(lake)
@@ -285,6 +288,11 @@ def _chosen(lake: Lake, ids: Sequence[str] | None) -> list[Quarantined]:
             f"{', '.join(unknown)} is not in quarantine. `c360 quarantine list` shows what is."
         )
     return [each for each in held if each.id in ids]
+
+
+def _record(action: str, lake: Lake, chosen: Sequence[Quarantined]) -> None:
+    if chosen:
+        audit.record(lake, action, files=[held.id for held in chosen])
 
 
 def _remove(lake: Lake, held: Quarantined) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import io
 import re
 import tempfile
 import zipfile
@@ -80,6 +81,13 @@ def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
             "with one file in it"
         )
     return members[0]
+
+
+def members(data: bytes) -> Iterator[bytes]:
+    """Yield what the files in a ZIP file say, a workbook's parts for instance."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for each in archive.infolist():
+            yield archive.read(each)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ class Entity:
 
     `key` names the columns that tell its records apart, `numbers` and `times` those whose values
     are written in the forms that a source can declare, `optional` those that a file may lack.
-    `takes_extra` tells whether columns beyond these can be declared (`EXTRA`).
+    `takes_extra` tells whether columns beyond these can be declared (`EXTRA`). `identifies` has the
+    columns by which a person is found, and what each is: customer_id, loyalty_id or email.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Entity:
     times: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     takes_extra: bool = False
+    identifies: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_of_person(self) -> bool:
+        """Whether its records are of a person: whoever is forgotten is forgotten with them."""
+        return any(column in self.identifies for column in self.key)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -89,6 +96,9 @@ def _entity(table: Mapping[str, Any]) -> Entity:
         times=tuple(name for name, meta in columns.items() if meta.get("form") == "time"),
         optional=tuple(name for name, meta in columns.items() if meta.get("optional")),
         takes_extra=takes_extra,
+        identifies={
+            name: meta["identifies"] for name, meta in columns.items() if "identifies" in meta
+        },
     )
 
 

@@ -21,13 +21,22 @@ from ingest.sources_file import (
     read_sources,
     with_defaults,
 )
+from lake.versions import DEFAULT_RETENTION, Retention
 
 SOURCES = Path(__file__).with_name("sources.yml")
-_NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "api")
+_NOT_IN_ROWS = ("files", "load", "unknown_keys", "keys", "keep", "api")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 Keys = dict[str, Any]
 """Keys of a declaration, as a sources file says them."""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How long rows are kept, such as `7 years`, by when what they tell of was, or they arrived."""
+
+    period: str
+    by: Literal["event", "arrival"] = "event"
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Declaration:
     null_words: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     keys: Literal["integer", "text"] = "integer"
+    keep: Keep | None = None
     api: str | None = None  # whose records they are, where they are no file's
 
     def place(self, entity: str) -> str:
@@ -137,6 +147,7 @@ class Declarations:
     apis: tuple[ApiSource, ...] = ()
     files: Mapping[str, Declaration] = field(default_factory=dict)
     identity: Mapping[str, Any] = field(default_factory=dict)  # as it is said
+    versions: Retention = DEFAULT_RETENTION
 
     def for_entity(self, name: str) -> Declaration:
         """Return how files of an entity are to be read, the defaults included."""
@@ -172,6 +183,7 @@ def load_declarations(path: Path | None, contract: Mapping[str, Entity]) -> Decl
         apis=tuple(_api({**agreed[each["entity"]], **each}) for each in apis),
         files={name: Declaration(**_typed({**agreed[name], **files[name]})) for name in contract},
         identity=said.get("identity", {}),
+        versions=Retention(**said.get("versions", {})),
     )
 
 
@@ -192,6 +204,10 @@ def _typed(said: Mapping[str, Any]) -> dict[str, Any]:
         }
     if "fill_down" in taken:
         taken["fill_down"] = {group: tuple(names) for group, names in taken["fill_down"].items()}
+    if "keep" in taken:
+        said_of_it = taken["keep"]
+        said_of_it = said_of_it if isinstance(said_of_it, dict) else {"for": said_of_it}
+        taken["keep"] = Keep(said_of_it["for"], said_of_it.get("by", "event"))
     currency = taken.pop("currency", None)
     if isinstance(currency, str):
         taken["expressions"] = {**taken.get("expressions", {}), CURRENCY: f"'{currency}'"}

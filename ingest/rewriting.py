@@ -37,13 +37,27 @@ class Changes:
 
     `drop` are the numbers (`_row_number`) of rows that go as a whole, `redact` those of rows of
     which only the columns with headers in `kept` stay. `is_dropped` tells of a line that is no row
-    whether it goes.
+    whether it goes. The texts of `blanked` are taken out of whatever else stays.
     """
 
     drop: frozenset[int]
     redact: frozenset[int]
     kept: frozenset[str]
     is_dropped: Callable[[str], bool]
+    blanked: tuple[str, ...] = ()
+
+    def without(self, data: bytes) -> bytes:
+        """Return bytes in UTF-8 without the texts that are taken out everywhere."""
+        for text in self.blanked:
+            data = data.replace(text.encode(), b"")
+        return data
+
+    def value_without(self, value: Any) -> Any:
+        """Return a value without these texts."""
+        if isinstance(value, str):
+            for text in self.blanked:
+                value = value.replace(text, "")
+        return value
 
     @property
     def rows(self) -> frozenset[int]:
@@ -159,7 +173,7 @@ def _rewrite_csv(file: CsvFile, sink: BinaryIO, changes: Changes) -> None:
         data = _changed(file, piece, changes)
         if data is not None:
             end = b"" if data.endswith(b"\n") and piece.count > 1 else file.line_end
-            sink.write(encode(file.as_received(data + end)))
+            sink.write(encode(changes.without(file.as_received(data + end))))
     if not is_preamble_written:
         sink.write(encode(_preamble(file, changes)))
 
@@ -212,7 +226,7 @@ def _rewrite_json_lines(
             continue
         if row in changes.redact:
             line = _redacted(line, changes)
-        sink.write(line + b"\n")
+        sink.write(changes.without(line) + b"\n")
 
 
 def _redacted(line: bytes, changes: Changes) -> bytes:
@@ -265,18 +279,21 @@ def _rewrite_parquet(
                     kept.append(is_header or row not in changes.drop)
                     redacted.append(not is_header and row in changes.redact)
                 columns = [
-                    _nulled(column, name, redacted, changes)
+                    _changed_column(column, name, redacted, changes)
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
                 ]
                 table = pa.Table.from_arrays(columns, schema=schema)
                 writer.write_table(table.filter(pa.array(kept)))
 
 
-def _nulled(column: pa.Array, name: str, redacted: list[bool], changes: Changes) -> pa.Array:
-    if changes.keeps(name) or not any(redacted):
+def _changed_column(
+    column: pa.Array, name: str, redacted: list[bool], changes: Changes
+) -> pa.Array:
+    is_kept = changes.keeps(name) or not any(redacted)
+    if is_kept and not changes.blanked:
         return column
     values = [
-        None if is_redacted else value
+        None if is_redacted and not is_kept else changes.value_without(value)
         for value, is_redacted in zip(column.to_pylist(), redacted, strict=True)
     ]
     return pa.array(values, column.type)
@@ -311,7 +328,7 @@ def _rewrite_workbook(
             append(place.sheet, place.header_line, place.names)
         if place.row_number in changes.drop:
             continue
-        values = place.values
+        values = list(map(changes.value_without, place.values))
         if place.row_number in changes.redact:
             names = [*place.names, *[""] * (len(values) - len(place.names))]
             values = [

@@ -25,7 +25,7 @@ from lake.errors import InputError
 
 SCHEMA = Path(__file__).with_name("sources.schema.json")
 
-OF_ENTITY = ("rows", "load", "keys")
+OF_ENTITY = ("rows", "load", "keys", "keep")
 """Keys that say what the rows of an entity are, wherever they come from."""
 
 _LONGEST_NAME = 50  # of a column beyond the contract: as the YAML of silver's attributes has it
@@ -233,6 +233,7 @@ _KINDS = {
 }
 _PATTERNS = {
     "^[A-Z]{3}$": "currency code of three capital letters",
+    "^[1-9][0-9]{0,3} (month|year)s?$": "number of months or years, such as 7 years",
     _DELIMITER: r"single sign of ASCII such as ; or | (a tab is \t)",
     "^[A-Za-z0-9_]+$": "name of letters, digits and _",
     "^[A-Za-z_][A-Za-z0-9_]*$": "name of an environment variable",

@@ -36,7 +36,11 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.storage.filedatalake import DataLakeFileClient, FileSystemClient
+from azure.storage.filedatalake import (
+    DataLakeFileClient,
+    DataLakeServiceClient,
+    FileSystemClient,
+)
 
 from lake import paths
 from lake.azure_errors import error_code, first_line
@@ -185,6 +189,15 @@ class AdlsLake:
             )
         yield from names
 
+    def size(self, prefix: str) -> int:
+        """Return the bytes of all files in a folder and under it, of what `list` shows."""
+        with self._failure("list", prefix):
+            return sum(
+                size
+                for path, is_folder, size in self._sized_entries(prefix, recursive=True)
+                if not is_folder and not _is_temporary(path)
+            )
+
     def move(self, src: str, dst: str) -> None:
         """Give a file its new name, replacing what stood there, in one step."""
         source = self._file(src)
@@ -245,6 +258,17 @@ class AdlsLake:
             with self._failure("write", paths.LOCK):
                 self._lease.renew()
 
+    def days_deleted_are_kept(self) -> int | None:
+        """Return how long the account keeps deleted files; 0 when not at all, None if not known."""
+        try:
+            service = DataLakeServiceClient(
+                self._endpoint, credential=self._auth.credential, **_RETRIES
+            )
+            policy = service.get_service_properties()["delete_retention_policy"]
+        except (AzureError, KeyError, TypeError, ValueError):
+            return None  # whoever may not ask for it may still delete files
+        return int(policy.days or 0) if policy.enabled else 0
+
     def _name(self, path: str) -> str:
         """Return a path as the container has it; the root is empty."""
         return "/".join(filter(None, (self._folder, *checked(path).parts)))
@@ -254,10 +278,15 @@ class AdlsLake:
 
     def _entries(self, prefix: str, recursive: bool) -> Iterator[tuple[str, bool]]:
         """Yield what is under a folder: each path, and whether it is a folder itself."""
+        for path, is_folder, _ in self._sized_entries(prefix, recursive):
+            yield path, is_folder
+
+    def _sized_entries(self, prefix: str, recursive: bool) -> Iterator[tuple[str, bool, int]]:
+        """Yield the same with the bytes of each file."""
         start = len(self._folder) + 1 if self._folder else 0
         try:
             for entry in self._files.get_paths(self._name(prefix) or None, recursive=recursive):
-                yield entry.name[start:], entry.is_directory
+                yield entry.name[start:], entry.is_directory, entry.content_length
         except ResourceNotFoundError as error:
             if error_code(error) in _NO_CONTAINER:
                 raise

@@ -1,7 +1,8 @@
 """Who did what that others may ask about: exported, forgot, linked, rolled back, took back.
 
-The log stands in the lake, one entry a line, and entries are only ever added. It names a person by
-a keyed hash, so that it tells nobody who was forgotten, and yet answers whether somebody was.
+The log stands in the lake, one entry a line, and entries are only ever added, each before what it
+tells of is done: so nothing is done without one. It names a person by a keyed hash, so that it
+tells nobody who was forgotten, and yet answers whether somebody was.
 """
 
 import getpass
@@ -10,6 +11,7 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -35,6 +37,10 @@ class Entry:
     person: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
+    def concerns(self, hashes: Collection[str]) -> bool:
+        """Tell whether it is about a person or customer that has one of these hashes."""
+        return not {self.person, *self.detail.get("customers", ())}.isdisjoint(hashes)
+
 
 def record(
     lake: Lake,
@@ -45,7 +51,10 @@ def record(
     by: str | None = None,
     **detail: Any,
 ) -> Entry:
-    """Add an entry; `person` is a hash (`hashed`), and nothing in `detail` may be personal data."""
+    """Add an entry; `person` is a hash (`hashed`), and nothing in `detail` may be personal data.
+
+    Where it is about several customers, `customers` in `detail` are their hashes.
+    """
     entry = Entry(utc_now(), by or getpass.getuser(), action, source, person, detail)
     line = json.dumps(asdict(entry), ensure_ascii=False).encode() + b"\n"
     for attempt in range(_ATTEMPTS):
@@ -107,3 +116,15 @@ def hashed(key: bytes, kind: str, value: str) -> str:
     if kind == "email":
         said = said.casefold()
     return hmac.new(key, f"{kind}\0{said}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def hashed_customers(lake: Lake, customer_ids: Iterable[object]) -> list[str]:
+    """Return the hashes of customers' ids."""
+    key = hash_key(lake)
+    return [hashed(key, "customer_id", str(each)) for each in customer_ids]
+
+
+def hashes_of(lake: Lake, value: str) -> set[str]:
+    """Return the hashes under which an entry may name somebody who is asked for in words."""
+    key = hash_key(lake)
+    return {hashed(key, kind, value) for kind in ("person_id", "customer_id", "email")}

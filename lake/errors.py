@@ -73,6 +73,21 @@ def without_token(location: object) -> str:
     return str(location).partition("?")[0]
 
 
+def masked(text: str) -> str:
+    """Return the shape of a text, which tells how it is written and not what it says.
+
+    >>> masked("Zoë Hall, 7 Oak St, z.hall@shop.example")
+    'Xxx Xxxx, 9 Xxx Xx, x.xxxx@xxxx.xxxxxxx'
+    """
+    return "".join(map(_shape, text))
+
+
+def _shape(letter: str) -> str:
+    if letter.isalpha():
+        return "X" if letter.isupper() else "x"
+    return "9" if letter.isnumeric() else letter
+
+
 def visible(text: str) -> str:
     r"""Return a text with its control characters written out, so that no terminal obeys them.
 

@@ -108,6 +108,14 @@ class LocalLake:
             )
         yield from names
 
+    def size(self, prefix: str) -> int:
+        """Return the bytes of all files in a folder and under it, of what `list` shows."""
+        total = 0
+        for path in self.list(prefix):
+            with suppress(FileNotFoundError):  # a run may be removing old versions
+                total += self._local(path).stat().st_size
+        return total
+
     def move(self, src: str, dst: str) -> None:
         """Give a file its new name, replacing what stood there, in one step."""
         source, target = self._local(src), self._local(dst)

@@ -43,11 +43,12 @@ class FileRecord:
 
     `source` is the name it arrived under, with the folders below the input folder, or `API` and the
     name of one; `path` where its bytes are, `modified` when it was last changed where it came from.
-    `sha256` and `bytes` are those of what arrived. `read_as` says how it was read: `reader` and
+    `sha256` and `bytes` are those of the bytes there. `read_as` says how it was read: `reader` and
     `declaration` (when one of them is another now, it is read again), the format's own settings,
     and which of its headers each column came from. No value in its rows has more bytes than
-    `longest_value`. A quarantined file is `released` when it was read after all, `dropped` when
-    nobody wants it.
+    `longest_value`. Of a file from which rows were taken out since, `rewritten` tells when, why and
+    how many, and `received_sha256` is the checksum of what arrived. A quarantined file is
+    `released` when it was read after all, `dropped` when nobody wants it.
     """
 
     entity: str
@@ -66,6 +67,8 @@ class FileRecord:
     outcome: Outcome = "landed"
     reason: str | None = None
     read_as: dict[str, Any] = field(default_factory=dict)
+    received_sha256: str | None = None
+    rewritten: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -92,6 +95,7 @@ class FileRecord:
 class FileEntry:
     """One file of a batch that counts, in short: what is asked of all files that ever arrived.
 
+    `sha256` is of what arrived.
     `declared_in` is the run that read it again since it was declared otherwise, if any.
     """
 
@@ -419,7 +423,7 @@ def _entry(manifest: Manifest, record: FileRecord) -> FileEntry:
         record.entity,
         record.source,
         record.name,
-        record.sha256,
+        record.received_sha256 or record.sha256,
         record.outcome,
         record.rows,
         record.malformed_rows,

@@ -19,12 +19,19 @@ STATE = f"{BRONZE}/state"
 DECLARED = f"{BRONZE}/declared.json"
 SILVER = "silver"
 PUBLISHED = f"{SILVER}/published.json"
+KEPT = f"{SILVER}/versions"
 IDENTITY = "identity"
 IDENTITY_PUBLISHED = f"{IDENTITY}/published.json"
 DECISIONS = f"{IDENTITY}/decisions.jsonl"
 AUDIT = "audit"
 AUDIT_LOG = f"{AUDIT}/log.jsonl"
 HASH_KEY = f"{AUDIT}/hash.key"
+FORGOTTEN = f"{AUDIT}/forgotten.json"
+FORGETTING = f"{AUDIT}/forgetting.json"
+CERTIFICATES = f"{AUDIT}/certificates"
+RETENTION = f"{AUDIT}/retention.json"
+RUNS = "runs"
+RUN_LOG = f"{RUNS}/log.jsonl"
 LOCK = "run.lock"
 
 LONGEST_NAME = 180
@@ -79,6 +86,11 @@ def state(source: str) -> str:
 def silver_version(entity: str, version: str) -> str:
     """Return the folder of what one version added to a relation of silver."""
     return f"{SILVER}/{entity}/{version}"
+
+
+def kept_version(version: str) -> str:
+    """Return the path of what says that a version is kept, which was published before."""
+    return f"{KEPT}/{version}.json"
 
 
 def staged(entity: str, version: str) -> str:

@@ -45,6 +45,9 @@ class Lake(Protocol):
     def list(self, prefix: str, recursive: bool = True) -> Iterator[str]:
         """Yield the files of a folder, sorted; none when there is no such folder."""
 
+    def size(self, prefix: str) -> int:
+        """Return the bytes of all files in a folder and under it, of what `list` shows."""
+
     def move(self, src: str, dst: str) -> None:
         """Give a file its new name, replacing what stood there, in one step."""
 

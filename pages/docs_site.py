@@ -71,8 +71,7 @@ def _describe_passed_on(
 ) -> None:
     """Describe columns that the YAML leaves out because they only pass through a relation.
 
-    A snapshot has the columns of what it keeps the history of, and a source the file and batch of
-    each row, which silver passes on: they mean the same there.
+    A source has the file and batch of each row, which silver passes on: they mean the same there.
     """
     columns = nodes[unique_id]["columns"]
     known = {name.lower() for name in columns}

@@ -1,6 +1,7 @@
 """Finds customers in a DuckDB warehouse: by their id, or by letters of id, name and e-mail."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -8,10 +9,12 @@ import duckdb
 from warehouse.customers import (
     CUSTOMER_COLUMNS,
     EVENT_COLUMNS,
+    IDENTITY,
     MOST_VALUABLE_FIRST,
     NEWEST_EVENT_FIRST,
     PERSON_COLUMNS,
     RECORD_COLUMNS,
+    customer_columns,
 )
 
 # Letters that stay when accents are taken off; the report's script has the same in `fold`.
@@ -24,6 +27,7 @@ class CustomerSearch:
 
     They are looked up by the letters of the id, and with `personal_data` of name and e-mail
     address. For many questions, with `keep`, everybody's row is computed once and kept in memory.
+    With `as_of` they are as they were at the end of that day, but for who is one person.
     """
 
     def __init__(
@@ -32,19 +36,24 @@ class CustomerSearch:
         *,
         personal_data: bool = True,
         keep: bool = False,
+        as_of: date | None = None,
     ) -> None:
         """Look at the customers of a connection's warehouse."""
         self._connection = connection
+        self._until = f"occurred_at < date '{as_of}' + 1" if as_of else "true"
+        columns = [name for name in CUSTOMER_COLUMNS if not (as_of and name in IDENTITY)]
+        self.columns = [name for name in customer_columns(personal_data) if name in columns]
+        profiles = f"customer_360_as_of(date '{as_of}')" if as_of else "customer_360"
         name = "customer_name || ' ' || email" if personal_data else "''"
         kind = "table" if keep else "view"
         connection.execute(
             f"""
             create temp {kind} customers as
             select
-                {", ".join(CUSTOMER_COLUMNS)},
+                {", ".join(columns)},
                 {_folded(name)} as looked_up_by,
                 {_folded("cast(customer_id as varchar)")} as id_looked_up_by
-            from marts.customer_360
+            from marts.{profiles}
             """
         )
         connection.execute(
@@ -131,7 +140,7 @@ class CustomerSearch:
             f"""
             select {", ".join(EVENT_COLUMNS)}
             from marts.customer_timeline
-            where customer_id = ?
+            where customer_id = ? and {self._until}
             order by {NEWEST_EVENT_FIRST}
             limit {limit} offset {offset}
             """,

@@ -36,12 +36,12 @@ _ADAPTERS = {"local": "duckdb", "synapse": "synapse", "azure_sql": "sqlserver"}
 # What dbt calls a node that did what it should.
 _GOOD = frozenset({"success", "pass", "warn", "skipped", "no-op", "partial success"})
 # Materializations whose rows can be counted without computing them.
-_COUNTED = frozenset({"table", "external", "incremental", "seed", "snapshot"})
+_COUNTED = frozenset({"table", "external", "incremental", "seed"})
 
 
 @dataclass
 class NodeResult:
-    """What became of one model, seed, snapshot or test."""
+    """What became of one model, seed or test."""
 
     unique_id: str
     name: str

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lake.errors import C360Error
+from lake.errors import C360Error, InputError
 
 DEFAULT_HOME = ".c360"
 TOKEN_VARIABLE = "C360_API_TOKEN"
@@ -35,14 +35,23 @@ def project_dir() -> Path:
     return folder
 
 
-def personal_data_shown() -> bool:
-    """Tell whether the report shows personal data, by C360_NO_PII; raise when that says neither."""
+def personal_data_shown(asked: bool | None = None) -> bool:
+    """Tell whether personal data is shown: it is, unless what was `asked` or C360_NO_PII says no.
+
+    Whatever shows a person's values asks here. Raises C360Error when the variable says neither.
+    """
     value = os.environ.get(NO_PII_VARIABLE, "").strip().lower()
     if value in ("1", "true", "t", "yes", "y", "on"):  # what the command line takes for it
         return False
     if value in ("", "0", "false", "f", "no", "n", "off"):
-        return True
+        return asked is not False
     raise C360Error(f"{NO_PII_VARIABLE} is {value}; set it to 1 or 0.")
+
+
+def refuse_without_personal_data(why: str) -> None:
+    """Raise InputError, with why, when personal data is not to be shown."""
+    if not personal_data_shown():
+        raise InputError(f"{NO_PII_VARIABLE} is set, and {why}. Unset it for this command.")
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,15 @@ class Home:
     def staged_report(self) -> Path:
         """The report under construction."""
         return self.staging / "report"
+
+    @property
+    def versions(self) -> Path:
+        """The versions that are kept, each as it was published."""
+        return self.root / "versions"
+
+    def kept(self, version: str) -> "Home":
+        """Return where a kept version stands: warehouse, documentation and report, as in a home."""
+        return Home(self.versions / version)
 
     def replaced(self, folder: Path) -> Path:
         """Return where a published folder goes when a new one takes its place."""

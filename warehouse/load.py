@@ -9,18 +9,23 @@ load that fails or is killed leaves the tables as they were, and the next one st
 operations prepare_silver_load and publish_silver_load make and exchange the tables, because the
 columns come from the models' YAML; this module moves the rows, a batch in memory at a time.
 
-Who is who (`load_identity`) is copied as a whole, since its tables are small.
+Who is who (`load_identity`) is copied as a whole, since its tables are small; of the history of
+runs (`load_runs`) what is new is added.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict, fields
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ingest.contract import load_contract
-from lake import paths
+from ingest.deliveries import DeliveryNote
+from lake import paths, run_log
 from lake.errors import C360Error
+from lake.run_log import RunStep
 from lake.store import Lake
 from lake.versions import Published, PublishedEntity, version_of
 from warehouse import azure_sql
@@ -121,6 +126,75 @@ def load_identity(
             copied += _tried(copy, f"identity {name}")
     dbt.run_operation("publish_identity_load", version=version or "")
     return copied
+
+
+def load_runs(lake: Lake, dbt: DbtRun) -> int:
+    """Bring what runs told of themselves to Azure SQL; return the rows copied.
+
+    Runs that are there are not copied again, unless they told their end since.
+    """
+    import pyarrow as pa
+
+    dbt.run_operation("create_run_relations")
+    time = pa.timestamp("us")
+    types = {
+        **dict.fromkeys(("run_id", "outcome", "batch_id", "step", "message"), pa.string()),
+        **{"started_at": time, "ended_at": time, "seconds": pa.float64()},
+        **{"files": pa.int64(), "rows_arrived": pa.int64(), "step_number": pa.int32()},
+    }
+    told = run_log.read(lake)
+    with (
+        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("select distinct run_id, outcome from runs.steps")
+        there = {(run_id, outcome) for run_id, outcome in cursor.fetchall()}
+        now = {(each.run_id, each.outcome) for each in told}
+        for run_id, outcome in there - now:
+            cursor.execute(
+                f"delete from runs.steps where run_id = '{run_id}' and outcome = '{outcome}'"
+            )
+        new = [each for each in told if (each.run_id, each.outcome) not in there]
+        columns = [(each.name, types[each.name]) for each in fields(RunStep)]
+        rows = pa.Table.from_pylist([_with_times(each) for each in new], pa.schema(columns))
+        if new:
+            cursor.bulkcopy_arrow(
+                "runs.steps",
+                rows.to_reader(),
+                batch_size=COMMIT_ROWS,
+                timeout=0,
+                column_mappings=rows.schema.names,
+                table_lock=True,
+                keep_nulls=True,
+            )
+    return len(new)
+
+
+def load_delivery_notes(dbt: DbtRun, notes: Sequence[DeliveryNote]) -> None:
+    """Bring what is to be said of deliveries to Azure SQL, in the place of what was said before."""
+    values = ", ".join(
+        f"(N{_text(note.note)}, N{_text(note.entity)}, {note.rows}, N{_text(note.detail)})"
+        for note in notes
+    )
+    with (
+        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("delete from runs.delivery_notes")
+        if values:
+            cursor.execute(f"insert into runs.delivery_notes values {values}")
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _with_times(step: RunStep) -> dict[str, Any]:
+    times = {
+        name: datetime.fromisoformat(said).replace(tzinfo=None) if said else None
+        for name, said in (("started_at", step.started_at), ("ended_at", step.ended_at))
+    }
+    return {**asdict(step), **times}
 
 
 def count_rows(lake: Lake, folders: list[str]) -> int:

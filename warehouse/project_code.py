@@ -7,8 +7,8 @@ _SILVER = ("dbt_project.yml", "macros", "seeds", "models/silver")
 LAYERS = {
     "silver": _SILVER,
     "gold": (*_SILVER, "models/gold", "models/marts"),
-    "all": (*_SILVER, "models", "snapshots", "tests/dbt"),
-    "published": (*_SILVER, "models", "snapshots", "tests/dbt", "analyses", "pages"),
+    "all": (*_SILVER, "models", "tests/dbt"),
+    "published": (*_SILVER, "models", "tests/dbt", "analyses", "pages"),
 }
 """The files and folders of the project that decide what a layer is, or all that it builds."""
 

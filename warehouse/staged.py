@@ -1,8 +1,10 @@
 """The warehouse that a run builds in: a copy of the published one, unless somebody writes to it."""
 
+import os
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +61,41 @@ def stage_warehouse(home: Home) -> WarehouseState:
             passing=True,
         )
     return copied
+
+
+def rewrite_warehouse(home: Home, customer_ids: Sequence[str]) -> None:
+    """Write the warehouse under construction into a new file, without what was deleted from it.
+
+    DuckDB leaves in a file what was deleted, until something else takes its place. Rows of these
+    customers are deleted first in tables that no build makes, such as the history that an earlier
+    version kept.
+    """
+    new = home.staged_warehouse.with_suffix(".new")
+    new.unlink(missing_ok=True)
+    listed = ", ".join("'" + each.replace("'", "''") + "'" for each in customer_ids) or "null"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{_quoted(home.staged_warehouse)}' as old")
+        tables = connection.execute(
+            "select schema_name, table_name from duckdb_columns() "
+            "where database_name = 'old' and column_name = 'customer_id' "
+            "intersect select schema_name, table_name from duckdb_tables() "
+            "where database_name = 'old'"
+        ).fetchall()
+        for schema, table in tables:
+            connection.execute(
+                f'delete from old."{schema}"."{table}" '
+                f"where cast(customer_id as varchar) in ({listed})"
+            )
+        connection.execute(f"attach '{_quoted(new)}' as new")
+        connection.execute("copy from database old to new")
+        connection.execute("detach new")
+        connection.execute("detach old")
+    os.replace(new, home.staged_warehouse)
+    write_ahead_log(home.staged_warehouse).unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def check_free(home: Home) -> None:
@@ -120,7 +157,7 @@ def _settle(warehouse: Path) -> None:
             if "lock" not in str(error).lower():
                 raise C360Error(
                     f"{warehouse} cannot be opened: {_first_line(error)} Move it away to have it "
-                    "built anew (its snapshots and your own tables are in it)."
+                    "built anew (your own tables are in it)."
                 ) from error
             locked = _first_line(error)
             if attempt + 1 < OPEN_ATTEMPTS:

@@ -11,7 +11,6 @@
 {%- endmacro %}
 
 
-{#- Not a snapshot: it is not published with the rest, so that a run that fails would leave it ahead of its state. -#}
 {% macro sqlserver__takes_increments() -%}
     {{ return(sqlserver_is_run() and model.config.materialized == 'incremental') }}
 {%- endmacro %}

@@ -44,7 +44,7 @@
     {%- for schema in published_schemas() -%}
         {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema=schema ~ suffix)) -%}
     {%- endfor -%}
-    {%- do run_query(grant_reader()) -%}
+    {%- do grant_roles() -%}
 {%- endmacro %}
 
 

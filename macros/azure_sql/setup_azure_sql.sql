@@ -1,16 +1,18 @@
 {#-
     Operation: makes in the database what a build expects to be there, and says what it made; what is there already stays.
-    Schemas; the role c360_reader; and where Azure SQL reads silver from the lake (C360_SILVER_ACCESS=attached) the
+    Schemas; the roles of grant_roles; and where Azure SQL reads silver from the lake (C360_SILVER_ACCESS=attached) the
     credential, data source and file format for that. The database's managed identity needs the role Storage Blob Data
     Reader on the account. Run: dbt run-operation setup_azure_sql --target azure_sql
 -#}
 {% macro setup_azure_sql() -%}
-    {%- for schema in ['silver'] + published_schemas() + ['snapshots'] -%}
+    {%- for schema in ['silver'] + published_schemas() -%}
         {%- do set_up('schema ' ~ schema, 'select schema_id(' ~ sql_text(schema) ~ ') as id') -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
-    {%- do set_up('role c360_reader, which may read the schema marts', "select database_principal_id('c360_reader') as id") -%}
-    {%- do run_query(grant_reader()) -%}
+    {%- for role, purpose in c360_roles().items() -%}
+        {%- do set_up('role ' ~ role ~ ', ' ~ purpose, 'select database_principal_id(' ~ sql_text(role) ~ ') as id') -%}
+    {%- endfor -%}
+    {%- do grant_roles() -%}
     {%- if silver_access() == 'attached' -%}
         {%- set location = azure_sql_lake_location() -%}
         {%- do set_up(

@@ -12,10 +12,10 @@
     {%- for node in silver_tables() if node.name in tables -%}
         {%- set table = '"silver_load".' ~ quoted(node.alias) -%}
         {%- do run_query(sqlserver_drop(table) ~ ' create table ' ~ table ~ ' ' ~ sqlserver_columns(node) ~ ';') -%}
-        {%- if node.name in entities() -%}
+        {%- if node.name in relations_by_key() -%}
             {%- set gone = '"silver_load".' ~ quoted(node.alias ~ '__gone') -%}
             {%- set columns = [] -%}
-            {%- for column in staging_contract(node.name).key -%}
+            {%- for column in deduplication(node.name).key -%}
                 {%- do columns.append(quoted(column) ~ ' ' ~ sqlserver_stored_type(node.columns[column].data_type)) -%}
             {%- endfor -%}
             {%- do run_query(
@@ -58,17 +58,18 @@
         ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
+    {%- do grant_roles() -%}
 {%- endmacro %}
 
 
 {#- The T-SQL that brings newer parts to a table: without the rows of the keys that are gone, with those that came. -#}
 {% macro sqlserver_add_rows(node) -%}
     {%- set name = quoted(node.alias) -%}
-    {%- if node.name in entities() %}
+    {%- if node.name in relations_by_key() %}
     delete from "silver".{{ name }}
     where exists (
         select 1 from "silver_load".{{ quoted(node.alias ~ '__gone') }} as gone
-        where {{ same_key(staging_contract(node.name).key, 'gone', name) }}
+        where {{ same_key(deduplication(node.name).key, 'gone', name) }}
     );
     {%- endif %}
     insert into "silver".{{ name }} ({{ quoted_list(node.columns) }})

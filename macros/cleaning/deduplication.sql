@@ -1,9 +1,10 @@
 {#-
     What deduplicating an entity goes by: `key`; `moment`, the key by which deliveries replace one another; `columns` of silver, and those that it does not show (`hidden`);
     `content`, what makes two rows of a key say the same; whether `all_lines` of the newest delivery count, and are `numbered`;
-    whether keys that the newest file lacks are gone (`full`).
+    whether keys that the newest file lacks are gone (`full`). Of a history it is history_columns().
 -#}
 {% macro deduplication(entity) -%}
+    {%- if entity in histories() -%}{{ return(history_columns(entity.removesuffix('_history'))) }}{%- endif -%}
     {%- set contract = staging_contract(entity) -%}
     {%- set names = contract.columns | map(attribute='name') | reject('equalto', 'source_currency') | list -%}
     {%- if 'amount' in names -%}{%- do names.extend(['source_amount', 'source_currency']) -%}{%- endif -%}

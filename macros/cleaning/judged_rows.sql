@@ -6,22 +6,7 @@
 -#}
 {% macro judged_rows(entity, by, repeated_only=none) -%}
 {%- if repeated_only is none -%}{%- set repeated_only = not by.full and not is_incremental() -%}{%- endif -%}
-files as (
-    select
-        _batch_id,
-        _source_file,
-        file_number,
-        delivery_number,
-        row_number() over (
-            order by case when row_count > 0 then 0 else 1 end, as_of desc, _batch_id desc, file_number desc
-        ) as newest_first
-    from {{ source('landing', 'landed_files') }}
-    where
-        entity = '{{ entity }}'
-        {%- if staged_up_to(entity) is not none %}
-        and _batch_id <= {{ sql_text(staged_up_to(entity)) }}
-        {%- endif %}
-),
+{{ taken_in_files(entity) }},
 
 {{ accepted_rows(entity, by) }}
 

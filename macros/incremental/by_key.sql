@@ -101,9 +101,9 @@
 {%- endmacro %}
 
 
-{#- Post-hook of an incremental model or of a snapshot: writes down what it was built from, and forgets what all others know of its changes. -#}
+{#- Post-hook of an incremental model: writes down what it was built from, and forgets what all others know of its changes. -#}
 {% macro note_increment() -%}
-    {%- if execute and model.config.materialized in ['incremental', 'snapshot'] -%}
+    {%- if execute and model.config.materialized == 'incremental' -%}
         {{ return(adapter.dispatch('note_increment')()) }}
     {%- endif -%}
 {%- endmacro %}

@@ -33,7 +33,7 @@
 
 
 {% macro default__changed_keys(entity, since) -%}
-    {%- set key = staging_contract(entity).key | join(', ') -%}
+    {%- set key = deduplication(entity).key | join(', ') -%}
     select {{ key }} from {{ counted_rows(entity) }}
     where _version > {{ sql_text(since) }}
     union

@@ -89,7 +89,7 @@
     {%- else -%}
         {%- set versioned = {'name': '_version', 'data_type': 'varchar(255)'} -%}
         {%- set fate = {'name': 'fate', 'data_type': 'varchar(20)'} -%}
-        {%- set key = staging_contract(model.name).key if published.superseded else [] -%}
+        {%- set key = deduplication(model.name).key if published.superseded else [] -%}
         {%- set columns = dict(model.columns, **({'_version': versioned} if published.superseded else {})) -%}
         {%- set key_columns = {'_version': versioned, 'fate': fate} -%}
         {%- for column in key -%}{%- do key_columns.update({column: model.columns[column]}) -%}{%- endfor -%}

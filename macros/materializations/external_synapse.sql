@@ -203,9 +203,12 @@
 
 
 {% macro synapse_hidden_columns(entity, names) %}
-    {%- set staged = graph.nodes['model.' ~ project_name ~ '.stg_' ~ entity].columns -%}
+    {%- set described = {} -%}
+    {%- for model_name in ['stg_' ~ entity, entity] -%}
+        {%- do described.update(graph.nodes.get('model.' ~ project_name ~ '.' ~ model_name, {'columns': {}}).columns) -%}
+    {%- endfor -%}
     {%- set columns = [] -%}
-    {%- for name in names -%}{%- do columns.append({'name': name, 'data_type': staged[name].data_type}) -%}{%- endfor -%}
+    {%- for name in names -%}{%- do columns.append({'name': name, 'data_type': described[name].data_type}) -%}{%- endfor -%}
     {{ return(columns) }}
 {% endmacro %}
 

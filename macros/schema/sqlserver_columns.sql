@@ -73,9 +73,3 @@
     {%- call statement('_') -%} {{ sql }} {%- endcall -%}
     {{ return(sql) }}
 {%- endmacro %}
-
-
-{#- The key of a snapshot's row: dbt-sqlserver's hash, which is text like any other. -#}
-{% macro sqlserver__snapshot_hash_arguments(args) -%}
-    {{ return(collated(dbt.sqlserver__snapshot_hash_arguments(args) | trim)) }}
-{%- endmacro %}

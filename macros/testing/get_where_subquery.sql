@@ -28,14 +28,14 @@
     {%- set name = relation.identifier -%}
     {%- if name in ['purchases', 'customer_timeline'] -%}{{ return(rows_of_touched_facts(relation)) }}{%- endif -%}
     {%- set state = built(name) -%}
-    {%- if not state or not state.since or (state.parts and name not in entities()) -%}{{ return(none) }}{%- endif -%}
+    {%- if not state or not state.since or (state.parts and name not in relations_by_key()) -%}{{ return(none) }}{%- endif -%}
     {%- set since = state.since -%}
     {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
     {%- if name in entities() and model.test_metadata.name == 'known_value' -%}
         {#- It looks at each row by itself: the rows that came are enough, and need not be looked for among all. -#}
         {{ return(changed_rows(name, node.columns, since.version)) }}
-    {%- elif name in entities() -%}
-        {%- set touched, key, dimensions = changed_keys(name, since.version), staging_contract(name).key, {} -%}
+    {%- elif name in relations_by_key() -%}
+        {%- set touched, key, dimensions = changed_keys(name, since.version), deduplication(name).key, {} -%}
     {%- elif name == 'customer_totals' -%}
         {%- set touched, key, dimensions = touched_customers(since), ['customer_id'], {} -%}
     {%- else -%}

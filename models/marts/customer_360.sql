@@ -1,3 +1,8 @@
+{{ config(post_hook='{{ make_customer_360_as_of() }}') }}
+{#- What the post-hook reads beyond all that this is made from. -#}
+{%- for name in ['customers_history', 'loyalty_accounts_history', 'loyalty_tiers', 'unknown_keys'] %}
+-- depends_on: {{ ref(name) }}
+{%- endfor %}
 with profiles as (
     select * from {{ ref('dim_customers') }}
     where customer_id <> {{ unknown_key('customers') }}

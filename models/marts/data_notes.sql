@@ -109,6 +109,14 @@ with notes as (
         'no row has arrived' as detail
     from {{ ref('row_reconciliation') }}
     where bronze_rows = 0
+    union all
+    select
+        note,
+        entity,
+        note_rows,
+        {{ no_amount }} as amount,
+        detail
+    from {{ source('runs', 'delivery_notes') }}
 )
 
 select
@@ -118,4 +126,4 @@ select
     cast(amount as decimal(18, 2)) as amount,
     cast({{ collated('detail') }} as {{ engine_type('varchar(255)') }}) as detail
 from notes
-where note_rows > 0 or note = 'absent entity'
+where note_rows > 0 or note in ('absent entity', 'late delivery')

@@ -30,12 +30,22 @@ def write(folder: Path, content: Content) -> None:
 
 def is_of(folder: Path, version: str, personal_data: bool) -> bool:
     """Tell whether the page in `folder` is this version's, with personal data or without."""
+    return f'data-version="{version}" data-personal-data="{_yes(personal_data)}"' in _begin(folder)
+
+
+def has_personal_data(folder: Path) -> bool:
+    """Tell whether there is a page in `folder`, and it is not known to be without personal data."""
+    begin = _begin(folder)
+    return bool(begin) and 'data-personal-data="no"' not in begin
+
+
+def _begin(folder: Path) -> str:
+    """Return the page's beginning, nothing for want of one."""
     try:
         with (folder / "index.html").open("rb") as page:
-            said = f'data-version="{version}" data-personal-data="{_yes(personal_data)}"'
-            return said.encode() in page.read(1000)
+            return page.read(1000).decode(errors="replace")
     except OSError:
-        return False
+        return ""
 
 
 def render(content: Content) -> str:

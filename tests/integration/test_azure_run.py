@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -320,6 +321,46 @@ def test_when_nothing_new_arrived_nothing_is_changed(
     assert not [words for words in statements if set(words) & set(changing)]
 
 
+def test_a_rollback_builds_gold_from_the_silver_of_the_version_before(
+    platform: Platform,
+    driver: Driver,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    second: Arrival,
+) -> None:
+    now = platform.published
+    before = now["previous"]
+    platform.fail("azure_sql", r"create or alter view .?marts.?\.")
+    message = assert_one_line(platform.run("rollback", "--target", "azure"))
+    assert "The disk is on fire" in message
+    assert f"c360 rollback {before} --target azure" in message
+    assert platform.published["version"] == before
+    assert_database_equals(platform, second.warehouse, "gold", "marts")
+
+    back = platform.run("rollback", "--target", "azure")
+    assert back.returncode == 0, back.stdout + back.stderr
+    said = " ".join(back.stdout.split())
+    assert "going on from there" in said
+    assert f"{before} of {platform.published['published_at']} is published again" in said
+    assert f"takes in again what it lacks: {now['batches'][-1]}." in said
+    assert_database_equals(platform, first.warehouse, "silver", "gold", "marts")
+    listed = platform.run("versions", "--target", "azure").stdout
+    assert now["version"] in listed
+    assert "rolled back" in listed
+
+    forward = platform.steps(driver)
+    assert forward.returncode == 0, forward.output + forward.errors
+    with duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database:
+        told = database.execute("select distinct run_id, outcome from marts.run_history order by 1")
+        outcomes = [outcome for _, outcome in told.fetchall()]
+    # The two that failed in a load, the two that went on from there, and the one that tells of it.
+    counted = [outcomes.count(each) for each in ("failed", "published", "running")]
+    assert counted == [2, 2, 1]
+    assert f"{before} was published again by" in forward.errors
+    assert platform.published["batches"] == now["batches"]
+    assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
+
+
 def test_one_run_at_a_time(
     platform: Platform, driver: Driver, ran: subprocess.CompletedProcess[str]
 ) -> None:
@@ -353,6 +394,48 @@ def test_a_wrong_setting_is_one_clear_line(
     line = refused.errors.splitlines()[-1]  # a process that forks gets a warning of its own
     assert message in line
     assert PASSWORD not in refused.output + refused.errors
+
+
+def test_a_person_is_forgotten_in_the_lake_and_in_the_database(
+    platform: Platform, ran: subprocess.CompletedProcess[str]
+) -> None:
+    def ask(sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database:
+            return database.execute(sql).fetchall()
+
+    totals = "select * from marts.average_order_value order by all"
+    before = ask(totals)
+    ((customer, email),) = ask(
+        "select customer_id, email from marts.customer_360 where email like '%@%' "
+        "and total_orders > 0 and person_customer_ids = cast(customer_id as varchar) "
+        "and email in (select email from gold.dim_customers group by email having count(*) = 1) "
+        "order by total_spend desc limit 1"
+    )
+    with duckdb.connect(platform.servers / "azure_sql.duckdb") as database:
+        database.execute("create schema if not exists snapshots")
+        database.execute(
+            "create table snapshots.customers_history_before as "
+            "select customer_id, email from gold.dim_customers"
+        )
+    done = platform.run("person", "forget", customer, "--target", "azure", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the certificate is abfss://" in " ".join(done.stdout.split())
+    assert ask(totals) == before
+    lake = platform.lake()
+    for path in lake.list(""):
+        content = lake.read_bytes(path)
+        if path.endswith(".parquet"):
+            content = str(pq.read_table(io.BytesIO(content)).to_pylist()).encode()
+        assert email.casefold().encode() not in content.lower(), path
+    for schema, table, column in ask(
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "where table_schema in ('silver', 'gold', 'marts', 'identity', 'snapshots')"
+    ):
+        wanted = f"'{customer}', '{email}'"
+        where = f'cast("{column}" as varchar) in ({wanted})'
+        if column.endswith(("customer_id", "email")):
+            rows = ask(f'select count(*) from "{schema}"."{table}" where {where}')
+            assert rows == [(0,)], (schema, table, column)
 
 
 def test_every_statement_is_t_sql(

@@ -638,7 +638,7 @@ def test_20_and_42_the_shops_clock_and_its_currency(
     shop: Callable[..., Shop], tmp_path: Path
 ) -> None:
     project = tmp_path / "project"
-    for name in ("models", "macros", "seeds", "snapshots", "analyses", "tests/dbt"):
+    for name in ("models", "macros", "seeds", "analyses", "tests/dbt"):
         shutil.copytree(PROJECT / name, project / name)
     for name in ("dbt_project.yml", "profiles.example.yml"):
         shutil.copyfile(PROJECT / name, project / name)

@@ -12,16 +12,18 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from tests.support.compare import difference, load
-from tests.support.generated import SHOPS, Shop, write_days
+from tests.support.generated import DAYS, FIRST_DAY, SHOPS, Shop, write_days
 from tests.support.layers import OF_PERSONS, RELATIONS, Layers, differences
 from tests.support.project_copy import copy_project
 from tests.support.reference import Batch, Identity
+from tests.support.reference_as_of import as_of
 from tests.support.reference_contract import ENTITIES
 from tests.support.reference_options import options_of
 from tests.support.steps import Driver
@@ -105,6 +107,19 @@ def test_days_are_taken_in_and_not_built_anew(kept: Kept) -> None:
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_a_relation_is_the_references(kept: Kept, relation: str) -> None:
     assert differences(kept.daily, relation, kept.layers) is None
+
+
+@pytest.mark.parametrize("days", range(DAYS + 1))
+def test_customers_as_of_a_day_are_the_references(kept: Kept, days: int) -> None:
+    day = (FIRST_DAY + timedelta(days=days - 1)).date()
+    expected = as_of(kept.layers.silver, day)
+    assert bool(expected) == bool(days)
+    relation = f"(from marts.customer_360_as_of(date '{day}'))"
+    columns = [name for name, *_ in kept.daily.execute(f"describe {relation}").fetchall()]
+    profile = [name for name, *_ in kept.daily.execute("describe marts.customer_360").fetchall()]
+    assert columns == [name for name in profile if "person" not in name]
+    found = load(kept.daily, relation, columns)
+    assert difference(found, expected, columns, ["customer_id"]) is None
 
 
 @pytest.mark.parametrize("kept", [AT_ONCE], ids=[AT_ONCE.name], indirect=True)

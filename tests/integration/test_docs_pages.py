@@ -251,11 +251,17 @@ def test_docs_serve_shows_the_site_and_the_report_it_links_to(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout
-            (site,) = re.findall(r"(http://127\.0\.0\.1:\d+)/docs/", server.stdout.readline())
+            (address, site) = re.findall(
+                r"((http://127\.0\.0\.1:\d+)/docs/\S+)", server.stdout.readline()
+            )[0]
             page = browser.new_page()
             asked: list[str] = []
             page.on("request", lambda request: asked.append(request.url))
-            page.goto(f"{site}/docs/index.html")
+            refused = page.goto(f"{site}/docs/index.html")
+            assert refused
+            assert refused.status == 403  # for want of the token
+            page.goto(address)
+            assert page.url.split("#")[0] == f"{site}/docs/index.html"
             expect(page.get_by_role("heading", name="Customer 360")).to_be_visible()
             page.get_by_role("link", name="local report").click()
             page.wait_for_url("**/report/index.html")

@@ -140,7 +140,7 @@ class Story:
     def _build(self, selection: tuple[str, ...]) -> list[str]:
         return [
             *("build", *(("--select", *selection) if selection else ())),
-            *("--exclude-resource-type", "test", "unit_test", "snapshot", "exposure"),
+            *("--exclude-resource-type", "test", "unit_test", "exposure"),
             *("--project-dir", str(self._project), "--profiles-dir", str(self._project)),
             *("--target-path", str(self._work / "target"), "--log-path", str(self._work / "logs")),
         ]

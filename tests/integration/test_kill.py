@@ -1,7 +1,8 @@
 """A run killed at any moment leaves the old state or the new one; the next run makes all good.
 
-The home that is restored before each kill has two published runs over the first batch, so that the
-run that is killed, over the second batch, also has an old version to remove.
+The home that is restored before each kill has two published runs over the first batch, and one
+version beside the published one is kept, so that the run that is killed, over the second batch,
+also has an old version to remove.
 """
 
 import json
@@ -84,6 +85,16 @@ class Scene:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_version_kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Declare it for all runs here, those of the command too."""
+    sources = tmp_path_factory.mktemp("declared") / "sources.yml"
+    sources.write_text("versions: {keep: 1}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("C360_SOURCES", str(sources))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -60,13 +60,13 @@ def home(begun: Path) -> Iterator[Path]:
 
 
 def files(home: Path) -> dict[str, tuple[int, int]]:
-    """Return all files of a home but its logs, each with what tells that it was written."""
+    """Return all files of a home but logs of runs, each with what tells that it was written."""
     return {
         name: (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in home.rglob("*")
         if path.is_file()
         for name in [path.relative_to(home).as_posix()]
-        if not name.startswith("logs/") and name != "run.lock"
+        if not name.startswith(("logs/", "lake/runs/")) and name != "run.lock"
     }
 
 

@@ -34,14 +34,14 @@ from warehouse.answers import ask
 ANALYSES = sorted((PROJECT / "analyses").glob("*.sql"))
 LAYERS = {"silver": ("synapse", "sqlserver"), "gold": ("sqlserver",), "marts": ("sqlserver",)}
 HERE = dict.fromkeys(LAYERS, ("duckdb",))
-# Everything in the warehouse that silver is made from, and who is who.
+# Everything in the warehouse that silver is made from, who is who, and what runs tell.
 GIVEN = (
     "select schema_name, view_name from duckdb_views()"
-    " where database_name = '{0}' and schema_name = 'bronze' union all"
+    " where database_name = '{0}' and schema_name in ('bronze', 'runs') union all"
     " select schema_name, table_name from duckdb_tables()"
-    " where database_name = '{0}' and schema_name in ('bronze', 'reference', 'identity')"
+    " where database_name = '{0}' and schema_name in ('bronze', 'reference', 'identity', 'runs')"
 )
-SCHEMAS = ("bronze", "reference", "identity", "staging", "silver", "gold", "marts")
+SCHEMAS = ("bronze", "reference", "identity", "runs", "staging", "silver", "gold", "marts")
 
 
 class Models:

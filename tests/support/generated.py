@@ -99,6 +99,7 @@ files:
   customers: {extra: {phone: Phone, birth_date: Born on, nobody_has_it: Fax}}
   stores: {keys: text, unknown_keys: [k-3]}
   agents: {keys: text}
+  loyalty_accounts: {load: full}
   online_transactions: {rows: lines, load: full, unknown_keys: ["4.0", 0]}
   in_store_transactions: {keys: text, currency: {column: Currency}}
   loyalty_transactions: {keys: text, load: full}

@@ -30,6 +30,8 @@ ACCOUNTS = {
     "unreadable_values": ["entity", "column_name", "value", "_batch_id"],
     "rejected_rows": ["entity", "reason", "_batch_id"],
     "customer_attributes": ["customer_id", "attribute"],
+    "customers_history": ["customer_id", "valid_from"],
+    "loyalty_accounts_history": ["loyalty_id", "valid_from"],
 }
 GOLD = {
     "dim_customers": ["customer_id"],
@@ -108,6 +110,7 @@ class Layers:
             "unreadable_values": self.silver.unreadable,
             "rejected_rows": self.silver.rejected,
             "customer_attributes": self.silver.attributes,
+            **self.silver.histories,
         }
         return of_name[name] if name in of_name else self.silver.tables[name]
 

@@ -11,7 +11,7 @@ from tests.support.generated import RATES, Shop
 from warehouse.home import project_dir
 
 PROJECT = (
-    *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds", "snapshots"),
+    *("dbt_project.yml", "profiles.example.yml", "models", "macros", "seeds"),
     *("analyses", "tests/dbt"),
 )
 EXTERNAL = "macros/materializations/external_duckdb.sql"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from .reference_files import DEFAULTS, Batch, LandedFile, QuarantinedFile, RawRo
 REASONS = ("invalid_key", "invalid_datetime", "invalid_amount")  # in the order that decides
 LONGEST_UNREADABLE = 255
 LONGEST_ATTRIBUTE = 255
+WITH_HISTORY = ("customers", "loyalty_accounts")
 
 Key = tuple[Any, ...]
 Place = tuple[Any, ...]
@@ -33,6 +34,7 @@ class Silver:
     unknown_keys: list[Row] = field(default_factory=list)
     reconciliation: list[Row] = field(default_factory=list)  # row_reconciliation
     attributes: list[Row] = field(default_factory=list)  # customer_attributes
+    histories: dict[str, list[Row]] = field(default_factory=dict)  # by relation, the periods
     arrived: set[str] = field(default_factory=set)  # entities of which any row landed
     quarantined: list[QuarantinedFile] = field(default_factory=list)
 
@@ -118,6 +120,13 @@ def _add(result: Silver, entity: Entity, files: Sequence[LandedFile]) -> None:
     wanted = (
         _keys_of_newest_delivery(files, keys_of) if entity.name in result.options.full else None
     )
+    if entity.name in WITH_HISTORY:
+        complete = [file for file in files if file.rows] if wanted is not None else []
+        listed = [
+            (file.as_of, file.batch_id, file.number, keys_of[file.batch_id, file.number])
+            for file in complete
+        ]
+        result.histories[f"{entity.name}_history"] = history(candidates, listed)
     kept, superseded = deduplicate(candidates, _has_lines(entity, result.options), wanted)
     result.rejected += rejected
     result.tables[entity.name] = _numbered(entity, kept)
@@ -286,6 +295,45 @@ def deduplicate(
         else:
             kept += winners
     return kept, +superseded
+
+
+# --- What was so when --------------------------------------------------------------------------
+
+
+def history(
+    candidates: Sequence[Candidate], complete: Sequence[tuple[datetime, str, int, set[Key]]] = ()
+) -> list[Row]:
+    """Return the periods in which each key was there and said the same.
+
+    `complete` are the deliveries of all keys that there were: since when, which, and the keys. Each
+    moment at which something can have changed is looked at by itself.
+    """
+    rows_of: dict[Key, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        rows_of[candidate.key].append(candidate)
+    periods = []
+    for key, rows in rows_of.items():
+        moments = {row.newness[0] for row in rows} | {delivery[0] for delivery in complete}
+        before: Candidate | None = None
+        for moment in sorted(moments):
+            now = max(
+                (row for row in rows if row.newness[0] <= moment),
+                key=lambda row: row.newness,
+                default=None,
+            )
+            lists = [delivery for delivery in complete if delivery[0] <= moment]
+            if lists and key not in max(lists, key=lambda delivery: delivery[:3])[3]:
+                now = None
+            if now and before and now.row == before.row:
+                continue
+            if before:
+                periods[-1] |= {"valid_to": moment, "is_current": False}
+            if now:
+                origin = {name: now.origin[name] for name in ("_source_file", "_batch_id")}
+                period = {"valid_from": moment, "valid_to": None, "is_current": True}
+                periods.append({**now.row, **period, **origin})
+            before = now
+    return periods
 
 
 def _numbered(entity: Entity, kept: Sequence[Candidate]) -> list[Row]:

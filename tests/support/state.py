@@ -16,11 +16,11 @@ from tests.support.compare import normalise
 
 State = dict[str, Any]
 
-SCHEMAS = ("silver", "gold", "marts", "snapshots", "reference")
-# What differs between two runs over the same data: when a snapshot saw a row, or somebody was found
-# to be who they are.
-TIMES = ("dbt_valid_from", "dbt_updated_at", "dbt_scd_id", "matched_at", "merged_at", "ended_at")
+SCHEMAS = ("silver", "gold", "marts", "reference")
+# What differs between two runs over the same data: when somebody was found to be who they are.
+TIMES = ("matched_at", "merged_at", "ended_at")
 
+_NOTES = "lake/silver/versions"
 _FOLDER = re.compile(r"/lake/(silver/[^']*)/[^/']*\.parquet'")
 
 
@@ -42,7 +42,7 @@ def relations(home: Path) -> State:
     with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
         names = connection.execute(
             "select table_schema, table_name from information_schema.tables "
-            f"where table_schema in {SCHEMAS} order by all"
+            f"where table_schema in {SCHEMAS} and table_name <> 'run_history' order by all"
         ).fetchall()
         for schema, name in names:
             cursor = connection.execute(f'from "{schema}"."{name}"')
@@ -53,8 +53,6 @@ def relations(home: Path) -> State:
 
 
 def _comparable(row: State, numbers: dict[str, str]) -> tuple[Any, ...]:
-    if "dbt_valid_to" in row:  # a snapshot
-        row = {**row, "dbt_valid_to": row["dbt_valid_to"] is not None}
     if "_batch_id" in row:
         row = {**row, "_batch_id": numbers.get(row["_batch_id"], row["_batch_id"])}
     return tuple(normalise(value) for name, value in row.items() if name not in TIMES)
@@ -182,11 +180,16 @@ def leftovers(home: Path) -> list[str]:
     found += [path for path in (home / "staging", home / "publish.json") if path.exists()]
     record = _record(home)
     folders = {*record.folders, *record.kept, *_shown(home)} if record else set()
-    needed = {home / "lake" / folder for folder in folders}
+    notes = {path.stem: json.loads(path.read_bytes()) for path in (home / _NOTES).glob("*")}
+    folders.update(*(note["folders"] for note in notes.values()))
+    needed = {home / "lake" / folder for folder in folders} | {home / _NOTES}
     for layer in ("silver", "staging"):
         for path in (home / "lake" / layer).rglob("*"):
             if path.is_file() and path.name != "published.json" and path.parent not in needed:
                 found.append(path)
+    kept = {path.name for path in (home / "versions").glob("*")}
+    found += [home / "versions" / name for name in kept ^ notes.keys()]
+    found += [home / _NOTES / name for name in notes if record and name == record.version]
     found += (home / "lake/bronze/manifests").glob("begun/*")
     named = set()
     for batch in batches(home):

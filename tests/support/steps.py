@@ -127,11 +127,10 @@ def main(arguments: Sequence[str]) -> int:
             wanted = "publish" if options.resume else options.steps
             for step in run.steps:
                 name = step.method.__name__
-                if name in (wanted or name).split(",") and name != options.without:
+                is_wanted = name in (wanted or name).split(",") and name != options.without
+                if is_wanted and (step.always or not run.stays):
                     events.enter(name)
                     step()
-                if run.stays:
-                    break
             events.enter("end")
     except C360Error as error:
         print(f"c360: {error}", file=sys.stderr)

@@ -65,9 +65,17 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
         (["quarantine", "release"], ["ID", "--all", "--sources", "--target", "--home"]),
         (["quarantine", "drop"], ["ID", "--all", "--target", "--home"]),
         (["demo"], ["--data", "--transactions", "--seed", "--dirt", "--home", "--keep"]),
-        (["customer"], ["ID_OR_EMAIL", "--home"]),
-        (["status"], ["--home"]),
-        (["docs"], ["--home", "--serve", "--port", "--no-browser"]),
+        (["customer"], ["ID_OR_EMAIL", "--home", "--no-pii"]),
+        (["person"], ["find", "export", "forget"]),
+        (["person", "find"], ["WORDS", "--home"]),
+        (["person", "export"], ["ID", "--to", "--only", "--sources", "--home"]),
+        (["person", "forget"], ["ID", "--dry-run", "--yes", "--with-transactions", "--target"]),
+        (["audit"], ["--person", "--json", "--target", "--home"]),
+        (["status"], ["--target", "--home", "--json"]),
+        (["versions"], ["--target", "--home"]),
+        (["rollback"], ["VERSION", "--target", "--home", "--no-pii", "C360_NO_PII"]),
+        (["tidy"], ["--sources", "C360_SOURCES", "--home", "--no-pii"]),
+        (["docs"], ["--home", "--serve", "--port", "--no-browser", "--no-pii"]),
         (["report"], ["--home", "--no-pii", "--serve", "--port", "--no-browser"]),
         (["powerbi", "publish"], ["--workspace", "--environment", "--dry-run", "--source"]),
     ],
@@ -233,6 +241,41 @@ def test_a_failure_is_one_line_and_status_1(
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["rum"], ["run", "--inptu", "DIR"], ["run", "--target", "moon"], ["customer"]],
+)
+def test_a_wrong_command_line_is_status_2_and_begins_nothing(
+    flow: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    assert call(monkeypatch, *arguments) == 2
+    assert "Usage" in capsys.readouterr().err
+    assert flow == []
+
+
+def test_what_concerns_versions_says_that_nothing_is_published(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert call(monkeypatch, "versions", "--home", tmp_path) == 0
+    assert "Nothing is published yet" in capsys.readouterr().out
+    for command in (["rollback"], ["tidy"]):
+        assert call(monkeypatch, *command, "--home", tmp_path) == 1
+        assert "Nothing is published yet" in capsys.readouterr().err
+
+
+def test_a_rollback_waits_for_no_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    home = Home.at(tmp_path)
+    home.prepare()
+    with home.lock():
+        assert call(monkeypatch, "rollback", "--home", tmp_path) == 1
+    assert "Another run is using" in capsys.readouterr().err
 
 
 def test_demo_serves_an_api_with_a_token_of_its_own_and_tidies_up(

@@ -1,6 +1,7 @@
 """What `c360 customer` shows of a customer, whatever ids look like."""
 
 import io
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -122,3 +123,65 @@ def test_customers_that_cannot_be_told(shop: Home) -> None:
         told(shop, "two@example.org")
     with pytest.raises(InputError, match="Nothing is published"):
         told(Home.at(shop.root / "elsewhere"), "1")
+
+
+def test_of_the_past_nothing_is_told_that_an_earlier_version_built(shop: Home) -> None:
+    with pytest.raises(InputError, match=r"tells of today only.*Run `c360 run`, which builds it"):
+        print_customer(Console(), shop, "10000", date(2026, 6, 30))
+
+
+def test_when_somebody_was_a_customer_is_told_in_words(shop: Home) -> None:
+    with duckdb.connect(shop.warehouse) as connection:
+        connection.execute(
+            """
+            create macro marts.day_of(moment) as cast(moment as date);
+            create macro marts.customer_360_as_of(day) as table from marts.customer_360 limit 0;
+            create table silver.customers_history as from (values
+                (10000, 'a@example.org', timestamp '2026-01-01', timestamp '2026-02-01'),
+                (10000, 'b@example.org', timestamp '2026-02-01', timestamp '2026-03-01'),
+                (10000, 'a@example.org', timestamp '2026-05-01', null),
+                (20000, 'A@example.org', timestamp '2026-06-01', null)
+            ) as t (customer_id, email, valid_from, valid_to)
+            """
+        )
+
+    def refused(wanted: str) -> str:
+        with pytest.raises(InputError) as refusal:
+            print_customer(Console(), shop, wanted, date(2026, 4, 1))
+        return str(refusal.value)
+
+    assert refused("10000 ").endswith(
+        "Customer 10000 is known by it from 2026-01-01 until 2026-03-01 and from 2026-05-01 on."
+    )
+    assert refused("a@example.org").endswith(
+        "on 2026-04-01. Customer 10000 is known by it from 2026-01-01 until 2026-02-01 and from "
+        "2026-05-01 on; Customer 20000 is known by it from 2026-06-01 on."
+    )
+    assert refused("77").endswith("77 on 2026-04-01. Nor has any at another time.")
+
+
+def test_as_of_a_day_there_are_the_events_until_its_end_and_those_who_are_gone_since(
+    shop: Home,
+) -> None:
+    with duckdb.connect(shop.warehouse) as connection:
+        connection.execute(
+            "create macro marts.customer_360_as_of(day) as table "
+            "select * replace (if(customer_id = 20000, 21000, customer_id) as customer_id) "
+            "from marts.customer_360"
+        )
+
+    def then(wanted: str) -> str:
+        console = Console(file=io.StringIO(), width=120)
+        print_customer(console, shop, wanted, date(2026, 1, 2))
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    ann = then("10000")
+    assert "As of the end of 2026-01-02: profile and loyalty accounts are" in ann
+    assert "2026-01-02 03:04" in ann
+    assert "2026-01-03 03:04" not in ann
+    assert "One person with" not in ann
+    assert "gone since" not in ann
+    gone = then("21000")
+    assert "The customer is gone since, and its events are not told one by one any more." in gone
+    assert "No order, visit" not in gone

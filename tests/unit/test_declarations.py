@@ -9,11 +9,13 @@ from ingest.declarations import (
     SOURCES,
     Declaration,
     Incremental,
+    Keep,
     Pages,
     load_declarations,
 )
 from ingest.sources_file import SCHEMA
 from lake.errors import InputError
+from lake.versions import Retention
 from tests.support.reading import CONTRACT
 
 
@@ -100,6 +102,7 @@ def test_every_key_of_a_file_is_understood(sources):
             null_words: ["-", no]
             unknown_keys: [0, guest]
             keys: text
+            keep: {for: 7 years, by: arrival}
             currency: {column: Paid in}
     """)
     assert declarations.for_entity("online_transactions") == Declaration(
@@ -124,6 +127,7 @@ def test_every_key_of_a_file_is_understood(sources):
         null_words=("-", "no"),
         unknown_keys=("0", "guest"),
         keys="text",
+        keep=Keep("7 years", "arrival"),
     )
     declared = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     keys = set(declared["reading"]["properties"]) | set(declared["file"]["properties"])
@@ -286,6 +290,12 @@ def test_words_that_older_yaml_takes_for_something_else_are_words(sources):
         "Manager": ("off",),
     }
     assert declaration.null_words == ("n", "2024-05-01", "1")
+
+
+def test_how_many_versions_are_kept_is_declared_as_a_whole_or_in_part(sources):
+    assert sources("").versions == Retention(keep=3, days=30)
+    assert sources("versions: {keep: 5, days: 0.5}").versions == Retention(keep=5, days=0.5)
+    assert sources("versions: {keep: 0}").versions == Retention(keep=0, days=30)
 
 
 def test_a_fingerprint_tells_what_decides_the_rows():
@@ -496,6 +506,9 @@ def test_a_fingerprint_tells_what_decides_the_rows():
             f"files: {{customers: {{extra: [{'x' * 51}]}}}}",
             f"{'x' * 51} has more than 50 characters.",
         ),
+        ("versions: {keep: -1}", "versions.keep is -1, which is too small"),
+        ("versions: {kept: 2}", "versions has no key kept (did you mean keep?)"),
+        ("versions:\n  days: 0", "line 2: versions.days is 0, which is too small"),
         ("apis: []\nsources: []", "line 2: sources is the former name of apis"),
     ],
 )

@@ -51,7 +51,7 @@ def completed(*nodes: Node, built: dict[str, list[str]] | None = None, glossary:
         **{
             kind: {each["unique_id"]: each for each in nodes if each["resource_type"] in types}
             for kind, types in {
-                "nodes": ("model", "snapshot", "test"),
+                "nodes": ("model", "test"),
                 "sources": ("source",),
                 "exposures": ("exposure",),
                 "metrics": ("metric",),
@@ -74,17 +74,17 @@ def test_a_column_that_only_passes_through_is_described_as_its_neighbour_describ
     site = completed(
         node("source", "raw", column("Name")),
         node("model", "clean", column("name"), column("_file")),
-        node("snapshot", "history", column("valid_from")),
+        node("model", "counted", column("amount")),
         built={
             "source.shop.raw": ["Name", "_file"],
-            "snapshot.shop.history": ["NAME", "_file", "valid_from"],
+            "model.shop.counted": ["NAME", "_file", "amount"],
         },
     )
     raw = site["sources"]["source.shop.raw"]["columns"]
-    history = site["nodes"]["snapshot.shop.history"]["columns"]
+    counted = site["nodes"]["model.shop.counted"]["columns"]
     assert raw["_file"]["description"] == "What _file is."
-    assert history["NAME"]["description"] == "What name is."
-    assert [*history] == ["valid_from", "NAME", "_file"]
+    assert counted["NAME"]["description"] == "What name is."
+    assert [*counted] == ["amount", "NAME", "_file"]
 
 
 def test_a_column_that_nobody_describes_stops_no_run() -> None:

@@ -81,6 +81,14 @@ def test_a_write_appears_when_it_is_complete(lake):
         assert file.read() == b"one"
 
 
+def test_a_folder_has_the_size_of_what_is_in_it(lake):
+    lake.write_bytes("a/b.txt", b"123")
+    lake.write_bytes("a/c/d.txt", b"45678")
+    lake.write_bytes("e.txt", b"9")
+    leave_behind(lake, "a/.tmp-0")
+    assert [lake.size(folder) for folder in ("a", "a/c", "", "nowhere")] == [8, 5, 9, 0]
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(lake):
     lake.write_bytes("a/b.txt", b"old")
 

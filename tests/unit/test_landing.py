@@ -103,6 +103,8 @@ def test_a_file_lands_byte_for_byte_with_its_rows_and_its_manifest(lake, inbox):
         "extra_columns": [],
         "outcome": "landed",
         "reason": None,
+        "received_sha256": None,
+        "rewritten": [],
     }
     assert read_as["reader"] == reading.READER
     assert read_as["declaration"] == Declaration().fingerprint

@@ -13,10 +13,10 @@ def test_the_code_of_a_layer_is_known_by_its_content(tmp_path: Path) -> None:
         return {layer: project_code(tmp_path, layer) for layer in ("silver", "gold", "all")}
 
     before = write("models/silver/a.sql", "select 1")
-    view = write("snapshots/b.sql", "select 2")
-    assert view["silver"] == before["silver"]
-    assert view["gold"] == before["gold"]
-    assert view["all"] != before["all"]
+    tested = write("tests/dbt/b.sql", "select 2")
+    assert tested["silver"] == before["silver"]
+    assert tested["gold"] == before["gold"]
+    assert tested["all"] != before["all"]
     fact = write("models/gold/c.sql", "select 3")
     assert fact["silver"] == before["silver"]
     assert fact["gold"] != before["gold"]

@@ -14,7 +14,7 @@ import pytest
 from lake import versions
 from lake.errors import C360Error
 from lake.local import LocalLake
-from lake.versions import Published, PublishedEntity
+from lake.versions import Published, PublishedEntity, Retention
 from warehouse import publish as publishing
 from warehouse import staged
 from warehouse.home import Home
@@ -31,7 +31,7 @@ home, count = Home.at(sys.argv[1]), 0
 
 def kill(event, arguments):
     global count
-    if event in ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree"):
+    if event in ("os.rename", "os.link", "os.remove", "os.rmdir", "shutil.rmtree"):
         if count == last:
             os.kill(os.getpid(), signal.SIGKILL)
         count += 1
@@ -183,11 +183,17 @@ def test_history_and_tables_of_users_are_carried_on(first: Home) -> None:
         assert connection.execute("from history order by all").fetchall() == [(V1,), (V2,)]
 
 
-def test_the_version_before_is_kept_and_older_ones_go(first: Home) -> None:
+@pytest.mark.parametrize("keep", [0, 1])
+def test_the_version_before_stays_readable_and_older_ones_go_unless_kept(
+    first: Home, keep: int
+) -> None:
     run(first, V2)
     run(first, V3)
-    versions = sorted(path.name for path in (first.lake / "silver" / "customers").iterdir())
-    assert versions == [V2, V3]
+    lake = LocalLake(first.lake)
+    publishing.tidy(first, lake, before=V3, retention=Retention(keep=keep))
+    folders = sorted(path.name for path in (first.lake / "silver" / "customers").iterdir())
+    assert folders == [V2, V3]
+    assert versions.kept_names(lake) == [V2][:keep]
 
 
 def test_parts_of_older_versions_are_kept_while_they_are_published(first: Home) -> None:

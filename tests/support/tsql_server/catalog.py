@@ -471,6 +471,12 @@ class Catalog:
         found = self.find(schema, name)
         return self.columns_of(found[0]) if found else []
 
+    def remove_permissions(self, object_id: int) -> None:
+        """Take back what was granted on an object."""
+        self.query(
+            "delete from sys.database_permissions where class = 1 and major_id = ?", object_id
+        )
+
     def remove_object(self, object_id: int) -> None:
         """Remove an object with all that belongs to it."""
         for (child,) in self.query(
@@ -486,6 +492,7 @@ class Catalog:
             ("sql_expression_dependencies", "referencing_id"),
         ):  # fmt: skip
             self.query(f"delete from sys.{table} where {column} = ?", object_id)
+        self.remove_permissions(object_id)
         self.query(
             "delete from sys.extended_properties where class = 1 and major_id = ?", object_id
         )

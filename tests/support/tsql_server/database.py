@@ -602,7 +602,10 @@ class SqlDatabase(Server):
     # -- Schemas, roles, descriptions
 
     def transfer(self, session: Session, statement: Statement) -> ResultSet:
-        """ALTER SCHEMA … TRANSFER: the object keeps its id, and so its keys and descriptions."""
+        """ALTER SCHEMA … TRANSFER: the object keeps its id, and so its keys and descriptions.
+
+        What was granted on it is gone.
+        """
         reader = Reader(statement)
         reader.expect("ALTER", "SCHEMA")
         schema = reader.text()
@@ -618,6 +621,7 @@ class SqlDatabase(Server):
                 "permission.",
             )
         object_id, type_ = found
+        catalog.remove_permissions(object_id)
         parts = catalog.query(
             "select object_id, name from sys.objects where ? in (object_id, parent_object_id)",
             object_id,
@@ -683,38 +687,50 @@ class SqlDatabase(Server):
         return ResultSet()
 
     def grant(self, session: Session, statement: Statement) -> ResultSet:
-        """GRANT SELECT ON SCHEMA::name TO role."""
+        """GRANT SELECT, UNMASK ON SCHEMA::name TO role, or ON OBJECT::schema.name."""
         found = re.fullmatch(
-            r'grant\s+select\s+on\s+schema\s*::\s*"?(\w+)"?\s+to\s+"?(\w+)"?',
+            r"grant\s+(select|unmask|select\s*,\s*unmask)\s+on\s+"
+            r'(?:schema\s*::\s*"?(\w+)"?|object\s*::\s*([\w."]+))\s+to\s+"?(\w+)"?',
             statement.sql.strip(),
             re.I,
         )
         if not found:
             raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         catalog = session.catalog
-        schema = catalog.schema_id(found[1])
+        permissions, schema, relation, role_name = found.groups()
+        if schema:
+            kind, place = 3, catalog.schema_id(schema)
+        else:
+            kind, there = 1, catalog.find(*relation.replace('"', "").split("."))
+            place = there[0] if there else None
         role = catalog.value(
-            "select principal_id from sys.database_principals where name = ?", found[2]
+            "select principal_id from sys.database_principals where name = ?", role_name
         )
-        if schema is None or role is None:
+        if place is None or role is None:
             raise SqlServerError(
-                15151, f"Cannot find the schema '{found[1]}' or the role '{found[2]}'."
+                15151, f"Cannot find '{schema or relation}' or the role '{role_name}'."
             )
-        granted = "class = 3 and major_id = ? and grantee_principal_id = ?"
-        catalog.query(f"delete from sys.database_permissions where {granted}", schema, role)
-        catalog.add(
-            "database_permissions",
-            **{"class": 3},
-            class_desc="SCHEMA",
-            major_id=schema,
-            minor_id=0,
-            grantee_principal_id=role,
-            grantor_principal_id=1,
-            type="SL",
-            permission_name="SELECT",
-            state="G",
-            state_desc="GRANT",
-        )
+        for permission in re.findall(r"\w+", permissions.upper()):
+            granted = (
+                "class = ? and major_id = ? and grantee_principal_id = ? and permission_name = ?"
+            )
+            catalog.query(
+                f"delete from sys.database_permissions where {granted}",
+                kind, place, role, permission,
+            )  # fmt: skip
+            catalog.add(
+                "database_permissions",
+                **{"class": kind},
+                class_desc="SCHEMA" if schema else "OBJECT_OR_COLUMN",
+                major_id=place,
+                minor_id=0,
+                grantee_principal_id=role,
+                grantor_principal_id=1,
+                type={"SELECT": "SL", "UNMASK": "UMSK"}[permission],
+                permission_name=permission,
+                state="G",
+                state_desc="GRANT",
+            )
         return ResultSet()
 
     def sp_addextendedproperty(
