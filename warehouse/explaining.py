@@ -336,8 +336,7 @@ class Explainer:
         elif "note" in made_of:
             self._take_note(explained, row)
         elif "stated" in made_of:
-            ids = f"{row['customer_id']} {row['other_customer_id']}"
-            explained.notes.append(f"`{made_of['stated']} {ids}` shows what it is computed from.")
+            explained.notes.append(made_of["stated"].format(**row))
         return explained
 
     def _explain_several(
@@ -390,7 +389,7 @@ class Explainer:
             together.terms.append(Term(label, "", one.value, one.rows))
             together.listings += one.listings
             together.notes += one.notes
-        together.adds_up = all(one.adds_up for one in each)
+        together.adds_up = all(one.adds_up is not False for one in each)
         return together
 
     def _explain_count(self, mart: Mart, where: Mapping[str, str], condition: str) -> Explanation:
@@ -791,6 +790,9 @@ class Explainer:
         if kind == "absent":
             explained.computed, explained.adds_up = 0, explained.value in (0, None)
             explained.notes.append("No file and no record of it has arrived in any batch.")
+            return
+        if kind in ("late", "unusual"):
+            explained.notes.append(f"It is about deliveries, and not made of rows: {detail}")
             return
         facts = next(each for each in _NOTED if each.entity == entity)
         if kind == "implausible":
