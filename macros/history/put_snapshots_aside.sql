@@ -21,3 +21,7 @@
 {% macro sqlserver__rename_table(schema, name, new_name) -%}
     {%- do run_query('exec sp_rename ' ~ sql_text(schema ~ '.' ~ name) ~ ', ' ~ sql_text(new_name)) -%}
 {%- endmacro %}
+
+
+{#- A serverless pool has no tables. -#}
+{% macro default__rename_table(schema, name, new_name) -%}{%- endmacro %}
