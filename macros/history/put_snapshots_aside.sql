@@ -23,6 +23,5 @@
 {%- endmacro %}
 
 
-{% macro synapse__rename_table(schema, name, new_name) -%}
-    {{ return(sqlserver__rename_table(schema, name, new_name)) }}
-{%- endmacro %}
+{#- A serverless pool has no tables. -#}
+{% macro default__rename_table(schema, name, new_name) -%}{%- endmacro %}
