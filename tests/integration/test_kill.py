@@ -231,7 +231,14 @@ def test_a_run_is_private_and_keeps_the_modes_that_it_finds(scene: Scene) -> Non
         path.chmod(wanted)
     scene.finish()
     assert {path: mode(path) for path in opened} == opened
-    others = {path: mode(path) for path in scene.home.rglob("*") if path not in opened}
+    # What is kept was open, and stands now in a folder that only its owner can enter.
+    kept = scene.home / "versions"
+    assert mode(kept) == 0o700
+    others = {
+        path: mode(path)
+        for path in scene.home.rglob("*")
+        if path not in opened and kept not in path.parents
+    }
     assert [path for path, found in others.items() if found & 0o077] == []
 
 
