@@ -12,6 +12,7 @@ Numbers of errors that it does not give are made up.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -87,7 +88,12 @@ class ServerlessPool(Server):
         if not views:
             return
         storage = self.storage(session, "c360_lake")
-        landed = "\n".join(storage.found("bronze/manifests/*") + [view for _, view, _ in views])
+        # A file of bronze that was written anew has another manifest since.
+        manifests = [
+            f"{path} {hashlib.sha256(storage.read(path)).hexdigest()}"
+            for path in storage.found("bronze/manifests/*")
+        ]
+        landed = "\n".join(manifests + [view for _, view, _ in views])
         noted = self.folder / "landed.txt"
         if noted.exists() and noted.read_text(encoding="utf-8") == landed:
             return

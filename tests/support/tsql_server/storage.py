@@ -35,6 +35,10 @@ class Storage:
         wanted = re.compile("[^/]*".join(re.escape(part) for part in pattern.split("*")))
         return [path for path in self._lake.list(fixed) if wanted.fullmatch(path)]
 
+    def read(self, path: str) -> bytes:
+        """Return what a file says."""
+        return self._lake.read_bytes(path)
+
     def local(self, path: str) -> Path:
         """Return where a file can be read."""
         place = self.root / path
