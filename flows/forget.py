@@ -97,8 +97,6 @@ def counted(
 
 def begin(lake: Lake, declarations: Declarations, asked: Request) -> None:
     """Write a request down: from here on it will be done, by this run or by the next."""
-    requests.write(lake, [*requests.pending(lake), asked])
-    forgotten.add(lake, declarations, asked.ids, asked.with_transactions)
     audit.record(
         lake,
         "forget",
@@ -107,6 +105,8 @@ def begin(lake: Lake, declarations: Declarations, asked: Request) -> None:
         request=asked.id,
         with_transactions=asked.with_transactions,
     )
+    requests.write(lake, [*requests.pending(lake), asked])
+    forgotten.add(lake, declarations, asked.ids, asked.with_transactions)
 
 
 def print_dry_run(console: Console, asked: Request, taken: Taken) -> None:
