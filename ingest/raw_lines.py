@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from ingest import containers, dialect
@@ -170,7 +171,8 @@ class CsvFile:
     def pieces(self, wanted: Collection[int] | None) -> Iterator[Piece]:
         """Yield its pieces after the header; all rows one by one where all are wanted."""
         row = 0
-        for located in locate(self._blocks, self.separator, self.written.skipped + 1):
+        first_line = self.written.skipped + 1
+        for located in locate(self._blocks, self.separator, first_line, self._parsed):
             if located.kind == "header":
                 self._take_header(located.data)
             elif located.kind == "malformed":
@@ -183,6 +185,24 @@ class CsvFile:
                     is_repeated = self._is_repeated(record)
                     row += not is_repeated
                     yield Piece(None if is_repeated else row, line, record)
+
+    def _parsed(self, data: memoryview, width: int) -> int:
+        """Return how many rows of so many fields lines without quotes are, -1 where not all are."""
+        names = [str(number) for number in range(width)]
+        try:
+            table = pacsv.read_csv(
+                pa.BufferReader(data),
+                pacsv.ReadOptions(column_names=names, block_size=1 << 20, use_threads=False),
+                pacsv.ParseOptions(delimiter=self.written.separator, quote_char=False),
+                pacsv.ConvertOptions(
+                    check_utf8=False,
+                    include_columns=names[:1],
+                    column_types={names[0]: pa.string()},
+                ),
+            )
+        except pa.ArrowInvalid:
+            return -1
+        return int(table.num_rows)
 
     def _take_header(self, data: bytes) -> None:
         self.header = data

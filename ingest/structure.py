@@ -20,7 +20,7 @@ properly, its value unchanged.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -131,14 +131,19 @@ class Located(NamedTuple):
 
 
 def locate(
-    blocks: Iterable[bytes], separator: bytes = b",", first_line: int = 1
+    blocks: Iterable[bytes],
+    separator: bytes = b",",
+    first_line: int = 1,
+    parsed: Callable[[memoryview, int], int] = lambda _data, _width: -1,
 ) -> Iterator[Located]:
     """Yield the pieces of a CSV file, in its order, as `check_csv` takes it apart.
 
     Records come one by one, or many whole ones in a piece where their fields are in order.
+    `parsed` tells of lines without quotes how many rows of so many fields they are, -1 where not
+    all are such; it may always say that.
     """
     found: list[Located] = []
-    locator, rest = _Locator(found, separator, first_line), b""
+    locator, rest = _Locator(found, separator, first_line, parsed), b""
     for block in blocks:
         rest += block
         rest = rest[locator.feed(rest, final=False) :]
@@ -603,9 +608,15 @@ class _Checker:
 class _Locator(_Checker):
     """Takes note of where everything stands, instead of passing it on to be parsed."""
 
-    def __init__(self, found: list[Located], separator: bytes, first_line: int) -> None:
+    def __init__(
+        self,
+        found: list[Located],
+        separator: bytes,
+        first_line: int,
+        parsed: Callable[[memoryview, int], int],
+    ) -> None:
         super().__init__(self, separator, first_line)
-        self._found = found
+        self._found, self._parsed = found, parsed
 
     # As a sink
 
@@ -618,8 +629,13 @@ class _Locator(_Checker):
         self._note(self._line, taken, "records", count_records(taken))
 
     def plain(self, data: memoryview) -> bool:
-        """Have the lines looked at: nobody parses them."""
-        return False
+        """Take note of lines without quotes, if they are all records."""
+        taken = bytes(data)
+        lines = _count(_LF, taken)
+        if self._parsed(data, self._width) != lines:  # a parser passes over blank lines
+            return False
+        self._note(self._line, taken, "records", lines)
+        return True
 
     def malformed(self, line: Malformed) -> None:
         """Take nothing: `_set_aside` has all of the line."""

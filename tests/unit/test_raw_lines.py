@@ -82,6 +82,20 @@ def test_a_row_is_shown_as_it_stands_in_its_file(lake):
     ]
 
 
+def test_blank_and_broken_lines_move_no_row_of_a_long_file(lake, monkeypatch):
+    monkeypatch.setattr(structure, "_PLAIN", 64)
+    monkeypatch.setattr(structure, "BLOCK", 4096)
+    lines = [f"{n},Name {n},," for n in range(1, 2001)]
+    for place, line in ((100, ""), (700, "a,b"), (701, "a,b,c,d,e"), (1200, ""), (1500, " ")):
+        lines.insert(place, line)
+    content = "\n".join(["CustomerID,Name,Email,Address", *lines]) + "\n"
+    wanted = set(range(1, 2001, 37))
+    found, rows = lines_of(lake, "Customers.csv", content, wanted)
+    assert [each.text.split(",")[0] for each in found] == [str(row) for row in sorted(wanted)]
+    assert [lines[each.line - 2] for each in found] == [each.text for each in found]
+    assert [row["_row_number"] for row in rows] == [int(row["CustomerID"]) for row in rows]
+
+
 def test_only_the_rows_that_are_wanted_are_shown(lake):
     content = written([[str(n), f"Name {n}", "", ""] for n in range(1, 50_001)])
     found, _ = lines_of(lake, "Customers.csv", content.encode(), {2, 40_000})
