@@ -153,8 +153,10 @@ def ran(
     return platform.run("run", "--target", "azure")
 
 
-def assert_database_equals(platform: Platform, warehouse: Path, *layers: str) -> None:
-    """Assert that the database's relations hold what the warehouse's do."""
+def assert_database_equals(
+    platform: Platform, warehouse: Path, *layers: str, but: str = ""
+) -> None:
+    """Assert that the database's relations hold what the warehouse's do, `but` for one."""
     keys = {
         **{f"silver.{name}": key for name, key in KEYS.items()},
         **{f"gold.{name}": key for name, key in GOLD.items()},
@@ -166,7 +168,7 @@ def assert_database_equals(platform: Platform, warehouse: Path, *layers: str) ->
         duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database,
     ):
         for relation, key in keys.items():
-            if relation.split(".")[0] not in layers:
+            if relation.split(".")[0] not in layers or relation == but:
                 continue
             described = local.execute(f"select * from {relation} limit 0").description or []
             columns = [column[0] for column in described if column[0] not in LINEAGE]
@@ -335,7 +337,8 @@ def test_a_rollback_builds_gold_from_the_silver_of_the_version_before(
     assert "The disk is on fire" in message
     assert f"c360 rollback {before} --target azure" in message
     assert platform.published["version"] == before
-    assert_database_equals(platform, second.warehouse, "gold", "marts")
+    # The notes are a view over silver, which is loaded by then.
+    assert_database_equals(platform, second.warehouse, "gold", "marts", but="marts.data_notes")
 
     back = platform.run("rollback", "--target", "azure")
     assert back.returncode == 0, back.stdout + back.stderr
@@ -419,7 +422,7 @@ def test_a_person_is_forgotten_in_the_lake_and_in_the_database(
         )
     done = platform.run("person", "forget", customer, "--target", "azure", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "the certificate is abfss://" in " ".join(done.stdout.split())
+    assert "the certificate is abfss://" in " ".join(done.stdout.split()), done.stdout
     assert ask(totals) == before
     lake = platform.lake()
     for path in lake.list(""):

@@ -181,10 +181,15 @@ def finished(process: "subprocess.Popen[str]", returncode: int = 0) -> list[str]
 
 
 def rows_of(home: Path, schema: str) -> Iterator[tuple[str, str, Counter[Any]]]:
-    """Yield each relation of a schema of a home's warehouse: its name, columns and rows."""
+    """Yield each relation of a schema of a home's warehouse: its name, columns and rows.
+
+    Not what runs did: two homes were made by other runs.
+    """
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         for (name,) in connection.execute(
-            "select table_name from information_schema.tables where table_schema = ?", [schema]
+            "select table_name from information_schema.tables "
+            "where table_schema = ? and table_name <> 'run_history'",
+            [schema],
         ).fetchall():
             described = connection.execute(f"describe {schema}.{name}").fetchall()
             columns = ", ".join(f'"{column}"' for column, *_ in described)

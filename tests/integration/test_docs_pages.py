@@ -110,7 +110,8 @@ def test_nothing_lacks_a_description(site: dict[str, Node]) -> None:
 def test_every_measure_is_defined_in_the_glossary(site: dict[str, Node]) -> None:
     measures, undefined = 0, []
     for unique_id, node in site["manifest"]["nodes"].items():
-        if node.get("access") == "public":
+        # What runs did is no measure of what the shop does.
+        if node.get("access") == "public" and node["name"] != "run_history":
             for name, built in site["catalog"]["nodes"][unique_id]["columns"].items():
                 number = re.match("DECIMAL|DOUBLE|.*INT", built["type"])
                 if number and not NO_MEASURES.fullmatch(name):

@@ -103,7 +103,7 @@ class Renderer:
             "return": _return,
             "run_started_at": datetime(2024, 1, 5, tzinfo=UTC),
             "source": lambda source, table: Relation(
-                "identity" if source == "identity" else "bronze", table
+                source if source in ("identity", "runs") else "bronze", table
             ),
             "target": SimpleNamespace(
                 name=prefixes[0], type=prefixes[0], schema="main", database=None

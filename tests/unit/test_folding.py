@@ -160,7 +160,7 @@ def test_taking_a_folded_batch_back_may_be_cut_short_anywhere(tmp_path):
         settle(lake)
         assert remove_uncommitted(lake) == []
         found.append(said(lake))
-    assert found == [untouched] * 2 + [said(whole)] * (step - 2)
+    assert found == [untouched] * 3 + [said(whole)] * (step - 3)
     assert step > 5
 
 

@@ -382,7 +382,7 @@ def test_values_that_measures_name_are_those_of_the_data() -> None:
         segments = {row["segment"] for row in csv.DictReader(file)}
     named = re.findall(r"\[Segment\] = \"([^\"]+)\"", MEASURES["High-value customers"].value)
     assert set(named) <= segments
-    purchases = (PROJECT / "models/marts/purchases.sql").read_text(encoding="utf-8")
+    purchases = (PROJECT / "macros/marts/purchases_of.sql").read_text(encoding="utf-8")
     channels = re.findall(r"'(\w+)'\W+as channel", purchases)
     in_model = re.findall(r'\{ "(\w+)" \}', expressions()["Channels"])
     assert channels == in_model
