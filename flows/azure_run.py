@@ -461,14 +461,7 @@ class AzureRun(Run):
         if published and gold_version(self.database) != published.version:
             # A load may have stopped for that.
             return not self._complete(published)
-        states = built_states(self.silver.query)
-        needed = {
-            paths.staged(name.removeprefix("stg_"), version)
-            for name, state in states.items()
-            if name.startswith("stg_")
-            for version in state["parts"]
-        }
-        needed.update(*(entity.folders for entity in entities_of(states).values()))
+        needed = self._folders_shown()
         there = {file.rpartition("/")[0] for file in self.lake.list(paths.SILVER, recursive=True)}
         return not needed <= there
 
@@ -481,9 +474,31 @@ class AzureRun(Run):
                 "%s is not kept, so nobody can roll back to it: %s", current.version, error
             )
 
+    def _folders_shown(self) -> set[str]:
+        """Return the folders that the pool's views read."""
+        states = built_states(self.silver.query)
+        shown = {
+            paths.staged(name.removeprefix("stg_"), version)
+            for name, state in states.items()
+            if name.startswith("stg_")
+            for version in state["parts"]
+        }
+        return shown.union(*(entity.folders for entity in entities_of(states).values()))
+
     def _keep_no_version(self) -> None:
+        """Have nothing of earlier versions be kept, neither to roll back to nor for readers."""
         for version in versions.kept_names(self.lake):
             versions.no_longer_keep(self.lake, version)
+        shown = self._folders_shown()
+        outdated: dict[str, list[str]] = {}
+        for schema, name, location in self.silver.query(
+            "select schema_name(schema_id) as schema_name, name, location from sys.external_tables"
+        ):
+            folder = location.strip("/")
+            if folder.startswith(f"{paths.SILVER}/") and folder not in shown:
+                outdated.setdefault(schema, []).append(name)
+        for schema, names in outdated.items():
+            self.silver.run_operation("drop_external_tables", schema=schema, names=names)
 
     def _tidy(self, before: str) -> None:
         for version in versions.overdue(self.lake, self.declarations.versions):

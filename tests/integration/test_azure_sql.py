@@ -526,7 +526,7 @@ def test_tables_views_and_columns_have_their_descriptions(azure: AzureSql) -> No
             " and object_schema_name(major_id) in ('gold', 'marts')",
             step,
         )
-        assert len({relation for relation, _ in described}) == 12 + 21
+        assert len({relation for relation, _ in described}) == 12 + 22
         assert ("gold.dim_customers", "E-mail address. Personal data.") in described
         assert ("marts.customer_360", "E-mail address. Personal data.") in described
 
@@ -580,7 +580,7 @@ def test_publishing_exchanges_gold_and_marts_and_keeps_what_others_made(
         " where schema_id = schema_id('marts')",
         "published",
     )
-    assert len(texts) == 13
+    assert len(texts) == 14
     assert not any("_next" in definition for (definition,) in texts)
     noted = azure.query(
         "select schema_name(major_id), value from sys.extended_properties"
