@@ -360,8 +360,9 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         execute("create table snapshots.customers_history (customer_id bigint, email nvarchar(200)"
                 " collate Latin1_General_100_BIN2 masked with (function = 'email()'))")
         execute("create index by_customer on snapshots.customers_history (customer_id)")
-        execute("insert into snapshots.customers_history values (1, N'ann@example.com')")
+        execute("insert into snapshots.customers_history values (1, N'ann@example.com'), (2, N'')")
         run().run_operation("put_snapshots_aside", tables=["customers_history"])
+        run().run_operation("forget_in_snapshots", customer_ids=["2", "it's"])
         build(run(), "path:models/gold")
         keep("again")
 
