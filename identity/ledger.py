@@ -121,6 +121,8 @@ select
 from person_aliases_before as there
 left join new_aliases as further
     on there.person_id = further.alias_id and there.ended_at is null
+-- One that had ended, and is an alias again, has the later date.
+where there.alias_id not in (select alias_id from new_aliases)
 union all
 select alias_id, person_id, $1, null from new_aliases
 """

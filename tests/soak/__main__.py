@@ -348,7 +348,10 @@ def main() -> int:
     for module in PRELOADED:
         import_module(module)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="soak") as name, small_disk(Path(name, "disk")) as disk:
+    with (
+        tempfile.TemporaryDirectory(prefix="soak", ignore_cleanup_errors=True) as name,
+        small_disk(Path(name, "disk")) as disk,
+    ):
         work = Path(name)
         soak = Soak(work, options.seed)
         soak.has_disk = disk

@@ -69,6 +69,21 @@ def test_an_alias_ends_when_the_persons_part_again(customers: Customers) -> None
     assert alias["ended_at"] is not None
 
 
+def test_who_is_merged_again_has_one_alias(customers: Customers) -> None:
+    """An alias that ended, as of persons who parted, is one again, with the later date."""
+    one = [(1, "Ann Smith", "ann.smith@mail.example", "1 Main St")]
+    other = [(2, "Ann Smith", "ann.smith@mail.example", "1 Main St")]
+    away = [(2, "Bob Best", "bob.best@mail.example", "9 Oak Ave")]
+    people = [(n, f"Name{n} Last{n}", f"n{n}@mail.example", f"{n} Elm St") for n in range(10, 60)]
+    customers.deliver([*one, *away, *people])
+    customers.deliver(other)
+    customers.deliver(away)
+    assert [row["ended_at"] is None for row in customers.rows("person_aliases")] == [False]
+    customers.deliver(other)
+    (alias,) = customers.rows("person_aliases")
+    assert (alias["alias_id"], alias["person_id"], alias["ended_at"]) == ("P2", "P1", None)
+
+
 def test_nothing_new_leaves_everything_as_it_is(customers: Customers) -> None:
     before = customers.rows("matched_customers")
     version = customers.match_again().version
