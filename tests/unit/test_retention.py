@@ -120,7 +120,8 @@ def test_what_was_taken_back_and_what_is_in_quarantine_goes_too(lake):
     assert b"Delivery" not in data
 
 
-def test_what_arrives_too_old_is_not_taken_in(lake):
+def test_what_arrives_too_old_is_not_taken_in(lake, monkeypatch):
+    monkeypatch.setattr(retention, "_arrived", lambda _: TODAY)
     delivery = land(lake, {"CustomerServiceInteractions.csv": CONTACTS}, EVENTS)
     kept = [row["InteractionID"] for row in delivery.rows("customer_service_interactions")]
     assert kept == ["2", "4", "5"]
