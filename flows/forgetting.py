@@ -158,7 +158,7 @@ def forget_logs(home: Home, texts: Sequence[str]) -> int:
 def _searched(
     home: Home, lake: Lake, asked: Request, query: Query, contains: Callable[[str, str], str]
 ) -> traces.Searched:
-    wanted = traces.pattern(asked.texts)
+    wanted = traces.wanted(asked.texts)
     ids = {
         "customer_id": asked.customer_ids,
         "loyalty_id": asked.ids.get("loyalty_id", []),

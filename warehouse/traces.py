@@ -45,12 +45,29 @@ class Searched:
         self.places += other.places
 
 
-def pattern(texts: Iterable[str]) -> re.Pattern[bytes] | None:
+class Wanted:
+    """Finds any of some byte strings, in any case, that do not stand inside of a word."""
+
+    def __init__(self, spelled: Collection[bytes]) -> None:
+        """Look for these."""
+        longest_first = sorted(spelled, key=len, reverse=True)
+        any_of = b"|".join(map(re.escape, longest_first))
+        self._pattern = re.compile(rb"%b(?:%b)(?![A-Za-z0-9])" % (_BEGIN, any_of), re.IGNORECASE)
+        self._lowered = {each.lower() for each in spelled}
+
+    def is_in(self, data: bytes) -> bool:
+        """Tell whether one of them is there."""
+        lowered = data.lower()
+        # Most hold none, which this tells in a tenth of the time that the pattern takes.
+        return any(each in lowered for each in self._lowered) and bool(self._pattern.search(data))
+
+
+def wanted(texts: Iterable[str]) -> Wanted | None:
     """Return what finds any of the texts in bytes, however they are written; None without any.
 
-    >>> bool(pattern(["Zoë Q"]).search(json.dumps("zoë q").encode()))
+    >>> wanted(["Zoë Q"]).is_in(json.dumps("zoë q").encode())
     True
-    >>> [bool(pattern(["1 Main St"]).search(each)) for each in (b"11 Main St", rb"at\\n1 Main St")]
+    >>> [wanted(["1 Main St"]).is_in(each) for each in (b"11 Main St", rb"at\\n1 Main St")]
     [False, True]
     """
     spelled: set[bytes] = set()
@@ -66,16 +83,10 @@ def pattern(texts: Iterable[str]) -> re.Pattern[bytes] | None:
             }
             spelled |= {each.encode() for each in written}
             spelled |= {cased.encode(encoding) for encoding in ("utf-16-le", "utf-16-be")}
-    if not spelled:
-        return None
-    longest_first = sorted(spelled, key=len, reverse=True)
-    any_of = b"|".join(map(re.escape, longest_first))
-    return re.compile(rb"%b(?:%b)(?![A-Za-z0-9])" % (_BEGIN, any_of), re.IGNORECASE)
+    return Wanted(spelled) if spelled else None
 
 
-def search_folder(
-    folder: Path, wanted: re.Pattern[bytes], leave_out: Collection[Path] = ()
-) -> Searched:
+def search_folder(folder: Path, texts: Wanted, leave_out: Collection[Path] = ()) -> Searched:
     """Look for texts in all files of a folder; `leave_out` are files and folders."""
     found = Searched()
     for path in sorted(folder.rglob("*")):
@@ -83,9 +94,9 @@ def search_folder(
             continue
         found.files += 1
         found.bytes += path.stat().st_size
-        has = _is_in(_blocks(path), wanted)
+        has = _is_in(_blocks(path), texts)
         if not has and path.name.lower().endswith(_PACKED):
-            has = _is_in(plain_pieces(path.name, path.read_bytes()), wanted)
+            has = _is_in(plain_pieces(path.name, path.read_bytes()), texts)
         if has:
             found.places.append(str(path.relative_to(folder)))
     return found
@@ -93,7 +104,7 @@ def search_folder(
 
 def search_lake(
     lake: Lake,
-    wanted: re.Pattern[bytes] | None,
+    texts: Wanted | None,
     ids: Mapping[str, Collection[str]],
     leave_out: Collection[str] = (),
 ) -> Searched:
@@ -109,7 +120,7 @@ def search_lake(
         found.files += 1
         found.bytes += len(data)
         name = path.rpartition("/")[2]
-        has_text = wanted is not None and _is_in(plain_pieces(name, data), wanted)
+        has_text = texts is not None and _is_in(plain_pieces(name, data), texts)
         if has_text or (name.endswith(".parquet") and _has_ids(data, ids)):
             found.places.append(path)
     return found
@@ -193,10 +204,10 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _is_in(pieces: Iterable[bytes], wanted: re.Pattern[bytes]) -> bool:
+def _is_in(pieces: Iterable[bytes], texts: Wanted) -> bool:
     rest = b""
     for piece in pieces:
-        if wanted.search(rest + piece):
+        if texts.is_in(rest + piece):
             return True
         rest = piece[-1024:]
     return False

@@ -57,7 +57,7 @@ WRITTEN = {
 def test_a_text_is_found_however_it_is_written(tmp_path, name):
     (tmp_path / name).write_bytes(WRITTEN[name])
     (tmp_path / "other.txt").write_bytes(b"nothing of it")
-    wanted = traces.pattern([TEXT])
+    wanted = traces.wanted([TEXT])
     found = traces.search_folder(tmp_path, wanted)
     assert (found.places, found.files) == ([name], 2)
     found = traces.search_lake(LocalLake(tmp_path), wanted, {})
@@ -67,12 +67,12 @@ def test_a_text_is_found_however_it_is_written(tmp_path, name):
 def test_a_text_that_two_blocks_share_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(traces, "_BLOCK", 1000)
     (tmp_path / "long.txt").write_bytes(b"x " * 497 + TEXT.encode() + b" x" * 5000)
-    assert traces.search_folder(tmp_path, traces.pattern([TEXT])).places == ["long.txt"]
+    assert traces.search_folder(tmp_path, traces.wanted([TEXT])).places == ["long.txt"]
 
 
 def test_a_part_of_a_word_is_none(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"12 Main Street, 2 Main Streets, Joanna Able")
-    wanted = traces.pattern(["2 Main Street", "Anna Able"])
+    wanted = traces.wanted(["2 Main Street", "Anna Able"])
     assert traces.search_folder(tmp_path, wanted).places == []
 
 
@@ -81,7 +81,7 @@ def test_files_that_are_left_out_are_not_looked_into(tmp_path):
     for name in ("lake/a.txt", "run.lock"):
         (tmp_path / name).write_text(TEXT)
     found = traces.search_folder(
-        tmp_path, traces.pattern([TEXT]), [tmp_path / "lake", tmp_path / "run.lock"]
+        tmp_path, traces.wanted([TEXT]), [tmp_path / "lake", tmp_path / "run.lock"]
     )
     assert (found.places, found.files) == ([], 0)
 
