@@ -159,9 +159,10 @@ class DbtRun:
 
     def document(self) -> Path:
         """Have dbt document the project; return the folder of its manifest and its catalog."""
-        # After a build the compiled SQL is there already.
-        compiled = ["--no-compile"] if self.nodes else []
-        self._invoke(["docs", "generate", *compiled])
+        # After a build the compiled SQL is there already. Where a model does not compile, dbt
+        # closes the connections of all threads, and fails over one in use before it tells why.
+        how = ["--no-compile"] if self.nodes else ["--threads", "1"]
+        self._invoke(["docs", "generate", *how])
         from dbt.parser.manifest import write_manifest
 
         write_manifest(self._manifest, str(self._target_path))

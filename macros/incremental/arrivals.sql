@@ -4,23 +4,27 @@
     staging model had taken in. Read once an invocation.
 -#}
 {% macro arrivals(entity) -%}
-    {%- if graph.c360_arrivals is not defined -%}
-        {%- set found = {} -%}
-        {%- for row in adapter.dispatch('arrived_files')() -%}
-            {%- do found.update({row.entity: {
-                'version': row.version,
-                'digest': row.digest,
-                'digest_before': row.digest_before,
-                'newest': {'_batch_id': row.newest_batch_id, 'delivery_number': row.newest_delivery},
-                'newest_before': {'_batch_id': row.newest_batch_id_before, 'delivery_number': row.newest_delivery_before},
-            }}) -%}
-        {%- endfor -%}
-        {%- do graph.update({'c360_arrivals': found}) -%}
-    {%- endif -%}
+    {%- set known = graph.get('c360_arrivals') -%}
     {%- set nothing = {'_batch_id': '', 'delivery_number': 0} -%}
-    {{ return(graph.c360_arrivals.get(
+    {{ return((read_arrivals() if known is none else known).get(
         entity, {'version': '', 'digest': '', 'digest_before': '', 'newest': nothing, 'newest_before': nothing}
     )) }}
+{%- endmacro %}
+
+
+{% macro read_arrivals() -%}
+    {%- set found = {} -%}
+    {%- for row in adapter.dispatch('arrived_files')() -%}
+        {%- do found.update({row.entity: {
+            'version': row.version,
+            'digest': row.digest,
+            'digest_before': row.digest_before,
+            'newest': {'_batch_id': row.newest_batch_id, 'delivery_number': row.newest_delivery},
+            'newest_before': {'_batch_id': row.newest_batch_id_before, 'delivery_number': row.newest_delivery_before},
+        }}) -%}
+    {%- endfor -%}
+    {%- do graph.update({'c360_arrivals': found}) -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 

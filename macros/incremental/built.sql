@@ -11,8 +11,8 @@
     It stands in the warehouse beside the relations, and changes with them. Read once an invocation.
 -#}
 {% macro built(name) -%}
-    {%- if graph.c360_built is not defined -%}{%- do read_built() -%}{%- endif -%}
-    {{ return(graph.c360_built.get(name)) }}
+    {%- set known = graph.get('c360_built') -%}
+    {{ return((read_built() if known is none else known).get(name)) }}
 {%- endmacro %}
 
 
@@ -20,6 +20,7 @@
     {%- set found = {} -%}
     {%- for name, state in adapter.dispatch('built_states')() -%}{%- do found.update({name: fromjson(state)}) -%}{%- endfor -%}
     {%- do graph.update({'c360_built': found}) -%}
+    {{ return(found) }}
 {%- endmacro %}
 
 
@@ -61,7 +62,7 @@
 {#- Writes down what a relation is built from now; belongs in the transaction that shows it. -#}
 {% macro note_built(name, state) -%}
     {%- do adapter.dispatch('note_built')(name, tojson(state)) -%}
-    {%- do graph.c360_built.update({name: state}) -%}
+    {%- do graph.get('c360_built', {}).update({name: state}) -%}
 {%- endmacro %}
 
 
@@ -76,7 +77,10 @@
 {% macro default__note_built(name, state) -%}{%- endmacro %}
 
 
-{#- Makes the tables in which all this is kept, and has it read anew. Runs before each invocation. -#}
+{#-
+    Makes the tables in which all this is kept, and has it read anew. Runs before each invocation; `dbt compile` runs it beside
+    models, which hold on to what they have of it.
+-#}
 {% macro prepare_increments() -%}
     {%- if execute -%}
         {%- for kept in ['c360_code', 'c360_built', 'c360_increments', 'c360_arrivals'] -%}{%- do graph.pop(kept, none) -%}{%- endfor -%}

@@ -6,11 +6,11 @@
 -#}
 {% macro increment() -%}
     {%- if not execute or graph.nodes is not defined or not adapter.dispatch('takes_increments')() -%}{{ return(none) }}{%- endif -%}
-    {%- do graph.setdefault('c360_increments', {}) -%}
-    {%- if model.name not in graph.c360_increments -%}
-        {%- do graph.c360_increments.update({model.name: found_increment(built(model.name), inputs_now())}) -%}
+    {%- set known = graph.setdefault('c360_increments', {}) -%}
+    {%- if model.name not in known -%}
+        {%- do known.update({model.name: found_increment(built(model.name), inputs_now())}) -%}
     {%- endif -%}
-    {{ return(graph.c360_increments[model.name]) }}
+    {{ return(known[model.name]) }}
 {%- endmacro %}
 
 

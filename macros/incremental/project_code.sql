@@ -4,16 +4,16 @@
     where it can't be told, as for dbt by hand on a server. Read once an invocation.
 -#}
 {% macro project_code(layer) -%}
-    {%- do graph.setdefault('c360_code', {}) -%}
-    {%- if layer not in graph.c360_code -%}
+    {%- set known = graph.setdefault('c360_code', {}) -%}
+    {%- if layer not in known -%}
         {%- set files = adapter.dispatch('project_files_code')(layer) -%}
         {%- set declarations = [] -%}
         {%- for entity in entities() -%}{%- do declarations.append(declared(entity)) -%}{%- endfor -%}
-        {%- do graph.c360_code.update({layer: local_md5(
+        {%- do known.update({layer: local_md5(
             files ~ tojson(declarations) ~ (invocation_args_dict.vars | default({}, true) | string)
         ) if files else ''}) -%}
     {%- endif -%}
-    {{ return(graph.c360_code[layer]) }}
+    {{ return(known[layer]) }}
 {%- endmacro %}
 
 
