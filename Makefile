@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 
-.PHONY: help local setup demo test browser lint docs bench soak lock clean
+.PHONY: help local setup demo test browser lint lint-sql docs bench soak lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ lint: setup ## Check style and types: ruff, mypy, sqlfluff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MAKE) --no-print-directory lint-sql
+
+lint-sql: setup ## Check the style of SQL: sqlfluff
 	@mkdir -p target/lint
 	C360_HOME=target/lint DBT_TARGET_PATH=target/lint $(BIN)/sqlfluff lint models seeds tests/dbt analyses
 
