@@ -209,11 +209,6 @@ def test_the_command_gives_the_answers_that_it_gives_on_this_machine(
     "number",
     [
         ("customer_360", "total_spend", "-w", "customer_id={customer}"),
-        (
-            *("peak_transaction_times", "total_amount", "-w", "channel=online"),
-            *("-w", "day_of_week_number=2", "-w", "hour_of_day=20"),
-        ),
-        ("data_notes", "-w", "note=superseded rows", "-w", "entity=online_transactions"),
         ("data_notes", "-w", "note=rejected rows"),
         ("customer_360", "monetary_score", "-w", "customer_id={customer}"),
     ],

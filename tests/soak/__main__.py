@@ -98,9 +98,10 @@ class Soak:
 
     def until_done(self, *arguments: object, prepare: Callable[[], None] = lambda: None) -> None:
         """Kill a command now and then, and do it again until it ends well."""
-        for attempt in range(6):
+        kills = self.random.randint(0, 5)
+        for attempt in range(kills + 1):
             prepare()
-            is_last = attempt >= self.random.choice([0, 1, 1, 1, 2, 2, 3])
+            is_last = attempt == kills
             after = None if is_last else self.random.uniform(0.05, 1.1) * self.seconds
             status = self.command(*arguments, kill_after=after)
             if status == 0:

@@ -73,7 +73,7 @@ def main(home: Path, allowed: Path, findings: Path) -> None:
             if wrong:
                 with findings.open("a") as file:
                     print(wrong, file=file)
-        time.sleep(0.2)
+        time.sleep(0.5)
     with findings.open("a") as file:
         print(f"looked {looks}", file=file)
 

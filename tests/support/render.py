@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -53,6 +54,33 @@ class Macro:
             return returned.value
 
 
+# What all renderers of a process share, since nothing of it depends on an engine.
+
+
+@cache
+def _yaml(path: str) -> Any:
+    return yaml.safe_load((PROJECT / path).read_text(encoding="utf-8"))
+
+
+@cache
+def _macro_sources() -> list[tuple[str, str]]:
+    """Return each macro's name with the text of the file that it stands in."""
+    environment = get_environment()
+    sources = [
+        path.read_text(encoding="utf-8") for path in sorted((PROJECT / "macros").rglob("*.sql"))
+    ]
+    return [
+        (definition.name.removeprefix(PREFIX), source)
+        for source in sources
+        for definition in environment.parse(source).find_all(nodes.Macro)
+    ]
+
+
+@cache
+def _code(source: str) -> Any:
+    return get_environment().compile(source)
+
+
 class Renderer:
     """The project's macros, with dispatch to the first of an engine's prefixes that has one.
 
@@ -69,7 +97,7 @@ class Renderer:
         self._prefixes = (*prefixes, "default")
         self._environment = get_environment()
         self._templates: dict[str, Any] = {}
-        self.project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+        self.project = _yaml("dbt_project.yml")
         self._variables = {**self.project["vars"], **(variables or {})}
         self.context: dict[str, Any] = {
             "adapter": SimpleNamespace(dispatch=self._dispatch),
@@ -112,11 +140,8 @@ class Renderer:
             "var": self._variables.__getitem__,
         }
         self.macros: dict[str, Macro] = {}
-        for path in sorted((PROJECT / "macros").rglob("*.sql")):
-            source = path.read_text(encoding="utf-8")
-            for definition in self._environment.parse(source).find_all(nodes.Macro):
-                name = definition.name.removeprefix(PREFIX)
-                self.macros[name] = Macro(self, source, name)
+        for name, source in _macro_sources():
+            self.macros[name] = Macro(self, source, name)
         self.context.update(self.macros)
         self.context["is_incremental"] = lambda: False  # everything is built anew
 
@@ -131,7 +156,10 @@ class Renderer:
     def template(self, source: str) -> Any:
         """Compile a template once."""
         if source not in self._templates:
-            self._templates[source] = self._environment.from_string(source)
+            environment = self._environment
+            self._templates[source] = environment.template_class.from_code(
+                environment, _code(source), environment.make_globals(None)
+            )
         return self._templates[source]
 
     def _dispatch(self, name: str, macro_namespace: str | None = None) -> Macro:
@@ -149,9 +177,8 @@ class Renderer:
 
     def _nodes(self) -> dict[str, Any]:
         """Return silver's models as the manifest has them, as far as the macros look."""
-        text = (PROJECT / "models/silver/_silver__models.yml").read_text(encoding="utf-8")
         result: dict[str, Any] = {}
-        for model in yaml.safe_load(text)["models"]:
+        for model in deepcopy(_yaml("models/silver/_silver__models.yml"))["models"]:
             for part in (model, *model["columns"]):
                 part.setdefault("config", {}).setdefault("meta", {})
             model["columns"] = {column["name"]: column for column in model["columns"]}
