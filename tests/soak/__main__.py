@@ -31,7 +31,7 @@ from pathlib import Path
 import duckdb
 
 from tests.soak.reader import SEEN
-from tests.soak.shop import Delivery, Shop, State
+from tests.soak.shop import Delivery, Shop, State, email
 
 READERS = 2
 DISK = "768m"
@@ -234,7 +234,7 @@ class Soak:
                 self.until_done("run", "--home", self.home)
         self.shop.forgotten.add(who)
         self._now(state)
-        left = _files_with(self.home, f"person{who}.soak@")
+        left = _files_with(self.home, email(who))
         assert not left, f"customer {who} is still in {left}"
         certificates = (self.home / "lake/audit/certificates").glob("*.json")
         assert all(json.loads(each.read_text())["complete"] for each in certificates)

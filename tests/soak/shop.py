@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,6 +11,17 @@ from pathlib import Path
 
 CUSTOMERS = 40
 ORDERS = 60  # a delivery
+
+
+def word(customer: int, place: int) -> str:
+    """Return a word of a customer, unlike those of others: whoever is alike may be one person."""
+    chosen = random.Random(f"{customer} {place}")
+    return "".join(chosen.choices(string.ascii_lowercase, k=chosen.randint(5, 10))).title()
+
+
+def email(customer: int) -> str:
+    """Return a customer's e-mail address."""
+    return f"{word(customer, 4).lower()}@{word(customer, 5).lower()}.example"
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class Delivery:
             "OrderID,CustomerID,ProductID,DateTime,PaymentMethod,Amount,Status\n" + rows
         )
         people = "".join(
-            f"{n},First{n} Last{n}son,person{n}.soak@mail.example,{n} Soak Street {n}\n"
+            f"{n},{word(n, 0)} {word(n, 1)},{email(n)},{n} {word(n, 2)} {word(n, 3)}\n"
             for n in self.customers
         )
         (folder / f"Customers_{name}.csv").write_text("CustomerID,Name,Email,Address\n" + people)
