@@ -413,6 +413,7 @@ def person_find(
         list[str],
         typer.Argument(metavar="WORDS…", help="Words of the name or e-mail address, or an id."),
     ],
+    target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """List the persons whom words find, with their records and what is held under each.
@@ -421,7 +422,7 @@ def person_find(
     """
     from flows.person import print_persons
 
-    print_persons(Console(), Home.at(home), " ".join(words))
+    print_persons(Console(), Home.at(home), target.value, " ".join(words))
 
 
 @person.command("export")
@@ -444,6 +445,7 @@ def person_export(
         ),
     ] = None,
     sources: SourcesOption = None,
+    target: TargetOption = Target.LOCAL,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write everything that is held on a person, for somebody who asks for their data.
@@ -453,7 +455,7 @@ def person_export(
     """
     from flows.person import export
 
-    export(Console(), Home.at(home), who, to, only or [], sources)
+    export(Console(), Home.at(home), target.value, who, to, only or [], sources)
 
 
 @person.command("forget")

@@ -18,7 +18,7 @@ from lake import audit
 from lake.clock import utc_now
 from lake.errors import InputError
 from lake.store import Lake
-from warehouse.connection import Query
+from warehouse.connection import Query, literal
 from warehouse.home import Home, project_dir
 from warehouse.person_data import check_is_somebody
 
@@ -37,12 +37,12 @@ def members(query: Query, wanted: str) -> Members:
     Who is in no published table may have records all the same: the id is then taken for a
     customer's. Raises InputError for an id that stands for customers who are not known.
     """
-    said = "'" + wanted.strip().replace("'", "''") + "'"
+    said = literal(wanted.strip())
     persons = {
         person
         for sql in (
             "select person_id from gold.customer_persons "
-            f"where person_id = {said} or cast(customer_id as varchar(64)) = {said}",
+            f"where person_id = {said} or cast(customer_id as nvarchar(128)) = {said}",
             f"select person_id from marts.person_aliases where alias_id = {said}",
         )
         for (person,) in query(sql)
@@ -50,9 +50,9 @@ def members(query: Query, wanted: str) -> Members:
     if not persons:
         check_is_somebody(query, [wanted.strip()])
         return Members([wanted.strip()], [])
-    listed = ", ".join("'" + person.replace("'", "''") + "'" for person in sorted(persons))
+    listed = ", ".join(map(literal, sorted(persons)))
     customers = query(
-        "select cast(customer_id as varchar(64)) as customer_id from gold.customer_persons "
+        "select cast(customer_id as nvarchar(128)) as customer_id from gold.customer_persons "
         f"where person_id in ({listed})"
     )
     check_is_somebody(query, [customer for (customer,) in customers])

@@ -3,13 +3,13 @@
 import getpass
 import os
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from rich.console import Console
 from rich.table import Table
 
@@ -28,9 +28,10 @@ from lake.manifest import remembered, to_json
 from lake.store import Lake
 from pages.person import page
 from warehouse import person_data
-from warehouse.connection import open_warehouse
+from warehouse.connection import Key, open_warehouse
+from warehouse.engines import AzureSql, DuckDB, Engine
 from warehouse.home import Home, project_dir, refuse_without_personal_data
-from warehouse.person_data import FoundPerson, Key, Person
+from warehouse.person_data import FoundPerson, Person
 
 SHOWN = 20  # persons that words find
 
@@ -47,18 +48,43 @@ NOT_KNOWN = (
     "known here. Exports like this one are recorded in the audit log.",
     "Where the systems that sent the files have the data from, for which purposes it is held, and "
     "on what ground: that is for whoever answers the request to say.",
-    "What stands in backups of the lake and of this machine, in the folders that files came from, "
-    "and in the systems that sent them.",
+    "What stands in backups of the lake, the database and this machine, in the folders that files "
+    "came from, and in the systems that sent them.",
     "What is about the person without an id, the e-mail address or the full name: a line that "
     "could not be read, or a free text, may be so. The logs of runs were not searched.",
 )
 
 
-def print_persons(console: Console, home: Home, wanted: str) -> None:
+@contextmanager
+def _opened(home: Home, target: str) -> Iterator[tuple[Engine, Lake, str | None]]:
+    """Open what is published, and the lake that it is made from; give the version too."""
+    if target == "local":
+        lake = LocalLake(home.lake)
+        with open_warehouse(home) as connection:
+            published = versions.published(lake)
+            yield DuckDB(connection), lake, published.version if published else None
+        return
+    from flows.azure_run import gold_version, opened_to_read
+
+    with home.file_modes():
+        on_azure, _, database = opened_to_read(home)
+        version = gold_version(database)
+        if version is None:
+            raise InputError(
+                "Gold and marts are of no version yet; run `c360 run --target azure` first."
+            )
+        yield AzureSql(database), on_azure, version
+        if gold_version(database) != version:
+            raise C360Error(
+                "A run published another version meanwhile, so what was read is of both. Ask again."
+            )
+
+
+def print_persons(console: Console, home: Home, target: str, wanted: str) -> None:
     """Print the persons that words find: their records, and what is held under each."""
     refuse_without_personal_data("persons cannot be told apart without showing who they are")
-    with open_warehouse(home) as connection:
-        count, found = person_data.find_persons(connection, wanted, SHOWN)
+    with _opened(home, target) as (engine, _, _):
+        count, found = person_data.find_persons(engine, wanted, SHOWN)
     if not found:
         raise InputError(
             f"No person has {wanted} in a name, an e-mail address or an id. Somebody whose record "
@@ -86,7 +112,13 @@ def _print_person(console: Console, person: FoundPerson) -> None:
 
 
 def export(
-    console: Console, home: Home, wanted: str, to: Path, only: Sequence[str], sources: Path | None
+    console: Console,
+    home: Home,
+    target: str,
+    wanted: str,
+    to: Path,
+    only: Sequence[str],
+    sources: Path | None,
 ) -> None:
     """Write all that is held on a person as JSON, and as a page beside it; both are private."""
     refuse_without_personal_data("an export has nothing but personal data in it")
@@ -94,15 +126,14 @@ def export(
         to = to.with_suffix("")
     if not to.parent.is_dir():
         raise InputError(f"There is no folder {to.parent}; make it, or give another --to.")
-    lake = LocalLake(home.lake)
     contract = load_contract(project_dir())
     declarations = load_declarations(sources, contract)
-    with open_warehouse(home) as connection, remembered(lake):
-        person = person_data.person_of(connection, wanted)
+    with _opened(home, target) as (engine, lake, version), remembered(lake):
+        person = person_data.person_of(engine, wanted)
         kept = _kept(person, only)
         with console.status("Looking through all that arrived"):
-            found = _arrived(connection, lake, contract, declarations, kept)
-        held = [(key, person_data.held_on_customer(connection, key)) for key in kept]
+            found = _arrived(engine, lake, contract, declarations, kept)
+        held = [(key, person_data.held_on_customer(engine, key)) for key in kept]
         if not (found.rows or found.set_aside or any(any(each.values()) for _, each in held)):
             raise InputError(f"Nothing is held on {wanted}: it is no id of a person or customer.")
         is_whole = len(kept) == len(person.customer_ids)
@@ -114,9 +145,9 @@ def export(
                 "customer_ids": list(kept),
                 "left_out": [key for key in person.customer_ids if key not in kept],
             },
-            "made": _made(lake),
+            "made": _made(lake, version),
             # All records together are nobody's when one of them is somebody else's.
-            "person": person_data.held_on_person(connection, person.person_id)
+            "person": person_data.held_on_person(engine, person.person_id)
             if person.person_id and is_whole
             else None,
             "customers": [{"customer_id": key, "held": each} for key, each in held],
@@ -161,30 +192,22 @@ def _kept(person: Person, only: Sequence[str]) -> list[Key]:
 
 
 def _arrived(
-    connection: duckdb.DuckDBPyConnection,
+    engine: Engine,
     lake: Lake,
     contract: Mapping[str, Entity],
     declarations: Declarations,
     keys: Collection[Key],
 ) -> Arrived:
-    theirs, others = person_data.accounts_of(connection, keys)
-    customers_are_text, accounts_are_text = (
-        person_data.keys_are_text(connection, f"gold.{relation}", column)
-        for relation, column in (
-            ("dim_customers", "customer_id"),
-            ("dim_loyalty_accounts", "loyalty_id"),
-        )
-    )
     return rows_of_person.arrived(
         lake,
         contract,
         declarations,
         Wanted(
             frozenset(map(str, keys)),
-            frozenset(map(str, theirs)),
-            frozenset(map(str, others)),
-            customers_are_text,
-            accounts_are_text,
+            frozenset(map(str, person_data.accounts_of(engine, keys))),
+            lambda accounts: person_data.not_accounts_of(engine, keys, accounts),
+            person_data.keys_are_text(engine, "dim_customers", "customer_id"),
+            person_data.keys_are_text(engine, "dim_loyalty_accounts", "loyalty_id"),
         ),
     )
 
@@ -207,13 +230,14 @@ def _limits(
     return limits
 
 
-def _made(lake: Lake) -> dict[str, Any]:
+def _made(lake: Lake, version: str | None) -> dict[str, Any]:
     published = versions.published(lake)
+    is_it = published is not None and published.version == version  # or gold is of an earlier one
     return {
         "at": utc_now(),
         "by": getpass.getuser(),
-        "published_version": published.version if published else None,
-        "published_at": published.published_at if published else None,
+        "published_version": version,
+        "published_at": published.published_at if published and is_it else None,
     }
 
 

@@ -11,11 +11,16 @@ import re
 import unicodedata
 import zipfile
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, NamedTuple
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from ingest import containers
 from ingest.contract import Entity
@@ -31,15 +36,19 @@ CUSTOMER, ACCOUNT = "CustomerID", "LoyaltyID"
 _NOTE = paths.quarantine_reason("", "").rpartition("/")[2]
 _BLOCK = 1 << 20
 _LONGEST = 1 << 12  # bytes of what is looked for; blocks overlap by it
+_AT_ONCE = 8  # files that are read at the same time: of a lake on Azure each is some requests
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """By what a person's rows are found; `keys_are_text` tells of customers and of accounts."""
+    """By what a person's rows are found; `keys_are_text` tells of customers and of accounts.
+
+    `not_theirs` tells which of some accounts are somebody else's by now, or stand for none.
+    """
 
     customer_ids: frozenset[str]
     account_ids: frozenset[str] = frozenset()
-    not_account_ids: frozenset[str] = frozenset()  # that are somebody else's by now
+    not_theirs: Callable[[Collection[str]], Collection[str]] = lambda accounts: ()
     customer_keys_are_text: bool = False
     account_keys_are_text: bool = False
 
@@ -128,7 +137,7 @@ def arrived(
             if name == "customers":
                 names = Names(*(_values(held, column) for column in ("Email", "Name")))
                 rows += _rows(connection, lake, files, entity, keys.without_key(names.emails))
-        accounts -= wanted.not_account_ids
+        accounts -= {*wanted.not_theirs(accounts)}
         for entity in contract.values():
             if ACCOUNT in entity.columns and CUSTOMER not in entity.columns and accounts:
                 rows += _rows(connection, lake, files, entity, keys.of_accounts(accounts))
@@ -175,24 +184,41 @@ def _landed(lake: Lake) -> Iterator[_File]:
                 yield manifest, record
 
 
+class _Condition(NamedTuple):
+    """A condition in SQL on some text columns of rows, with `values` as $1.
+
+    Of column `holds` a row that meets it has one of the values within, however it is written.
+    """
+
+    sql: str
+    columns: tuple[str, ...]
+    values: list[str]
+    holds: str | None = None
+
+
 class _Keys:
-    """Conditions in SQL on the text columns of rows, by the forms in which keys arrive."""
+    """Conditions on rows, by the forms in which keys arrive."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._customer = _key(CUSTOMER, wanted.customer_keys_are_text)
         self._account = _key(ACCOUNT, wanted.account_keys_are_text)
 
-    def of_customers(self, ids: Collection[str]) -> tuple[str, list[str]]:
-        return f"{self._customer} in (select unnest($2))", sorted(ids)
+    def of_customers(self, ids: Collection[str]) -> _Condition:
+        return self._of(CUSTOMER, self._customer, ids)
 
-    def of_accounts(self, ids: Collection[str]) -> tuple[str, list[str]]:
-        return f"{self._account} in (select unnest($2))", sorted(ids)
+    def of_accounts(self, ids: Collection[str]) -> _Condition:
+        return self._of(ACCOUNT, self._account, ids)
 
-    def without_key(self, emails: Collection[str]) -> tuple[str, list[str]]:
+    def _of(self, column: str, key: str, ids: Collection[str]) -> _Condition:
+        return _Condition(f"{key} in (select unnest($1))", (column,), sorted(ids), column)
+
+    def without_key(self, emails: Collection[str]) -> _Condition:
         """Those of customers that have no usable key, and one of these e-mail addresses."""
         address = f"lower({_trimmed('Email')})"
         has_none = f"nullif({self._customer}, '') is null"
-        return f"{has_none} and {address} in (select unnest($2))", sorted(emails)
+        return _Condition(
+            f"{has_none} and {address} in (select unnest($1))", (CUSTOMER, "Email"), sorted(emails)
+        )
 
     def accounts(self, connection: duckdb.DuckDBPyConnection, texts: list[str | None]) -> set[str]:
         """Return the ids that texts stand for."""
@@ -224,27 +250,55 @@ def _rows(
     lake: Lake,
     files: Iterable[_File],
     entity: Entity,
-    condition: tuple[str, list[str]],
+    condition: _Condition,
 ) -> Iterator[_Row]:
     """Yield the rows of an entity that a condition on its columns finds."""
-    there = {}
-    for manifest, record in files:
-        path = paths.rows(entity.name, manifest.batch_id, record.name)
-        if record.entity == entity.name and lake.exists(path):
-            there[lake.uri(path)] = manifest, record
-    sql, values = condition
-    if not there or not values:
+    if not condition.values:
         return
-    result = connection.execute(
-        f"select * from read_parquet($1, union_by_name = true, filename = 'read_from') where {sql}",
-        [list(there), values],
-    )
-    columns = [column[0] for column in result.description or ()]
-    for row in result.fetchall():
-        named = dict(zip(columns, row, strict=True))
-        file = named.pop("read_from")
-        kept = {name: value for name, value in named.items() if name in (*entity.columns, "_extra")}
-        yield *there[file], named["_row_number"], file, kept
+    there = set(lake.list(f"{paths.ROWS}/{entity.name}"))
+    looked_at = [
+        (manifest, record, path)
+        for manifest, record in files
+        if record.entity == entity.name
+        and (path := paths.rows(entity.name, manifest.batch_id, record.name)) in there
+    ]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(
+            lambda each: _rows_of_file(connection, lake, each[2], condition), looked_at
+        )
+        for (manifest, record, path), rows in zip(looked_at, found, strict=True):
+            for row in rows:
+                kept = {name: row.get(name) for name in entity.columns}
+                if "_extra" in row:
+                    kept["_extra"] = row["_extra"]
+                yield manifest, record, row["_row_number"], path, kept
+
+
+def _rows_of_file(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, path: str, condition: _Condition
+) -> list[dict[str, Any]]:
+    """Return the rows of a file that a condition finds, a group of rows in memory at a time.
+
+    Of a group without any only the columns of the condition are read.
+    """
+    found: list[dict[str, Any]] = []
+    with lake.open_read(path) as file, connection.cursor() as cursor:
+        parquet = pq.ParquetFile(file)
+        for group in range(parquet.num_row_groups):
+            keys = parquet.read_row_group(group, columns=[*condition.columns, "_row_number"])
+            if condition.holds:  # most rows have nothing of it, which is soon found out
+                column = keys[condition.holds]
+                has = (pc.match_substring(column, value) for value in condition.values)
+                keys = keys.filter(reduce(pc.or_, has))
+            cursor.register("arrived_keys", keys)
+            numbers = cursor.execute(
+                f"select _row_number from arrived_keys where {condition.sql}", [condition.values]
+            ).fetchall()
+            if numbers:
+                rows = parquet.read_row_group(group)
+                wanted = pa.array([number for (number,) in numbers], pa.int64())
+                found += rows.filter(pc.is_in(rows["_row_number"], wanted)).to_pylist()
+    return found
 
 
 def _values(rows: Iterable[_Row], column: str) -> list[str | None]:
@@ -311,10 +365,11 @@ def _is_in(lake: Lake, path: str, names: Names) -> bool:
             with gzip.GzipFile(fileobj=raw) as inner:
                 return _stream_has(inner, names)
         if containers.format_of(path) == "parquet":
-            rows = duckdb.execute(
-                "select columns(*)::varchar from read_parquet($1)", [lake.uri(path)]
+            return any(
+                names.are_in(" ".join(str(value) for value in row.values() if value is not None))
+                for batch in pq.ParquetFile(raw).iter_batches()
+                for row in batch.to_pylist()
             )
-            return any(names.are_in(" ".join(filter(None, row))) for row in rows.fetchall())
         return _stream_has(raw, names)
 
 

@@ -15,10 +15,22 @@ from warehouse.home import Home
 Query = Callable[[str], list[tuple[Any, ...]]]
 """Asks a warehouse a question, whatever engine it is on; returns all rows."""
 
+Key = int | str
+"""The id of a customer or an account, as it is in the warehouse."""
+
 MEMORY_VARIABLE = "C360_MEMORY_LIMIT"
 LEAST_GIGABYTES = 2  # what profiles.example.yml gives dbt
 BYTES_A_ROW = 45  # that a build of everything needs to sort and group in, spilling the rest
 STORED_BYTES_A_ROW = 45  # in a warehouse, about
+
+
+def literal(value: Key) -> str:
+    """Return an id, or another text, as it is written in SQL; every engine takes it so.
+
+    >>> literal(17), literal("O'Neill")
+    ('17', "N'O''Neill'")
+    """
+    return str(value) if isinstance(value, int) else "N'" + value.replace("'", "''") + "'"
 
 
 def memory_limit(rows: int = 0) -> str:
@@ -44,8 +56,8 @@ def open_warehouse(home: Home) -> duckdb.DuckDBPyConnection:
             f"{home.root} has no warehouse, since its runs are on Azure: `c360 status --target "
             "azure` shows what is published there. Each run writes the report "
             f"({home.report / 'index.html'}) and the documentation ({home.docs / 'index.html'}); "
-            "`c360 docs --serve` shows both. Customers are found in the report, and in Azure SQL "
-            "in marts.customer_360."
+            "`c360 docs --serve` shows both. Customers are found in the report, by `c360 person "
+            "find … --target azure`, and in Azure SQL in marts.customer_360."
         )
     if not home.warehouse.exists():
         raise InputError(

@@ -1,11 +1,17 @@
-"""Finds customers in a DuckDB warehouse: by their id, or by letters of id, name and e-mail."""
+"""Finds customers in a DuckDB warehouse: by their id, or by letters of id, name and e-mail.
 
+`persons_in_tsql` finds their persons in Azure SQL by the same rules.
+"""
+
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from typing import Any
 
 import duckdb
 
+from warehouse.connection import literal
 from warehouse.customers import (
     CUSTOMER_COLUMNS,
     EVENT_COLUMNS,
@@ -159,4 +165,64 @@ def _folded(text: str) -> str:
     sql = f"strip_accents(lower({text}))"
     for letter, letters in _PLAIN.items():
         sql = f"replace({sql}, '{letter}', '{letters}')"
+    return sql
+
+
+def persons_in_tsql(wanted: str, limit: int) -> str:
+    """Return the T-SQL for the persons of the customers that words find, the surest first.
+
+    They are whom CustomerSearch.find finds: every word is in name, e-mail or id's beginning.
+    """
+    words = _folded_in_python(wanted).split()
+    typed = literal(" ".join(words))
+    each = [
+        f"(charindex({word}, looked_up_by) > 0 or charindex({word}, id_looked_up_by) = 1)"
+        for word in map(literal, words)
+    ]
+    return f"""
+        select person_id
+        from (
+            select
+                person_id,
+                customer_id,
+                total_spend,
+                total_orders,
+                {_folded_in_tsql("concat(customer_name, N' ', email)")} as looked_up_by,
+                {_folded_in_tsql("email")} as email_looked_up_by,
+                {_folded_in_tsql("cast(customer_id as nvarchar(128))")} as id_looked_up_by
+            from marts.customer_360
+        ) as customers
+        where charindex({typed}, id_looked_up_by) = 1 or ({" and ".join(each)})
+        order by
+            case when id_looked_up_by = {typed} or email_looked_up_by = {typed} then 0 else 1 end,
+            {MOST_VALUABLE_FIRST.format(purchases="total_orders")}
+        offset 0 rows fetch next {limit} rows only
+    """
+
+
+@cache
+def _plain_letters() -> dict[str, str]:
+    """Return the small letters that have an accent, each with the letter without it."""
+    plain = {}
+    for letter in map(chr, range(0x80, 0x10000)):
+        decomposed = unicodedata.normalize("NFD", letter)
+        base, marks = decomposed[0], decomposed[1:]
+        is_small = letter.isalpha() and letter == letter.lower()
+        if marks and is_small and all(unicodedata.category(mark) == "Mn" for mark in marks):
+            plain[letter] = _PLAIN.get(base, base)
+    return plain | _PLAIN
+
+
+def _folded_in_python(text: str) -> str:
+    plain = {ord(letter): letters for letter, letters in _plain_letters().items()}
+    return unicodedata.normalize("NFC", text).lower().translate(plain)
+
+
+def _folded_in_tsql(text: str) -> str:
+    """Return T-SQL for the same: texts of silver are in NFC, so accents stand with their letter."""
+    single = {letter: plain for letter, plain in _plain_letters().items() if len(plain) == 1}
+    sql = f"translate(lower({text}), N'{''.join(single)}', N'{''.join(single.values())}')"
+    for letter, letters in _plain_letters().items():
+        if letter not in single:
+            sql = f"replace({sql}, N'{letter}', N'{letters}')"
     return sql

@@ -212,13 +212,22 @@ class DbtRun:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the target's server, with the profile's credentials; return all rows."""
+        return self._asked(sql)[1]
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Ask in the same way; return all rows by the names of their columns."""
+        names, rows = self._asked(sql)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def _asked(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         from dbt_common.exceptions import DbtBaseException
 
         adapter = self.adapter
         try:
             with self._variables(), adapter.connection_named("c360"):
                 _, cursor = adapter.connections.add_query(sql, auto_begin=False)
-                return [tuple(row) for row in cursor.fetchall()]
+                names = [column[0] for column in cursor.description or ()]
+                return names, [tuple(row) for row in cursor.fetchall()]
         except DbtBaseException as error:
             raise C360Error(
                 f"{self._target} did not answer: {_one_line(str(error))}", passes(error)

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -246,6 +247,74 @@ def test_a_number_is_explained_as_on_this_machine(
             )
     assert chains[1] == chains[0]
     assert any(line["text"] for line in chains[0] if line["level"] == "raw line")
+
+
+@pytest.mark.parametrize(
+    "whose",
+    [
+        "select person_id from marts.person_360 inner join gold.customer_persons using (person_id) "
+        "inner join gold.fct_service_interactions using (customer_id) "
+        "inner join gold.dim_loyalty_accounts using (customer_id) "
+        "where customer_records > 1 order by total_spend desc limit 1",
+        "select source_customer_id from gold.fct_online_transactions where customer_id = -1 "
+        "and source_customer_id > 0 order by source_customer_id limit 1",
+    ],
+    ids=["of several records", "who is not published"],
+)
+def test_a_person_gets_what_is_held_as_on_this_machine(
+    platform: Platform,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    tmp_path: Path,
+    whose: str,
+) -> None:
+    with duckdb.connect(first.warehouse, read_only=True) as local:
+        ((who,),) = local.execute(whose).fetchall()
+    home = shutil.copytree(first.home, tmp_path / "home")  # an export changes the audit log
+    exported = []
+    for run, where in (
+        (run_c360, ("--home", home)),
+        (platform.run, ("--target", "azure")),
+    ):
+        done = run("person", "export", who, "--to", tmp_path / "told", *where)
+        assert done.returncode == 0, done.stdout + done.stderr
+        exported.append(json.loads((tmp_path / "told.json").read_text()))
+    here, there = exported
+    assert there["made"]["published_version"] == platform.published["version"]
+    assert _of_any_home(there) == _of_any_home(here)
+    rows = there["arrived"]["rows"]
+    assert rows
+    assert all(row["text"] for row in rows)
+    told = platform.run("audit", "--person", who, "--target", "azure", "--json")
+    assert [entry["action"] for entry in json.loads(told.stdout)] == ["export"]
+    for log in platform.home.joinpath("logs").rglob("*.*"):
+        for customer in there["customers"]:
+            for record in customer["held"]["record"]:
+                assert record["email"] not in log.read_text(), log
+
+
+def _of_any_home(value: Any) -> Any:
+    """Return an export without what differs from one arrival of a file to the next."""
+    arrival = {"made", "recorded", "batch_id", "arrived_at", "path", "_as_of", *LINEAGE}
+    if isinstance(value, dict):
+        return {name: _of_any_home(each) for name, each in value.items() if name not in arrival}
+    return [_of_any_home(each) for each in value] if isinstance(value, list) else value
+
+
+def test_persons_are_found_as_on_this_machine(
+    platform: Platform, ran: subprocess.CompletedProcess[str], first: Arrival
+) -> None:
+    with duckdb.connect(first.warehouse, read_only=True) as local:
+        ((person, name, account),) = local.execute(
+            "select person_id, customer_name, loyalty_id "
+            "from marts.customer_360 inner join gold.dim_loyalty_accounts using (customer_id) "
+            "where email like '%@%' order by total_spend desc limit 1"
+        ).fetchall()
+    for words in (name, account):
+        here = run_c360("person", "find", words, "--home", first.home)
+        there = platform.run("person", "find", words, "--target", "azure")
+        assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr
+        assert f"person {person}" in there.stdout
 
 
 def test_bronze_is_what_it_is_on_this_machine(

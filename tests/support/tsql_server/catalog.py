@@ -339,6 +339,7 @@ _MACROS = {
             name="lower(principal)",
         ),
     },
+    "has_perms_by_name": {"securable, class, permission": "1"},  # to an administrator
     "suser_name": {"": "'c360'"},
     "suser_sname": {"": "'c360'"},
     "original_login": {"": "'c360'"},

@@ -369,6 +369,10 @@ class Translation:
             "tsql_stuff", node.this, node.args["start"], node.args["length"], node.expression
         )
 
+    def _translate(self, node: exp.Translate) -> exp.Expr:
+        """TRANSLATE: each letter of a text by the one in its place in another, as in DuckDB."""
+        return _call("translate", _text(node.this), node.args["from_"], node.args["to"])
+
     def _concat(self, node: exp.Concat) -> exp.Expr:
         return _call("concat", *(_concat_part(part) for part in node.expressions))
 
