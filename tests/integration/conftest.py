@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -67,14 +68,41 @@ class Arrival:
         return Batch(self.batch_id, files)
 
 
+class _Commands:
+    """Runs commands in processes that fork from one, which begins with the first of them."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._driver: Driver | None = None
+        self.parses = Path()
+
+    def driver(self) -> Driver:
+        """Return what runs them."""
+        if self._driver is None:
+            self._driver = self._stack.enter_context(Driver(self.parses))
+        return self._driver
+
+    def close(self) -> None:
+        """End it."""
+        self._stack.close()
+
+
+_commands = _Commands()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands(parses: Path) -> Iterator[None]:
+    """Have what `run_c360` runs share what dbt read of projects."""
+    _commands.parses = parses
+    yield
+    _commands.close()
+
+
 def run_c360(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would."""
-    return subprocess.run(
-        [str(C360), *map(str, arguments)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    """Run the command as a user would, but for its start, which takes seconds."""
+    run = _commands.driver().c360(*arguments, environment=os.environ | environment)
+    return subprocess.CompletedProcess(
+        ["c360", *map(str, arguments)], run.returncode, run.output, run.errors
     )
 
 

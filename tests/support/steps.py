@@ -10,8 +10,8 @@ an event; DuckDB's own writes are not seen. `--kill-at` ends the process with SI
 event N of a step, `--count` writes each step's events to a file. `--resume` stands where a run
 stood that had built a version and was killed before it published it: what is left is to publish.
 
-`Driver` is what tests use: it imports everything once and forks for each run, of the steps or of
-dbt's own command.
+`Driver` is what tests use: it imports everything once and forks for each run, of the steps, of the
+command, or of dbt's own.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-PRELOADED = ("flows.run", "dbt.cli.main", "dbt.adapters.duckdb", "splink")
+PRELOADED = ("flows.cli", "flows.run", "dbt.cli.main", "dbt.adapters.duckdb", "splink")
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CHANGES = frozenset(
@@ -204,13 +204,31 @@ class Driver:
         """Run dbt with these arguments, in a process of its own."""
         return self.run("dbt", *arguments, environment=environment)
 
-    def run(self, *arguments: object, environment: Mapping[str, str] | None = None) -> Outcome:
+    def c360(self, *arguments: object, environment: Mapping[str, str]) -> Outcome:
+        """Run the command, in a process of its own with this environment and nothing else of it."""
+        return self.run(
+            "c360",
+            *arguments,
+            environment=environment,
+            folder=os.getcwd(),
+            umask=_umask(),
+        )
+
+    def run(
+        self,
+        *arguments: object,
+        environment: Mapping[str, str] | None = None,
+        folder: str | None = None,
+        umask: int | None = None,
+    ) -> Outcome:
         """Run the steps with these arguments, in a process of their own."""
-        with tempfile.TemporaryDirectory() as folder:
-            output, errors = Path(folder, "output"), Path(folder, "errors")
+        with tempfile.TemporaryDirectory() as printed:
+            output, errors = Path(printed, "output"), Path(printed, "errors")
             job = {
                 "arguments": [str(argument) for argument in arguments],
                 "environment": dict(environment or {}),
+                "folder": folder,
+                "umask": umask,
                 "output": str(output),
                 "errors": str(errors),
             }
@@ -280,6 +298,12 @@ class _Parsed:
                 self._read[file.stem] = Manifest.from_msgpack(file.read_bytes())
 
 
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
 def _serve(folder: str, *modules: str) -> None:
     for module in (*PRELOADED, *modules):
         import_module(module)
@@ -302,8 +326,18 @@ def _forked(job: dict[str, Any]) -> int:
     for descriptor, file in ((0, os.devnull), (1, job["output"]), (2, job["errors"])):
         opened = os.open(file, os.O_RDWR | os.O_CREAT)
         os.dup2(opened, descriptor)
+    if job["folder"]:
+        os.chdir(job["folder"])
+        os.umask(job["umask"])
+        os.environ.clear()
     os.environ.update(job["environment"])
     try:
+        if job["arguments"][0] == "c360":
+            sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+            sys.argv = job["arguments"]
+            from flows.cli import main as command
+
+            command()
         if job["arguments"][0] != "dbt":
             return main(job["arguments"])
         from dbt.cli.main import cli
