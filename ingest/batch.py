@@ -22,6 +22,7 @@ from lake.manifest import (
     FileEntry,
     FileRecord,
     Manifest,
+    begun_at,
     committed_batches,
     file_entries,
     from_json,
@@ -136,7 +137,8 @@ class Batch:
         self.batch_id = batch_id or new_batch_id(
             [*committed_batches(lake), *retracted_batches(lake)]
         )
-        self.arrived_at = now()
+        # Where the clock went back, what arrives now still arrives after what is there.
+        self.arrived_at = max(now(), begun_at(self.batch_id))
         self.steps: dict[str, Step] = {}
         self._is_noted = False
         self._entries = file_entries(lake)

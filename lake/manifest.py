@@ -271,6 +271,15 @@ def new_batch_id(committed: Iterable[str], now: datetime | None = None) -> str:
     return f"{stamp}-{secrets.token_hex(3)}"
 
 
+def begun_at(batch_id: str) -> datetime:
+    """Return when a batch began, by its id (UTC, without zone): after every committed one.
+
+    >>> begun_at("20261123T101500Z-abcdef")
+    datetime.datetime(2026, 11, 23, 10, 15)
+    """
+    return datetime.strptime(batch_id[:_STAMP_LENGTH], _STAMP)
+
+
 class _Ledger:
     """The manifests of a lake as they stand, read when they are asked for, and once.
 

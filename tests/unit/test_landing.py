@@ -12,6 +12,7 @@ import sys
 import zipfile
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +20,7 @@ import duckdb
 import pytest
 
 from ingest import api, incoming, landing, reading
+from ingest import batch as batches
 from ingest.batch import Batch, commit, remove_uncommitted
 from ingest.contract import Entity
 from ingest.declarations import ApiSource, Declaration, Declarations, Incremental
@@ -28,7 +30,7 @@ from ingest.landing import land, land_files
 from lake import paths
 from lake.errors import InputError, LakeError, QuarantinedError
 from lake.local import LocalLake
-from lake.manifest import read_manifest, read_manifests
+from lake.manifest import new_batch_id, read_manifest, read_manifests
 from tests.support.forked import is_killed
 from tests.support.reading import CONTRACT, LINEAGE, read_rows
 
@@ -59,6 +61,25 @@ def tree(lake):
     """Return what stands in the lake, but for the notes of batches that have begun."""
     found = (path for path in lake.list("") if not path.startswith(paths.BEGUN))
     return {path: lake.read_bytes(path) for path in found}
+
+
+def test_what_arrives_after_the_clock_went_back_is_the_newest_all_the_same(
+    lake, inbox, monkeypatch
+):
+    (inbox / "Stores.csv").write_bytes(STORES + STORE)
+    land_folder(lake, inbox)
+    past = datetime(2001, 1, 1)
+    monkeypatch.setattr(batches, "now", lambda: past)
+    monkeypatch.setattr(batches, "new_batch_id", partial(new_batch_id, now=past))
+    (inbox / "Stores.csv").write_bytes(STORES + STORE.replace(b"Ann", b"Bea"))
+    land_folder(lake, inbox)
+    (first,), (second,) = (
+        read_rows(lake, manifest.batch_id, record)
+        for manifest in read_manifests(lake)
+        for record in manifest.landed
+    )
+    assert (first["Manager"], second["Manager"]) == ("Ann", "Bea")
+    assert (first["_as_of"], first["_batch_id"]) < (second["_as_of"], second["_batch_id"])
 
 
 def test_a_file_lands_byte_for_byte_with_its_rows_and_its_manifest(lake, inbox):
