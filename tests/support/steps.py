@@ -20,6 +20,7 @@ import argparse
 import atexit
 import gc
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -337,6 +338,7 @@ def _forked(job: dict[str, Any]) -> int:
             sys.argv = job["arguments"]
             from flows.cli import main as command
 
+            logging.getLogger().handlers.clear()  # those that what was imported has put there
             command()
         if job["arguments"][0] != "dbt":
             return main(job["arguments"])
