@@ -1,13 +1,19 @@
-"""Azure SQL Database: a connection with the credentials of dbt's profile, and its errors told."""
+"""Azure SQL Database: connections with the credentials of dbt's profile, bulk copies, errors told.
+
+No statement waits for ever: each has as long as the profile says.
+"""
 
 import importlib.util
 import logging
 import re
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lake.errors import C360Error
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +21,8 @@ Result = TypeVar("Result")
 
 # As Microsoft advises: five seconds, then longer. A database that was paused takes up to a minute.
 WAITS_SECONDS = (5.0, 10.0, 20.0, 40.0)
+
+COMMIT_ROWS = 524_288  # what is lost when a connection breaks, and what the log has to hold
 
 # The driver leaves the server's error numbers out of most messages, so each error is known by its
 # number or its text. These pass: the service moves a database, is busy, or a connection breaks.
@@ -30,6 +38,9 @@ _TRANSIENT = re.compile(
     r"|not enough resources to process|too many (create or update )?operations in progress",
     re.IGNORECASE,
 )
+
+# A statement or a bulk copy that took longer than it may. That does not pass: it would again.
+_TOO_LONG = re.compile(r"query timeout expired|bulk copy operation timed out", re.IGNORECASE)
 
 # What keeps a connection from being made, and what to do about it; the first that fits is told.
 _REASONS = (
@@ -114,6 +125,48 @@ def passes(error: BaseException | str) -> bool:
     return bool(_TRANSIENT.search(str(error)))
 
 
+def time_limit(error: BaseException | str, credentials: Any) -> str:
+    """Say so, as a sentence to add to an error or its text, when it took longer than it may."""
+    if not _TOO_LONG.search(str(error)):
+        return ""
+    return (
+        f" It took longer than {credentials.query_timeout:,} seconds; set C360_STATEMENT_TIMEOUT "
+        "to more."
+    )
+
+
+def bulk_cursor(connection: Any, credentials: Any) -> Any:
+    """Return a cursor for bulk copies, each of which signs in on a connection of its own.
+
+    The driver gives that sign-in as long as a statement of the cursor may take, not as long as a
+    sign-in may.
+    """
+    limit, connection.timeout = connection.timeout, credentials.login_timeout or 0
+    try:
+        return connection.cursor()
+    finally:
+        connection.timeout = limit
+
+
+def bulk_copy(cursor: Any, table: str, rows: "pa.RecordBatchReader") -> None:
+    """Copy rows into the columns of a table that have their names, with a `bulk_cursor`."""
+    try:
+        cursor.bulkcopy_arrow(
+            table,
+            rows,
+            batch_size=COMMIT_ROWS,
+            timeout=cursor.connection.timeout,
+            column_mappings=rows.schema.names,
+            table_lock=True,
+            keep_nulls=True,
+        )
+    except BaseException as error:
+        # The driver's part in Rust, when it gives up, raises what is no Exception.
+        if type(error).__name__ == "PanicException":
+            raise RuntimeError(f"the driver gave up: {error}") from error
+        raise
+
+
 def _open(credentials: Any) -> Any:
     import mssql_python
     from dbt.adapters.sqlserver.sqlserver_backend import build_mssql_python_connection_string
@@ -123,6 +176,7 @@ def _open(credentials: Any) -> Any:
         autocommit=True,
         timeout=credentials.login_timeout or 0,
     )
+    connection.timeout = credentials.query_timeout or 0  # of each statement
     with connection.cursor() as cursor:
         cursor.execute("set xact_abort on")
     return connection

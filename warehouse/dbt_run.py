@@ -19,7 +19,7 @@ from typing import Any
 
 from lake.errors import C360Error
 from warehouse import data_warnings
-from warehouse.azure_sql import passes
+from warehouse.azure_sql import passes, time_limit
 from warehouse.connection import MEMORY_VARIABLE, Query, built_states, memory_limit, read_only
 from warehouse.data_warnings import DataTest
 from warehouse.home import Home, project_dir
@@ -152,10 +152,16 @@ class DbtRun:
         return built
 
     def _advice(self, failed: list[NodeResult]) -> str:
+        if late := self._time_limit(" ".join(node.message for node in failed)):
+            return late
         if not any("Out of Memory" in node.message for node in failed):
             return ""
         limit = self._environment.get(MEMORY_VARIABLE, memory_limit())
         return f" DuckDB may take {limit} of memory; set {MEMORY_VARIABLE} to more, such as 8GB."
+
+    def _time_limit(self, error: str) -> str:
+        """Say so when a statement took longer than it may."""
+        return time_limit(error, self._adapter.config.credentials) if self._adapter else ""
 
     def document(self) -> Path:
         """Have dbt document the project; return the folder of its manifest and its catalog."""
@@ -230,7 +236,9 @@ class DbtRun:
                 return names, [tuple(row) for row in cursor.fetchall()]
         except DbtBaseException as error:
             raise C360Error(
-                f"{self._target} did not answer: {_one_line(str(error))}", passes(error)
+                f"{self._target} did not answer: {_one_line(str(error))}"
+                + time_limit(error, adapter.config.credentials),
+                passes(error),
             ) from error
 
     def run_operation(self, macro: str, **arguments: str | list[str]) -> None:
@@ -244,7 +252,9 @@ class DbtRun:
         given = ["--args", json.dumps(arguments)] if arguments else []
         if not self._invoke(["run-operation", macro, *given], callback).success:
             why = _one_line(" ".join(errors)) or "the log says why"
-            raise C360Error(f"dbt run-operation {macro} failed: {why}", passes(why))
+            raise C360Error(
+                f"dbt run-operation {macro} failed: {why}{self._time_limit(why)}", passes(why)
+            )
 
     @contextmanager
     def _variables(self) -> Iterator[None]:

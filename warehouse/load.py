@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 READ_ROWS = 65_536
-COMMIT_ROWS = 524_288  # what is lost when a connection breaks, and what the log has to hold
 
 Progress = Callable[[str, int, int], None]  # table, rows copied, rows in all
 
@@ -62,7 +61,8 @@ def load(
     With `again`, all of a version is loaded anew, into tables as the YAML now has them.
     """
     tables = dict(sorted(published.entities.items(), key=_place_of()))
-    with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
+    credentials = dbt.adapter.config.credentials
+    with closing(azure_sql.connect(credentials)) as connection:
         loaded = None if again else _loaded_version(connection, "silver", tables)
     if loaded == published.version:
         logger.info("version %s is loaded already", published.version)
@@ -83,14 +83,14 @@ def load(
         table, complete = tables[name], False
         if loaded and _can_add(table, newer, loaded):
             copy = partial(_copy, lake, dbt, name, table, newer, loaded, on_progress)
-            rows, complete = _tried(copy, f"silver {name}")
+            rows, complete = _tried(copy, f"silver {name}", credentials)
             if complete:
                 added.append(name)
             else:
                 logger.warning("silver.%s is not what was loaded; all of it is copied", name)
         if not complete:
             copy = partial(_copy, lake, dbt, name, table, table.versions, None, on_progress)
-            rows, _ = _tried(copy, f"silver {name}")
+            rows, _ = _tried(copy, f"silver {name}", credentials)
         copied += rows
     dbt.run_operation(
         "publish_silver_load",
@@ -110,20 +110,21 @@ def load_identity(
     None if it is there already. Without a version, as when customers are not to be matched, the
     tables are empty. Silver is to be loaded before: it says whether keys are text.
     """
-    with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
+    credentials = dbt.adapter.config.credentials
+    with closing(azure_sql.connect(credentials)) as connection:
         loaded = _loaded_version(connection, "identity")
     if (loaded or None) == version:
         logger.info("who is who of version %s is loaded already", version)
         return None
     dbt.run_operation("prepare_identity_load")
-    with closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection:
+    with closing(azure_sql.connect(credentials)) as connection:
         tables = _tables(connection, "identity_load")
     copied = 0
     if version:
         for name in tables:
             file = paths.identity_table(version, name)
             copy = partial(_copy_table, lake, dbt, name, file, on_progress)
-            copied += _tried(copy, f"identity {name}")
+            copied += _tried(copy, f"identity {name}", credentials)
     dbt.run_operation("publish_identity_load", version=version or "")
     return copied
 
@@ -143,8 +144,9 @@ def load_runs(lake: Lake, dbt: DbtRun) -> int:
         **{"files": pa.int64(), "rows_arrived": pa.int64(), "step_number": pa.int32()},
     }
     told = run_log.read(lake)
+    credentials = dbt.adapter.config.credentials
     with (
-        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        closing(azure_sql.connect(credentials)) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("select distinct run_id, outcome from runs.steps")
@@ -158,15 +160,12 @@ def load_runs(lake: Lake, dbt: DbtRun) -> int:
         columns = [(each.name, types[each.name]) for each in fields(RunStep)]
         rows = pa.Table.from_pylist([_with_times(each) for each in new], pa.schema(columns))
         if new:
-            cursor.bulkcopy_arrow(
-                "runs.steps",
-                rows.to_reader(),
-                batch_size=COMMIT_ROWS,
-                timeout=0,
-                column_mappings=rows.schema.names,
-                table_lock=True,
-                keep_nulls=True,
-            )
+            with azure_sql.bulk_cursor(connection, credentials) as copying:
+                _tried(
+                    lambda: azure_sql.bulk_copy(copying, "runs.steps", rows.to_reader()),
+                    "the history of runs",
+                    credentials,
+                )
     return len(new)
 
 
@@ -240,7 +239,7 @@ def _newer(batches: Iterator["pa.RecordBatch"], loaded: str | None) -> Iterator[
         yield batch.filter(pc.greater(batch.column(VERSION), loaded)) if loaded else batch
 
 
-def _tried(copy: Callable[[], Copied], name: str) -> Copied:
+def _tried(copy: Callable[[], Copied], name: str, credentials: Any) -> Copied:
     """Do a copy, again when it fails for a reason that passes; tell of one that does not."""
     try:
         return azure_sql.retried(copy, f"loading {name}")
@@ -249,7 +248,7 @@ def _tried(copy: Callable[[], Copied], name: str) -> Copied:
     except Exception as error:
         raise C360Error(
             f"{name} could not be copied to Azure SQL, so what is loaded there stays as it was: "
-            f"{' '.join(str(error).split())[:300]}",
+            f"{' '.join(str(error).split())[:300]}{azure_sql.time_limit(error, credentials)}",
             azure_sql.passes(error),
         ) from error
 
@@ -273,9 +272,11 @@ def _copy(
     superseded = {version_of(folder): folder for folder in table.superseded}
     since = loaded if versions == table.versions else None  # newer parts have newer rows only
     done = 0
+    credentials = dbt.adapter.config.credentials
     with (
-        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        closing(azure_sql.connect(credentials)) as connection,
         connection.cursor() as cursor,
+        azure_sql.bulk_cursor(connection, credentials) as copying,
     ):
 
         def told(rows: int) -> None:
@@ -297,15 +298,16 @@ def _copy(
             if version in superseded and (loaded or version != table.versions[0]):
                 for file in _files(lake, superseded[version]):
                     _send(
-                        lake, f"silver {name}", file, cursor, gone, keys, number=number, since=since
-                    )
+                        lake, f"silver {name}", file, copying, gone, keys,
+                        number=number, since=since,
+                    )  # fmt: skip
                 cursor.execute(
                     f"delete from {target} where exists (select 1 from {gone} as gone where "
                     f"gone.{PART} = {number} and {same_key})"
                 )
             if version in parts:
                 for file in _files(lake, parts[version]):
-                    _send(lake, f"silver {name}", file, cursor, target, columns, told, since=since)
+                    _send(lake, f"silver {name}", file, copying, target, columns, told, since=since)
         if since:
             # What versions between the two replaced is told no more, but these rows are instead.
             listed = ", ".join(keys)
@@ -343,13 +345,15 @@ def _copy_table(lake: Lake, dbt: DbtRun, name: str, file: str, on_progress: Prog
         if on_progress:
             on_progress(name, done, total)
 
+    credentials = dbt.adapter.config.credentials
     with (
-        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
+        closing(azure_sql.connect(credentials)) as connection,
         connection.cursor() as cursor,
+        azure_sql.bulk_cursor(connection, credentials) as copying,
     ):
         cursor.execute(f"truncate table {target}")
         columns = _columns(cursor, target)
-        _send(lake, f"identity {name}", file, cursor, target, columns, told)
+        _send(lake, f"identity {name}", file, copying, target, columns, told)
         cursor.execute(f"select count_big(*) from {target}")
         _check_arrived(f"identity {name}", cursor.fetchone()[0], total)
     return done
@@ -407,17 +411,11 @@ def _send(
             schema = schema.append(pa.field(PART, pa.int32()))
         reader = pa.RecordBatchReader.from_batches(schema, batches(parquet, schema))
         try:
-            cursor.bulkcopy_arrow(
-                target,
-                reader,
-                batch_size=COMMIT_ROWS,
-                timeout=0,
-                column_mappings=schema.names,
-                table_lock=True,
-                keep_nulls=True,
-            )
+            azure_sql.bulk_copy(cursor, target, reader)
         except Exception as error:
-            raise (failures[0] if failures else error) from error
+            if failures:
+                raise failures[0] from error
+            raise
 
 
 def _schema(name: str, file: str, parquet: "pq.ParquetFile", columns: list[str]) -> "pa.Schema":

@@ -5,8 +5,9 @@
     Readers see all of the old or all of the new. Other objects in these schemas stay as they are. Run it without the suffix:
     dbt run-operation publish_gold --target azure_sql
 
-    What is changed is locked until the end, so tables change places in the order in which readers come to them: views, facts,
-    dimensions. Rows come and go so that foreign keys stay in force and no history is checked again: members come before facts
+    What is changed is locked until the end, and all of it at the beginning, in the order in which readers come to it: views,
+    facts, dimensions. So a reader waits, and none waits for what the transaction has while it waits for what the reader has.
+    Rows come and go so that foreign keys stay in force and no history is checked again: members come before facts
     that point to them, and go after those that did. A key of which one table changes places is added anew, with a check.
 -#}
 {% macro publish_gold(suffix='_next') -%}
@@ -27,6 +28,9 @@
     {%- endfor -%}
     {%- set version = env_var('C360_VERSION', '') or sqlserver_noted('silver', 'c360_version') -%}
     {%- set statements -%}
+        {%- for node in in_reading_order(models) %}
+        {{ sqlserver_lock(node) }}
+        {%- endfor %}
         {{ sqlserver_publish_tables(growing, exchanged, beside, suffix) }}
         {#- What moved is what was tested; only the names in the views' text still have to follow. -#}
         {%- for node in models if node.config.materialized == 'view' %}
@@ -99,7 +103,7 @@
     {%- for node in in_reading_order(moving) if node.name.startswith('dim_') or node.resource_type == 'seed' %}
     {{ sqlserver_drop(sqlserver_table(node)) }}
     {%- endfor %}
-    {%- for node in moving %}
+    {%- for node in in_reading_order(moving) %}
     alter schema {{ quoted(node.schema) }} transfer {{ sqlserver_beside(node, suffix) }};
     {%- endfor %}
     {#- What was built beside may point to the calendar there. -#}

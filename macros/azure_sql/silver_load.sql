@@ -33,10 +33,13 @@
     end to end, which no index helps.
 -#}
 {% macro publish_silver_load(version, tables, added=[], text_keys=[]) -%}
+    {%- set locks = [] -%}
     {%- set moves = [] -%}
     {%- set changes = [] -%}
     {%- set notes = [] -%}
     {%- for node in silver_tables() if node.name in tables -%}
+        {#- Readers come to facts first, which stand last. -#}
+        {%- do locks.insert(0, sqlserver_lock(node)) -%}
         {%- if node.name in added -%}
             {%- do changes.append(sqlserver_add_rows(node)) -%}
         {%- else -%}
@@ -54,8 +57,8 @@
         {%- endif -%}
     {%- endfor -%}
     {%- do run_query(sqlserver_transaction(
-        changes | join('\n') ~ sqlserver_replace(moves) ~ notes | join('\n') ~ sqlserver_note('silver', 'c360_version', version)
-        ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
+        locks | join('\n') ~ changes | join('\n') ~ sqlserver_replace(moves) ~ notes | join('\n')
+        ~ sqlserver_note('silver', 'c360_version', version) ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
     {%- do grant_roles() -%}

@@ -14,6 +14,24 @@
 {%- endmacro %}
 
 
+{#-
+    The T-SQL that locks the table or view of a node, if there is one, against all who read it, until the transaction ends. A
+    table's default is set again, which changes nothing; a view shows nothing until it is altered or dropped, and keeps what was
+    granted on it. First in a transaction, in the order in which readers come to what it changes.
+-#}
+{% macro sqlserver_lock(node) -%}
+    {%- set name = sqlserver_table(node) -%}
+    {%- set shown = [] -%}
+    {%- for column in node.columns -%}{%- do shown.append('0 as ' ~ quoted(column)) -%}{%- endfor -%}
+    if exists (select * from sys.tables where object_id = object_id({{ sql_text(name) }}, 'U') and is_external = 0)
+        alter table {{ name }} set (lock_escalation = table);
+    {%- if shown %}
+    if object_id({{ sql_text(name) }}, 'V') is not null
+        exec(N{{ sql_text('alter view ' ~ name ~ ' as select ' ~ shown | join(', ')) }});
+    {%- endif %}
+{%- endmacro %}
+
+
 {#- The T-SQL that drops a table, external table or view of this name, if there is one. -#}
 {% macro sqlserver_drop(name) -%}
     if exists (select * from sys.external_tables where object_id = object_id({{ sql_text(name) }}, 'U'))

@@ -23,13 +23,7 @@
         ) %}
         {% do run_query('use ' ~ quoted(database)) %}
     {% endif %}
-    {% set collation = run_query('select collation_name from sys.databases where name = db_name()').rows[0][0] %}
-    {% if collation != synapse_collation() %}
-        {{ exceptions.raise_compiler_error(
-            'The database ' ~ database ~ ' has the collation ' ~ collation ~ ', in which texts do not compare by code '
-            ~ 'point. Run `alter database current collate ' ~ synapse_collation() ~ '` in it, or use another database.'
-        ) }}
-    {% endif %}
+    {% do synapse_check_collation(database) %}
 
     {#- The pool opens the key by itself, so nobody needs its password, and it is made up where nobody sees it. -#}
     {% do synapse_ensure(
@@ -96,8 +90,21 @@
 {% endmacro %}
 
 
-{#- Raises when the database was set up by a version that made less. -#}
+{#- Raises when texts do not compare by code point in the database, which answers depend on. -#}
+{% macro synapse_check_collation(database) %}
+    {% set collation = run_query('select collation_name from sys.databases where name = db_name()').rows[0][0] %}
+    {% if collation != synapse_collation() %}
+        {{ exceptions.raise_compiler_error(
+            'The database ' ~ database ~ ' has the collation ' ~ collation ~ ', in which texts do not compare by code '
+            ~ 'point. Run `alter database current collate ' ~ synapse_collation() ~ '` in it, or use another database.'
+        ) }}
+    {% endif %}
+{% endmacro %}
+
+
+{#- Raises when the database was set up by a version that made less, or is not as a build needs it. -#}
 {% macro synapse_check_set_up(database) %}
+    {% do synapse_check_collation(database) %}
     {% if not run_query("select name from sys.schemas where name = N'bronze_raw'").rows %}
         {{ exceptions.raise_compiler_error(
             'The database ' ~ database ~ ' was set up by an earlier version: run `dbt run-operation setup_synapse --target '

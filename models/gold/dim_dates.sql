@@ -41,8 +41,7 @@ calendar as (
 days as (
     select {{ add_days('whole_numbers.n', 'calendar.first_day') }} as date_day
     from calendar
-    cross join {{ whole_numbers(most_days) }}
-    where whole_numbers.n <= {{ days_between('calendar.first_day', 'calendar.last_day') }}
+    {{ with_whole_numbers(days_between('calendar.first_day', 'calendar.last_day'), most_days) }}
     union
     -- What happened on an implausible day needs its day, but not all those between.
     select event_day as date_day from event_days

@@ -6,6 +6,7 @@ after each; the tests look at the copies. What the stand-in shows and what not, 
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,7 @@ class AzureSql:
 
     folder: Path
     lake: Path
+    told: list[str] = field(default_factory=list)  # by the scenario that made it
 
     def start(self, script: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a scenario in a process of its own."""
@@ -366,6 +368,27 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         build(run(), "path:models/gold")
         keep("again")
 
+        # A key of somebody else's, by hand and in a run; and somebody else's build.
+        execute("create table dbo.visits (date_key int)")
+        execute("alter table dbo.visits add constraint fk_visits foreign key (date_key)"
+                " references gold.dim_dates (date_key)")
+        told(build, run(), "dim_dates", "dim_stores")
+        told(build, run(C360_SCHEMA_SUFFIX="_next"), "dim_dates")
+        keep("others_key")
+        execute("drop table dbo.visits")
+        taken = "There is already an object named 'dim_stores__dbt_tmp' in the database."
+        credentials = dbt.adapter.config.credentials
+        for others in ([azure_sql.connect(credentials)], []):
+            for other in others:
+                other.session.login, other.session.process = "ann@shop.example", 1
+            fail("dim_stores__dbt_tmp", taken, number=2714)
+            heard = []
+            run()._invoke(["run", "--select", "dim_stores"], lambda event: heard.append(event.info))
+            (said,) = [info.msg for info in heard if info.name == "JinjaLogInfo"]
+            print("TOLD", json.dumps(said))
+            for other in others:
+                other.close()
+
         execute("create table gold.notes_of_an_analyst (note nvarchar(100))")
         beside = run(C360_SCHEMA_SUFFIX="_next")
         build(beside, "resource_type:seed", "path:models/gold", "path:models/marts")
@@ -394,7 +417,7 @@ def azure(declared: DeclaredShop, tmp_path_factory: pytest.TempPathFactory) -> A
         """,
         EARLIER=EARLIER,
     )
-    finished(process)
+    azure.told.extend(finished(process))
     return azure
 
 
@@ -549,6 +572,21 @@ def test_a_build_that_failed_in_the_middle_is_repaired_by_the_next(
     assert left == []
 
 
+def test_a_key_of_somebody_else_stops_a_build_before_it_changes_anything(azure: AzureSql) -> None:
+    for message in azure.told[1:3]:
+        assert "gold.dim_dates cannot be replaced: the foreign key fk_visits of dbo." in message
+        assert "Drop that key, run again, and add it to the new table" in message
+    objects = "select object_id, name from sys.objects where name not like '%visits' order by 1"
+    assert azure.query(objects, "others_key") == azure.query(objects, "again")
+
+
+def test_a_build_that_finds_names_taken_says_who_else_builds(azure: AzureSql) -> None:
+    somebody, nobody = azure.told[3:5]
+    assert "Another build was at dim_stores at the same time" in somebody
+    assert re.search(r"ann@shop.example on here, since \d{4}-\d\d-\d\d", somebody)
+    assert "No other dbt is to be seen any more" in nobody
+
+
 def test_building_beside_changes_nothing_that_readers_see(
     azure: AzureSql, declared: DeclaredShop
 ) -> None:
@@ -596,6 +634,21 @@ def test_every_statement_parses_as_t_sql(azure: AzureSql) -> None:
     batches = recorded(azure.folder / "state")
     assert len(batches) > 500
     assert parse_all(batches) == []
+
+
+def test_no_statement_and_no_copy_may_take_for_ever(azure: AzureSql) -> None:
+    assert {batch.limit for batch in recorded(azure.folder / "state")} == {14_400}
+
+
+def test_a_load_locks_what_it_changes_in_the_order_in_which_readers_come_to_it(
+    azure: AzureSql,
+) -> None:
+    """Gold's order is a rule of the stand-in, which knows its keys and views; silver has none."""
+    sent = [batch.sql for batch in recorded(azure.folder / "state")]
+    load = next(sql for sql in sent if 'transfer "silver_load"."customers"' in sql)
+    locks = [load.index(f'"silver"."{name}" set') for name in ("online_transactions", "customers")]
+    assert locks == sorted(locks)
+    assert locks[-1] < load.index("drop table")
 
 
 @pytest.fixture(scope="module")

@@ -645,6 +645,17 @@ def test_folded_manifests_make_the_same_bronze(
     assert [name for (name,) in names] == ["Ann", "b" * 100]
 
 
+def test_a_database_in_which_texts_compare_otherwise_is_refused(small: Pool) -> None:
+    with duckdb.connect(str(small.state / "serverless.duckdb")) as connection:
+        connection.execute(
+            "update sys.databases set collation_name = 'Latin1_General_100_CI_AS_SC_UTF8'"
+        )
+    run, sent = make_bronze(small)
+    assert run.returncode == 1
+    assert "texts do not compare by code point" in run.output
+    assert "create" not in sent
+
+
 def test_a_build_that_finds_bronze_empty_though_it_was_not_stops(small: Pool) -> None:
     assert make_bronze(small)[0].returncode == 0
     place = small.lake / paths.manifest(BATCH)

@@ -1,8 +1,9 @@
-"""What a failed connection to Azure SQL Database says, and what is tried again."""
+"""Azure SQL Database: what a failure says, what is tried again, and how long all may take."""
 
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from lake.errors import C360Error
@@ -12,7 +13,9 @@ HOST = "shop.database.windows.net"
 
 
 def _credentials(host: str = HOST) -> Any:
-    return SimpleNamespace(host=host, database="customer360", login_timeout=0)
+    return SimpleNamespace(
+        host=host, database="customer360", login_timeout=60, query_timeout=14_400
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +126,46 @@ def test_what_does_not_pass_in_time_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(C360Error, match="currently busy") as caught:
         azure_sql.connect(_credentials())
     assert caught.value.passing
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "('HYT00', '[HYT00] [Microsoft][ODBC Driver 18 for SQL Server]Query timeout expired (0)')",
+        "Driver Error: Timeout expired; DDBC Error: [Microsoft][SQL Server]Query timeout expired",
+        "Bulk copy operation timed out after 14400 seconds",
+    ],
+)
+def test_what_took_too_long_is_told_and_not_tried_again(error: str) -> None:
+    assert azure_sql.time_limit(error, _credentials()) == (
+        " It took longer than 14,400 seconds; set C360_STATEMENT_TIMEOUT to more."
+    )
+    assert not azure_sql.passes(error)
+    assert azure_sql.time_limit("Login timeout expired", _credentials()) == ""
+
+
+class PanicException(BaseException):
+    """As the native part of the driver raises it."""
+
+
+@pytest.mark.parametrize("raised", [PanicException("index out of bounds"), KeyboardInterrupt()])
+def test_a_bulk_copy_signs_in_and_ends_in_time_and_a_panic_is_an_error(
+    raised: BaseException,
+) -> None:
+    connection: Any = SimpleNamespace(timeout=14_400)
+    connection.cursor = lambda: SimpleNamespace(
+        connection=connection, signs_in_within=connection.timeout, bulkcopy_arrow=copy
+    )
+    given: dict[str, Any] = {}
+
+    def copy(table: str, rows: Any, **options: Any) -> None:
+        given.update(options)
+        raise raised
+
+    cursor = azure_sql.bulk_cursor(connection, _credentials())
+    rows = pa.table({"a": [1]}).to_reader()
+    expected = RuntimeError if isinstance(raised, PanicException) else KeyboardInterrupt
+    with pytest.raises(expected) as caught:
+        azure_sql.bulk_copy(cursor, "silver_load.stores", rows)
+    assert ("index out of bounds" in str(caught.value)) == (expected is RuntimeError)
+    assert (cursor.signs_in_within, given["timeout"]) == (60, 14_400)

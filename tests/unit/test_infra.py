@@ -26,6 +26,7 @@ NOT_ON_THE_JOB = {
     "C360_PROJECT_DIR": "the image has the project where the package is",
     "C360_HASH_KEY": "made once and kept in the lake",
     "C360_SITE_URL": "no web server shows the share",
+    "C360_STATEMENT_TIMEOUT": "its default suits a job too",
     **dict.fromkeys(
         (
             "AZURE_TENANT_ID",

@@ -73,7 +73,6 @@ def rows(duck: duckdb.DuckDBPyConnection, tsql: str) -> list[tuple[Any, ...]]:
         ("charindex('', 'a')", 0),
         ("patindex('%[^0]%', '0012')", 3),
         ("patindex('%x%', 'abc')", 0),
-        ("stuff('abc', 2, 1, 'xyz')", "axyzc"),
         ("concat('a', null, 1)", "a1"),
         ("concat(cast(1 as bit), '')", "1"),
         ("trim(concat(N' ', nchar(160)) from N' \u00a0x ')", "x"),
@@ -85,7 +84,6 @@ def rows(duck: duckdb.DuckDBPyConnection, tsql: str) -> list[tuple[Any, ...]]:
         ("case 'b' when 'b ' then 1 else 0 end", 1),
         ("iif('5x' like '[0-9]%', 1, 0)", 1),
         ("iif('a]' like '%[^0-9]', 1, 0)", 1),
-        ("iif('50%' like '50!%' escape '!', 1, 0)", 1),
         ("iif('a\nb' like 'a_b', 1, 0)", 1),
         ("iif('A' not like '[a-z]', 1, 0)", 1),
         ("sign(cast(-3 as bigint))", -1),
@@ -119,10 +117,6 @@ def rows(duck: duckdb.DuckDBPyConnection, tsql: str) -> list[tuple[Any, ...]]:
         (
             "(select x.b from (select 2 as a where 1 = 0) as y cross apply (select 5 as b) as x)",
             None,
-        ),
-        (
-            "(select 1 as a, null as b for json path, include_null_values, without_array_wrapper)",
-            '{"a":1,"b":null}',
         ),
     ],
 )
@@ -189,6 +183,7 @@ def test_what_duckdb_takes_and_the_server_refuses(query: str, number: int | None
         "datepart(weekday, x)",
         "iif('a' = 'A' collate Latin1_General_CI_AS, 1, 0)",
         "iif('a' like x, 1, 0)",
+        "iif('50%' like '50!%' escape '!', 1, 0)",
         "chr(65)",
         "tsql_int(x)",
         "coalesce(len(x), 'none')",

@@ -229,6 +229,7 @@ class _Parser:
                     or (before in ("ON", "WITH") and kind in ("ALTER", "CREATE"))
                     or (word == "SET" and kind in ("UPDATE", "MERGE", "WITH"))
                     or (word == "SET" and self._words[first : first + 2] == ["ALTER", "DATABASE"])
+                    or (word == "SET" and kind == "ALTER" and self._word(1) == "(")
                     or kind == "MERGE"
                     or (word == "IF" and kind == "DROP" and before in _DROPPED_KINDS)
                     or (word == "IF" and kind == "ALTER" and before in _DROPPED_KINDS)

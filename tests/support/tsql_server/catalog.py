@@ -327,10 +327,6 @@ _MACROS = {
         "property": "case lower(property) when 'productversion' then '12.0.2000.8'"
         " when 'edition' then 'SQL Azure' when 'engineedition' then '5' end",
     },
-    "user_name": {
-        "": "'dbo'",
-        "id": _find("name", "sys.database_principals", principal_id="id"),
-    },
     "database_principal_id": {
         "": "1",
         "principal": _find(
@@ -340,9 +336,6 @@ _MACROS = {
         ),
     },
     "has_perms_by_name": {"securable, class, permission": "1"},  # to an administrator
-    "suser_name": {"": "'c360'"},
-    "suser_sname": {"": "'c360'"},
-    "original_login": {"": "'c360'"},
 }  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlglot import exp
 
 from tests.support.tsql_server.errors import SqlServerError
-from tests.support.tsql_server.rows import JsonObject
 
 _NO_ORDER = (
     "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and "
@@ -53,7 +52,7 @@ def source_of(select: exp.Select) -> exp.Expr | None:
 
 def unnamed(select: exp.Select) -> list[int]:
     """Return the places, from 1, of the columns that have no name."""
-    named = (exp.Alias, exp.Column, exp.Star, exp.Dot, JsonObject)
+    named = (exp.Alias, exp.Column, exp.Star, exp.Dot)
     return [
         place
         for place, column in enumerate(select.expressions, 1)

@@ -79,6 +79,9 @@ class SqlDatabase(Server):
         """Let relations stand for what describes a query, and for a whole file read as one text."""
         text, given = super().prepared(session, sql)
         relations = dict(given)
+        if "sys.dm_exec_sessions" in text:
+            relations["standin_sessions"] = self._sessions_sql()
+            text = text.replace("sys.dm_exec_sessions", "standin_sessions")
 
         def stand_for(relation: str) -> str:
             name = f"standin_{len(relations)}"
@@ -96,6 +99,16 @@ class SqlDatabase(Server):
             text,
         )
         return text, relations
+
+    def _sessions_sql(self) -> str:
+        """Return sys.dm_exec_sessions as DuckDB's SQL: one program, of one machine's processes."""
+        rows = [
+            f"({each.id}, '{each.login}', 'here', 'MSSQL-Python', {each.process}, db_id(),"
+            f" timestamp '{each.since}')"
+            for each in self.live
+        ]
+        names = "session_id, login_name, host_name, program_name, host_process_id, database_id"
+        return f"select * from (values {', '.join(rows)}) as sessions ({names}, login_time)"
 
     def _description(self, session: Session, sql: str) -> str:
         """Return what sys.dm_exec_describe_first_result_set gives, as DuckDB's SQL."""
@@ -152,6 +165,62 @@ class SqlDatabase(Server):
             )
         return super().truncate(session, statement)
 
+    # -- Locks
+
+    def begin(self, session: Session, statement: Statement) -> ResultSet:
+        """BEGIN TRANSACTION."""
+        if not session.transactions:
+            session.locked.clear()
+        return super().begin(session, statement)
+
+    def _lock(self, session: Session, object_id: int) -> None:
+        """Lock what is defined anew until the transaction ends, as if somebody always read it.
+
+        Who reads a view or a table comes to it, and then to what it reads or points to: when that
+        is locked already, each waits for the other.
+        """
+        if not session.transactions or object_id in session.locked:
+            return
+        catalog = session.catalog
+        read = {
+            id_
+            for ids in catalog.query(
+                "select referenced_id, object_id(concat(referenced_schema_name, '.',"
+                " referenced_entity_name)) from sys.sql_expression_dependencies"
+                " where referencing_id = ? union all select referenced_object_id, null"
+                " from sys.foreign_keys where parent_object_id = ?",
+                object_id,
+                object_id,
+            )
+            for id_ in ids
+        }
+        if read & session.locked:
+            raise SqlServerError(
+                1205,
+                f"Transaction (Process ID {session.id}) was deadlocked on lock resources with"
+                " another process and has been chosen as the deadlock victim. Rerun the"
+                f" transaction: {_name_of(session, object_id)} was locked after what it reads.",
+                "40001",
+            )
+        session.locked.add(object_id)
+
+    def create_view(self, session: Session, statement: Statement) -> ResultSet:
+        """CREATE [OR ALTER] VIEW, ALTER VIEW."""
+        reader = Reader(statement)
+        while not reader.take("VIEW"):
+            reader.place += 1
+        name = reader.name()
+        if found := session.catalog.find(name.schema, name.name):
+            self._lock(session, found[0])
+        return super().create_view(session, statement)
+
+    def sp_rename(self, session: Session, arguments: list[tuple[str, Any]]) -> ResultSet:
+        """Rename a table or a view."""
+        name = Reader(tokenize(arguments[0][1])).name()
+        if found := session.catalog.find(name.schema, name.name):
+            self._lock(session, found[0])
+        return super().sp_rename(session, arguments)
+
     # -- Keys
 
     def alter_table(self, session: Session, statement: Statement) -> ResultSet:
@@ -167,11 +236,17 @@ class SqlDatabase(Server):
                 "permissions.",
                 "42S02",
             )
+        self._lock(session, object_id[0])
         reader.take("WITH", "CHECK")
         if reader.take("ADD"):
             self.add_constraint(session, name, reader.tokens[reader.place :], None)
         elif reader.take("CHECK", "CONSTRAINT"):
             self._check_again(session, name, reader.text())
+        elif reader.take("SET"):
+            if [[token.text.upper() for token in item] for item in reader.parenthesised()] != [
+                ["LOCK_ESCALATION", "=", "TABLE"]
+            ]:
+                raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         elif reader.take("DROP", "CONSTRAINT"):
             optional = reader.take("IF", "EXISTS")
             self._drop_constraint(session, name, reader.text(), optional)
@@ -565,6 +640,9 @@ class SqlDatabase(Server):
     def _change_type(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
         """ALTER COLUMN name type: what is there is converted; a text has the collation it names."""
         column, rest = column_of(reader.tokens[reader.place :])
+        if column.mask:
+            # A mask is changed by DROP MASKED, then ADD MASKED WITH (…).
+            raise SqlServerError(102, "Incorrect syntax near 'masked'.")
         if rest:
             raise UnknownSqlError(f"no rule for ALTER COLUMN with {rest[0].text}")
         column_id = _column_id(session, object_id, column.name)
@@ -621,6 +699,7 @@ class SqlDatabase(Server):
                 "permission.",
             )
         object_id, type_ = found
+        self._lock(session, object_id)
         catalog.remove_permissions(object_id)
         parts = catalog.query(
             "select object_id, name from sys.objects where ? in (object_id, parent_object_id)",
@@ -927,6 +1006,7 @@ class SqlDatabase(Server):
         found = session.catalog.find(name.schema, name.name)
         if found is None or not self._is_external(session, found[0]):
             raise invalid_object(str(name))
+        self._lock(session, found[0])
         session.connection.execute(f"drop view {name.quoted}")
         session.catalog.remove_object(found[0])
         return ResultSet()
@@ -948,6 +1028,7 @@ class SqlDatabase(Server):
 
     def drop_object(self, session: Session, name: Name, object_id: int, kind: str) -> None:
         """Remove a table or view; a table that a foreign key points to cannot be dropped."""
+        self._lock(session, object_id)
         if self._referencing(session, object_id):
             raise SqlServerError(
                 3726,
@@ -994,7 +1075,8 @@ class SqlDatabase(Server):
             error = caught.message
             raise
         finally:
-            record(self.folder, Recorded(self.name, session.database, sql, [], error))
+            limit = options["timeout"]
+            record(self.folder, Recorded(self.name, session.database, sql, [], error, limit))
         return copied
 
     def _copy_batch(self, session: Session, table: Name, names: list[str], rows: Any) -> int:

@@ -52,7 +52,7 @@ class Connection:
                 raise fault.as_error()
             with Server._opening:  # or another thread's logout closes it in between
                 self.server = self.server_class.attach(folder, database)
-                self.session = self.server.login(database, autocommit)
+                self.session = self.server.login(database, autocommit, names.get("uid", ""))
         except SqlServerError as error:
             raise type(self).error(error) from error
 
@@ -117,6 +117,7 @@ class Cursor:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.limit = connection.timeout  # of its statements, in seconds
         self.messages: list[Any] = []
         self.fast_executemany = False
         self._results: list[ResultSet] = []
@@ -127,7 +128,8 @@ class Cursor:
         """Run a batch."""
         if len(parameters) == 1 and isinstance(parameters[0], list | tuple):
             parameters = tuple(parameters[0])
-        self._run(lambda: self.connection.server.execute(self.connection.session, sql, parameters))
+        server, session = self.connection.server, self.connection.session
+        self._run(lambda: server.execute(session, sql, parameters, self.limit))
         return self
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:

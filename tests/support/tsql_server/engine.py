@@ -80,7 +80,7 @@ class Server(Definitions):
         self.folder = path.parent
         self.lock = threading.RLock()
         self._path = path
-        self._sessions = 0
+        self.live: list[Session] = []
         self._root = _connect(path)
         self.database = database
         if not self._root.execute(
@@ -90,11 +90,11 @@ class Server(Definitions):
 
     # -- Sessions
 
-    def login(self, database: str, autocommit: bool) -> Session:
+    def login(self, database: str, autocommit: bool, login: str = "") -> Session:
         """Open a session in a database."""
         with self.lock:
-            self._sessions += 1
-            session = Session(database, self._root.cursor(), autocommit)
+            session = Session(database, self._root.cursor(), autocommit, login)
+            self.live.append(session)
             try:
                 self.enter(session, database)
             except SqlServerError:
@@ -120,17 +120,17 @@ class Server(Definitions):
             if session.transactions:
                 session.connection.rollback()
             session.connection.close()
-            self._sessions -= 1
-            if not self._sessions:
+            self.live.remove(session)
+            if not self.live:
                 Server._open.pop(self._path, None)
                 self._root.close()
 
     # -- Batches
 
     def execute(
-        self, session: Session, sql: str, parameters: Sequence[Any] = ()
+        self, session: Session, sql: str, parameters: Sequence[Any] = (), limit: int = 0
     ) -> list[ResultSet]:
-        """Run a batch and record it."""
+        """Run a batch and record it, with the seconds that it may take."""
         with self.lock:
             error: str | None = None
             try:
@@ -146,7 +146,7 @@ class Server(Definitions):
             finally:
                 record(
                     self.folder,
-                    Recorded(self.name, session.database, sql, list(parameters), error),
+                    Recorded(self.name, session.database, sql, list(parameters), error, limit),
                 )
 
     def half_done(self, session: Session, sql: str) -> None:

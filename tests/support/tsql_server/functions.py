@@ -105,11 +105,6 @@ _MACROS = {
         "x bigint, total": "cast(total as bigint)",
         "x, total": "total",
     },
-    "tsql_avg": {
-        "x integer": "cast(sum(x) // count(x) as integer)",
-        "x bigint": "cast(sum(x) // count(x) as bigint)",
-        "x": _no_rule("the scale of an average of decimals"),
-    },
     "tsql_sign": {
         "x integer": "cast(sign(x) as integer)",
         "x bigint": "cast(sign(x) as bigint)",
@@ -164,10 +159,6 @@ _MACROS = {
         " when regexp_matches(x, concat('(?s)', pattern))"
         " then cast(length(regexp_extract(x, concat('(?s)^(.*?)', pattern), 1)) + 1 as integer)"
         " else 0 end",
-    },
-    "tsql_stuff": {
-        "x, start, size, put": "case when start between 1 and length(x) and size >= 0"
-        " then concat(left(x, start - 1), put, substring(x, start + size)) end",
     },
     "tsql_string_escape": {
         "x": r"replace(regexp_extract(cast(to_json(x) as varchar), '(?s)^.(.*).$', 1), '/', '\/')",

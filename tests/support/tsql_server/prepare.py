@@ -6,7 +6,6 @@ from sqlglot import exp
 
 from tests.support.tsql_server import checks
 from tests.support.tsql_server.errors import UnknownSqlError
-from tests.support.tsql_server.rows import JsonObject
 
 UNNAMED = "(No column name)"
 
@@ -20,6 +19,7 @@ def prepare(tree: exp.Expr) -> exp.Tuple:
         query.set("options", None)
     for select in list(tree.find_all(exp.Select)):
         _for_clause(select)
+        _applied_tops(select)
         _applied_aggregates(select)
         _name_columns(select)
     return whole
@@ -35,21 +35,33 @@ def _name_columns(select: exp.Select) -> None:
 
 
 def _for_clause(select: exp.Select) -> None:
-    """FOR JSON and FOR XML: one text of all rows."""
+    """FOR XML: one text of all rows."""
     clause = select.args.get("for_")
     if clause is None:
         return
     select.set("for_", None)
     options = {option.sql(dialect="tsql").upper() for option in clause.expressions}
-    if clause.args["kind"] == "JSON" and select.args.get("from_") is None:
-        if options != {"PATH", "INCLUDE_NULL_VALUES", "WITHOUT_ARRAY_WRAPPER"}:
-            raise UnknownSqlError(f"no rule for FOR JSON {', '.join(sorted(options))}")
-        select.set("expressions", [JsonObject(expressions=select.expressions)])
-    elif clause.args["kind"] == "XML" and options == {"PATH = ''"} and len(select.expressions) == 1:
+    if clause.args["kind"] == "XML" and options == {"PATH = ''"} and len(select.expressions) == 1:
         empty = exp.Literal.string("")
         select.set("expressions", [exp.GroupConcat(this=select.expressions[0], separator=empty)])
     else:
         raise UnknownSqlError(f"no rule for FOR {clause.args['kind']} {', '.join(sorted(options))}")
+
+
+def _applied_tops(select: exp.Select) -> None:
+    """CROSS APPLY of the TOP rows that a column outside says; DuckDB takes no such LIMIT."""
+    for join in select.args.get("joins") or []:
+        query = join.this.this.this if isinstance(join.this, exp.Lateral) else None
+        limit = query.args.get("limit") if isinstance(query, exp.Select) else None
+        if limit is None or not limit.expression.find(exp.Column):
+            continue
+        if not join.this.args.get("cross_apply"):
+            raise UnknownSqlError(f"no rule for {join.sql('tsql')[:200]}")
+        place = "tsql_place"
+        query.set("limit", None)
+        query.append("expressions", exp.alias_(exp.Window(this=exp.RowNumber()), place))
+        column = exp.column(place, table=join.this.alias)
+        select.where(exp.LTE(this=column, expression=limit.expression.copy()), copy=False)
 
 
 def _applied_aggregates(select: exp.Select) -> None:

@@ -24,13 +24,14 @@ FAULTS = "faults.json"
 
 @dataclass(frozen=True)
 class Recorded:
-    """A batch as a driver sent it, with the error that it ended with."""
+    """A batch as a driver sent it, with the error that it ended with and the seconds it had."""
 
     server: str
     database: str
     sql: str
     parameters: list[Any]
     error: str | None
+    limit: int = 0  # 0: it may take for ever
 
 
 def record(folder: Path, batch: Recorded) -> None:

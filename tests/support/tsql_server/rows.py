@@ -46,12 +46,6 @@ class Part(exp.Expression):
     arg_types: ClassVar = {"this": True, "chain": True, "source": True}
 
 
-class JsonObject(exp.Expression):
-    """The JSON object of named columns that FOR JSON PATH writes, which escapes slashes."""
-
-    arg_types: ClassVar = {"expressions": True}
-
-
 def _chain(generator: DuckDB.Generator, node: Chain) -> str:
     name = node.args["name"]
     done: list[str] = []
@@ -82,14 +76,6 @@ def _part(generator: DuckDB.Generator, node: Part) -> str:
     return f"struct_extract({row}, '{node.this}')"
 
 
-def _json(generator: DuckDB.Generator, node: JsonObject) -> str:
-    pairs = ", ".join(
-        f"{exp.Literal.string(column.alias_or_name).sql()}, {generator.sql(column.unalias())}"
-        for column in node.expressions
-    )
-    return rf"replace(cast(json_object({pairs}) as varchar), '/', '\/')"
-
-
 class Generator(DuckDB.Generator):
     """DuckDB's SQL, with the nodes of this module."""
 
@@ -98,7 +84,6 @@ class Generator(DuckDB.Generator):
         Chain: _chain,
         Row: _row,
         Part: _part,
-        JsonObject: _json,
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -44,13 +46,21 @@ class ResultSet:
         ]  # fmt: skip
 
 
-@dataclass
+_ids = count(51)
+
+
+@dataclass(eq=False)
 class Session:
     """What a connection has of its own."""
 
     database: str
     connection: duckdb.DuckDBPyConnection
     autocommit: bool = True
+    login: str = ""
+    id: int = field(default_factory=lambda: next(_ids))  # @@SPID
+    process: int = field(default_factory=lambda: os.getpid())  # of the client
+    since: datetime = field(default_factory=datetime.now)
+    locked: set[int] = field(default_factory=set)  # objects that the transaction defines anew
     transactions: int = 0  # @@TRANCOUNT
     failed: bool = False  # the transaction can only be rolled back
     variables: dict[str, Any] = field(default_factory=dict)
@@ -114,9 +124,10 @@ def substituted(session: Session, sql: str) -> str:
         ahead = [keyword(one) for one in tokens[index : index + 3]]
         size, value = 0, None
         if ahead[:2] == ["@", "@"]:
-            if ahead[2] != "TRANCOUNT":
+            known = {"TRANCOUNT": session.transactions, "SPID": session.id}
+            if ahead[2] not in known:
                 raise UnknownSqlError(f"no rule for @@{ahead[2].lower()}")
-            size, value = 3, session.transactions
+            size, value = 3, known[ahead[2]]
         elif ahead[0] == "@":
             size, value = 2, variable(session, tokens[index + 1].text)
         elif ahead[0] in _SESSION_FUNCTIONS and ahead[1:] == ["(", ")"]:

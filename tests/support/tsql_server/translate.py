@@ -54,10 +54,9 @@ _SAME = (
 )  # fmt: skip
 # Catalogue functions, which are macros in DuckDB (catalog.py).
 CATALOG_FUNCTIONS = words(
-    "col_name columnproperty db_id db_name has_perms_by_name indexproperty object_id"
+    "col_name columnproperty db_id db_name indexproperty object_id"
     " object_name database_principal_id object_definition object_schema_name objectproperty"
-    " original_login parsename quotename schema_id schema_name serverproperty suser_name"
-    " suser_sname type_name user_name"
+    " parsename quotename schema_id schema_name serverproperty type_name"
 )
 _DATE_PARTS = {"year", "month", "day", "hour", "minute", "second", "quarter", "dayofyear"}
 
@@ -90,15 +89,12 @@ def duckdb_type(data_type: exp.DataType) -> str:
     return _TYPES[name]
 
 
-def like_pattern(pattern: str, escape: str = "") -> str:
+def like_pattern(pattern: str) -> str:
     """Return a LIKE pattern as a regular expression for the whole text."""
     result, place = "", 0
     while place < len(pattern):
         character = pattern[place]
-        if escape and character == escape and place + 1 < len(pattern):
-            place += 1
-            result += re.escape(pattern[place])
-        elif character == "[" and (end := pattern.find("]", place + 2)) > 0:
+        if character == "[" and (end := pattern.find("]", place + 2)) > 0:
             inside = pattern[place + 1 : end]
             negated = inside.startswith("^")
             inside = re.sub(r"([\\\[\]^])", r"\\\1", inside.removeprefix("^"))
@@ -253,18 +249,13 @@ class Translation:
         same = exp.EQ(this=_key(left.copy()), expression=_key(right))
         return exp.Case(ifs=[exp.If(this=same, true=exp.Null())], default=left)
 
-    def _like(self, node: exp.Like) -> exp.Expr | None:
-        if isinstance(node.parent, exp.Escape):
-            return None
-        return self._matches(node, "")
-
     def _escape(self, node: exp.Escape) -> exp.Expr:
-        return self._matches(node.this, node.expression.name)
+        raise UnknownSqlError(f"no rule for {node.sql('tsql')[:200]}")
 
-    def _matches(self, node: exp.Like, escape: str) -> exp.Expr:
+    def _like(self, node: exp.Like) -> exp.Expr:
         if not node.expression.is_string:
             raise UnknownSqlError("no rule for a LIKE pattern that is not a literal")
-        pattern = like_pattern(node.expression.name, escape)
+        pattern = like_pattern(node.expression.name)
         found = _call("regexp_full_match", node.this, exp.Literal.string(f"(?s){pattern}"))
         return exp.Not(this=found) if node.args.get("negate") else found
 
@@ -313,11 +304,6 @@ class Translation:
             return None
         return _call("tsql_sum", node.this)
 
-    def _avg(self, node: exp.Avg) -> exp.Expr:
-        if isinstance(node.parent, exp.Window):
-            raise UnknownSqlError("no rule for an average over a window")
-        return _call("tsql_avg", node.this)
-
     def _window(self, node: exp.Window) -> exp.Expr | None:
         node.set("partition_by", [_key(one) for one in node.args.get("partition_by") or []])
         if isinstance(node.this, exp.Count):
@@ -363,11 +349,6 @@ class Translation:
         if node.args.get("position"):
             raise UnknownSqlError("no rule for CHARINDEX with a start")
         return _call("tsql_charindex", node.args["substr"], node.this)
-
-    def _stuff(self, node: exp.Stuff) -> exp.Expr:
-        return _call(
-            "tsql_stuff", node.this, node.args["start"], node.args["length"], node.expression
-        )
 
     def _translate(self, node: exp.Translate) -> exp.Expr:
         """TRANSLATE: each letter of a text by the one in its place in another, as in DuckDB."""

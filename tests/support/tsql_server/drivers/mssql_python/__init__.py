@@ -87,7 +87,7 @@ class Cursor(dbapi.Cursor):
         try:
             rows = connection.server.bulk_copy(
                 session, table_name, _reader(source), column_mappings,
-                batch_size=batch_size, check_constraints=check_constraints,
+                timeout=timeout, batch_size=batch_size, check_constraints=check_constraints,
                 table_lock=table_lock, keep_nulls=keep_nulls,
                 use_internal_transaction=use_internal_transaction,
             )  # fmt: skip
