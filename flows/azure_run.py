@@ -78,7 +78,7 @@ def load_published(home: Home, progress: Progress) -> None:
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with home.lock(), lake.exclusive():
         published = _published(lake)
-        dbt = _dbt(home, "azure_sql", published.version)
+        dbt = target_dbt(home, "azure_sql", published.version)
         _load(lake, published, dbt, progress, again=True)
 
 
@@ -97,15 +97,15 @@ def opened_to_read(home: Home) -> tuple[Lake, Published, DbtRun]:
     check_settings()
     home.prepare()
     lake = open_lake(os.environ[LAKE_VARIABLE])
-    return lake, _published(lake), _dbt(home, "azure_sql")
+    return lake, _published(lake), target_dbt(home, "azure_sql")
 
 
 def database(home: Home) -> DbtRun:
     """Return what asks the database that gold and the marts are in."""
-    return _dbt(home, "azure_sql")
+    return target_dbt(home, "azure_sql")
 
 
-def _check_pool(silver: DbtRun) -> None:
+def check_pool(silver: DbtRun) -> None:
     """Raise when Synapse does not let this run in, and say what to look at."""
     if not silver.adapter.config.credentials.host:
         raise C360Error(
@@ -118,7 +118,7 @@ def _check_pool(silver: DbtRun) -> None:
         raise C360Error(
             f"{str(error).rstrip('.')}. Check C360_SYNAPSE_SERVER and the workspace's firewall, "
             "how you sign in (az login, or C360_SYNAPSE_AUTHENTICATION), and that "
-            "C360_SYNAPSE_DATABASE was made (dbt run-operation setup_synapse, see docs/azure.md).",
+            "C360_SYNAPSE_DATABASE was made (c360 azure setup).",
             error.passing,
         ) from error
 
@@ -202,11 +202,15 @@ def deleted_files(lake: Lake) -> str:
     )
 
 
-def _dbt(home: Home, target: str, version: str = "", suffix: str = "") -> DbtRun:
+def target_dbt(
+    home: Home, target: str, version: str = "", suffix: str = "", **others: str
+) -> DbtRun:
+    """Return dbt on one of the two servers; `others` are further variables for it."""
     environment = {
         LAKE_VARIABLE: os.environ[LAKE_VARIABLE],
         "C360_SCHEMA_SUFFIX": suffix,
         "C360_CODE": project_code(project_dir(), "silver" if target == "synapse" else "gold"),
+        **others,
     }
     return DbtRun(home, None, version, target=target, **environment)
 
@@ -220,9 +224,9 @@ class AzureRun(Run):
         """Begin the run; nothing changes yet."""
         super().__init__(home, lake, asked)
         self.published, self._published_tag = versions.published_with_tag(lake)
-        self.silver = _dbt(home, "synapse", self.id)
-        self.gold = _dbt(home, "azure_sql", suffix=NEXT)
-        self.database = _dbt(home, "azure_sql")
+        self.silver = target_dbt(home, "synapse", self.id)
+        self.gold = target_dbt(home, "azure_sql", suffix=NEXT)
+        self.database = target_dbt(home, "azure_sql")
         self._resumed = False
 
     @property
@@ -260,7 +264,7 @@ class AzureRun(Run):
         from warehouse import azure_sql
 
         with self.progress.step("Connect") as step:
-            _check_pool(self.silver)
+            check_pool(self.silver)
             azure_sql.connect(self.database.adapter.config.credentials).close()
             step.done = "Connected to Synapse and Azure SQL"
         with self.progress.step("Look for what an earlier run left") as step:

@@ -716,6 +716,32 @@ def status(
     print_status(Console(), Home.at(home), target.value, as_json)
 
 
+azure = typer.Typer(
+    help="Set up and check what target azure runs on; docs/azure.md says how.", no_args_is_help=True
+)
+app.add_typer(azure, name="azure")
+
+
+@azure.command("setup")
+def azure_setup(home: HomeOption = DEFAULT_HOME) -> None:
+    """Make what a build expects in the pool and in the database; what is there already stays."""
+    from flows.azure_setting_up import set_up
+
+    set_up(Console(), Home.at(home))
+
+
+@azure.command("check")
+def azure_check(home: HomeOption = DEFAULT_HOME) -> None:
+    """Look whether a run has what it needs: settings, sign-in, rights, what `setup` makes.
+
+    Each line says what is missing and what mends it. The exit status is 1 when anything is.
+    """
+    from flows.azure_setting_up import check
+
+    if not check(Console(), Home.at(home)):
+        raise typer.Exit(1)
+
+
 @app.command("versions")
 def list_versions(target: TargetOption = Target.LOCAL, home: HomeOption = DEFAULT_HOME) -> None:
     """List the published version and those that are kept, which can be rolled back to."""

@@ -241,13 +241,16 @@ class DbtRun:
                 passes(error),
             ) from error
 
-    def run_operation(self, macro: str, **arguments: str | list[str]) -> None:
-        """Run a macro with arguments; raise with dbt's message when it fails."""
+    def run_operation(self, macro: str, **arguments: str | list[str]) -> list[str]:
+        """Run a macro with arguments; return what it tells, raise with its error when it fails."""
         errors: list[str] = []
+        told: list[str] = []
 
         def callback(event: Any) -> None:
             if event.info.name.startswith("RunningOperation"):
                 errors.append(event.data.exc)
+            elif event.info.name == "JinjaLogInfo":
+                told.append(event.data.msg)
 
         given = ["--args", json.dumps(arguments)] if arguments else []
         if not self._invoke(["run-operation", macro, *given], callback).success:
@@ -255,6 +258,7 @@ class DbtRun:
             raise C360Error(
                 f"dbt run-operation {macro} failed: {why}{self._time_limit(why)}", passes(why)
             )
+        return told
 
     @contextmanager
     def _variables(self) -> Iterator[None]:

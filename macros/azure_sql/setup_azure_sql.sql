@@ -43,6 +43,31 @@
 {%- endmacro %}
 
 
+{#- Run-operation behind `c360 azure check`: raises when something is missing of what setup_azure_sql makes. -#}
+{% macro check_azure_sql() -%}
+    {%- set missing = [] -%}
+    {%- for schema in ['silver'] + published_schemas() if not run_query(
+        'select name from sys.schemas where name = ' ~ sql_text(schema)
+    ).rows -%}
+        {%- do missing.append('schema ' ~ schema) -%}
+    {%- endfor -%}
+    {%- for role in c360_roles() if not run_query(
+        'select name from sys.database_principals where name = ' ~ sql_text(role)
+    ).rows -%}
+        {%- do missing.append('role ' ~ role) -%}
+    {%- endfor -%}
+    {%- if silver_access() == 'attached' and not run_query(
+        "select name from sys.external_data_sources where name = 'c360_lake'"
+    ).rows -%}
+        {%- do missing.append('data source c360_lake') -%}
+    {%- endif -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error('The database lacks ' ~ missing | join(', ') ~ ': run `c360 azure setup`.') }}
+    {%- endif -%}
+    {%- do log('silver is ' ~ silver_access(), info=true) -%}
+{%- endmacro %}
+
+
 {#- Says whether something is there, by a query that gives a value if so; if not, runs the statement that makes it. -#}
 {% macro set_up(what, query, statement=none) -%}
     {%- set found = run_query(query).rows -%}

@@ -79,12 +79,12 @@
     {% set found = run_query("select location from sys.external_data_sources where name = N'c360_lake'").rows %}
     {% if not found %}
         {{ exceptions.raise_compiler_error(
-            'The database ' ~ database ~ ' is not set up: run `dbt run-operation setup_synapse --target synapse`.'
+            'The database ' ~ database ~ ' is not set up: run `c360 azure setup`.'
         ) }}
     {% elif found[0][0].rstrip('/') != lake_url() %}
         {{ exceptions.raise_compiler_error(
             'The database ' ~ database ~ ' was set up for the lake ' ~ found[0][0] ~ ', but C360_LAKE is ' ~ lake_url()
-            ~ '. A database belongs to one lake: name another one in C360_SYNAPSE_DATABASE and run setup_synapse for it.'
+            ~ '. A database belongs to one lake: name another one in C360_SYNAPSE_DATABASE and run `c360 azure setup`.'
         ) }}
     {% endif %}
 {% endmacro %}
@@ -107,10 +107,30 @@
     {% do synapse_check_collation(database) %}
     {% if not run_query("select name from sys.schemas where name = N'bronze_raw'").rows %}
         {{ exceptions.raise_compiler_error(
-            'The database ' ~ database ~ ' was set up by an earlier version: run `dbt run-operation setup_synapse --target '
-            ~ 'synapse` again, which adds what is missing.'
+            'The database ' ~ database ~ ' was set up by an earlier version: run `c360 azure setup` again, which adds '
+            ~ 'what is missing.'
         ) }}
     {% endif %}
+{% endmacro %}
+
+
+{#- Run-operation behind `c360 azure check`: raises when the database is not as a build needs it. -#}
+{% macro check_synapse() %}
+    {% do synapse_check_lake(target.database) %}
+    {% do synapse_check_set_up(target.database) %}
+    {% do log(target.database ~ ', set up for the lake ' ~ lake_url(), info=true) %}
+{% endmacro %}
+
+
+{#- Run-operation behind `c360 azure check`: writes a row to the folder silver/<name> of the lake, and reads it. -#}
+{% macro check_synapse_writes(name) %}
+    {% set table = 'staging.' ~ quoted(name) %}
+    {% do run_query(
+        'create external table ' ~ table ~ ' with (location = ' ~ sql_text('silver/' ~ name ~ '/') ~ ', data_source = c360_lake, '
+        ~ 'file_format = c360_parquet) as select 1 as n'
+    ) %}
+    {% do run_query('select n from ' ~ table) %}
+    {% do run_query('drop external table ' ~ table) %}
 {% endmacro %}
 
 

@@ -90,14 +90,12 @@ def driver(parses: Path) -> Iterator[Driver]:
 
 
 @pytest.fixture(scope="module")
-def platform(
-    azurite: Azurite, driver: Driver, tmp_path_factory: pytest.TempPathFactory
-) -> Platform:
-    """A platform that both set-up operations have been run on."""
+def bare(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """A platform on which nothing is set up."""
     work = tmp_path_factory.mktemp("azure")
     servers = work / "servers"
     servers.mkdir()
-    platform = Platform(
+    return Platform(
         work / "home",
         servers,
         {
@@ -116,25 +114,36 @@ def platform(
             "C360_API_TOKEN": TOKEN,
         },
     )
-    set_up(platform, driver, "setup_synapse", "synapse", "--args", "{database: customer360}")
-    set_up(platform, driver, "setup_azure_sql", "azure_sql")
-    return platform
 
 
-def set_up(
-    platform: Platform, driver: Driver, operation: str, target: str, *arguments: str
+@pytest.fixture(scope="module")
+def setting_up(bare: Platform) -> list[subprocess.CompletedProcess[str]]:
+    """What is said when it is checked, set up, and checked again."""
+    return [bare.run("azure", each) for each in ("check", "setup", "check")]
+
+
+@pytest.fixture(scope="module")
+def platform(bare: Platform, setting_up: list[subprocess.CompletedProcess[str]]) -> Platform:
+    """A platform that is set up."""
+    for done in setting_up[1:]:
+        assert done.returncode == 0, done.stdout + done.stderr
+    return bare
+
+
+def test_what_is_missing_is_told_until_it_is_set_up(
+    platform: Platform, setting_up: list[subprocess.CompletedProcess[str]]
 ) -> None:
-    """Run a set-up operation, as docs/azure.md has it."""
-    work = platform.home.parent
-    done = driver.dbt(
-        *("run-operation", operation, "--target", target, *arguments),
-        # Where the runs have it: they need not parse the project again.
-        *("--target-path", platform.home / "dbt" / target),
-        *("--log-path", work / "logs"),
-        environment={**platform.environment, "C360_SYNAPSE_DATABASE": "master"},
-    )
-    assert done.returncode == 0, done.output
-    assert_discreet(work, [PASSWORD], done.output)
+    before, _, after = (done.stdout.splitlines() for done in setting_up)
+    assert setting_up[0].returncode == 1
+    assert [line[0] for line in before] == [*"✓✓✓✓✓✓✗––✓✗✓"]
+    assert "c360 azure setup" in before[6]
+    assert "lacks schema silver, schema" in before[10]
+    assert [line[0] for line in after] == [*"✓" * 12]
+    again = platform.run("azure", "setup").stdout
+    assert "Made" not in again
+    assert "Found database customer360" in again
+    assert [path for path in platform.lake().list("") if "check" in path] == []
+    assert not [line for line in (*before, *after, again) if PASSWORD in line]
 
 
 @pytest.fixture(scope="module")
@@ -446,7 +455,7 @@ def test_one_run_at_a_time(
         # With another setting for Synapse dbt reads the project anew for it, here and in the next.
         ({"C360_SQL_SERVER": ""}, "C360_SQL_SERVER is not set"),
         ({"C360_SYNAPSE_SERVER": ""}, "C360_SYNAPSE_SERVER is not set"),
-        ({"C360_SYNAPSE_DATABASE": "nowhere"}, "run-operation setup_synapse"),
+        ({"C360_SYNAPSE_DATABASE": "nowhere"}, "c360 azure setup"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_line(

@@ -54,7 +54,7 @@ _SAME = (
 )  # fmt: skip
 # Catalogue functions, which are macros in DuckDB (catalog.py).
 CATALOG_FUNCTIONS = words(
-    "col_name columnproperty db_id db_name indexproperty object_id"
+    "col_name columnproperty db_id db_name has_perms_by_name indexproperty object_id"
     " object_name database_principal_id object_definition object_schema_name objectproperty"
     " parsename quotename schema_id schema_name serverproperty type_name"
 )
