@@ -106,6 +106,11 @@ def run_c360(*arguments: object, **environment: str) -> subprocess.CompletedProc
     )
 
 
+def run_installed(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command as it is installed, which reads the project by itself."""
+    return subprocess.run([C360, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
 def arrive(work: Path, batch: int, before: Path | None = None) -> Arrival:
     """Generate a batch, run the command over its files and the API, copy the warehouse.
 

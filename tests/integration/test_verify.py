@@ -8,7 +8,7 @@ import pytest
 
 from ingest.batches import retract
 from lake.local import LocalLake
-from tests.integration.conftest import Arrival, run_c360
+from tests.integration.conftest import Arrival, run_installed
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_what_differs_is_told_row_by_row_and_stays(home: Path) -> None:
         connection.execute("alter table gold.dim_stores add column more integer")
     changed = warehouse.read_bytes()
 
-    run = run_c360("verify", "--home", home)
+    run = run_installed("verify", "--home", home)
     assert run.returncode == 1, run.stdout + run.stderr
     told = run.stdout.splitlines()
     where = told.index("gold.fct_online_transactions: 1 row only published, 1 row only built anew")
@@ -49,7 +49,7 @@ def test_what_differs_is_told_row_by_row_and_stays(home: Path) -> None:
 
     shutil.copyfile(saved, warehouse)
     before = {path: path.stat().st_mtime_ns for path in (home / "lake").rglob("*")}
-    run = run_c360("verify", "--home", home)
+    run = run_installed("verify", "--home", home)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "relations are what a build of everything gives" in run.stdout.splitlines()[-1]
     assert {path: path.stat().st_mtime_ns for path in (home / "lake").rglob("*")} == before
@@ -57,11 +57,11 @@ def test_what_differs_is_told_row_by_row_and_stays(home: Path) -> None:
 
 def test_what_is_published_has_to_be_of_what_is_in_the_lake(home: Path, first: Arrival) -> None:
     retract(LocalLake(home / "lake"), first.batch_id)
-    run = run_c360("verify", "--home", home)
+    run = run_installed("verify", "--home", home)
     assert run.returncode == 1
     assert "1 batch went. Run `c360 run` first" in run.stderr
 
 
 def test_a_home_without_anything_and_azure_are_told_what_to_do(tmp_path: Path) -> None:
-    assert "Nothing is published" in run_c360("verify", "--home", tmp_path).stderr
-    assert "`c360 run --target azure --full`" in run_c360("verify", "--target", "azure").stderr
+    assert "Nothing is published" in run_installed("verify", "--home", tmp_path).stderr
+    assert "`c360 run --target azure --full`" in run_installed("verify", "--target", "azure").stderr
