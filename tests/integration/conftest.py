@@ -4,10 +4,7 @@ import fcntl
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,13 +15,13 @@ from demo.generator import API_FOLDER, generate
 from demo.ledger import Ledger
 from demo.sample_api import create_app, serve
 from tests.support import declared_shop
+from tests.support.command import COMMANDS, run_c360
 from tests.support.reference import Batch, InputFile
 from tests.support.steps import Driver
 
 Made = TypeVar("Made")
 
 TOKEN = "a-token-that-must-not-be-seen"
-C360 = Path(sys.executable).with_name("c360")
 
 # They begin first, so that no worker is left alone with one of them at the end.
 LONGEST = (
@@ -68,47 +65,12 @@ class Arrival:
         return Batch(self.batch_id, files)
 
 
-class _Commands:
-    """Runs commands in processes that fork from one, which begins with the first of them."""
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        self._driver: Driver | None = None
-        self.parses = Path()
-
-    def driver(self) -> Driver:
-        """Return what runs them."""
-        if self._driver is None:
-            self._driver = self._stack.enter_context(Driver(self.parses))
-        return self._driver
-
-    def close(self) -> None:
-        """End it."""
-        self._stack.close()
-
-
-_commands = _Commands()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def commands(parses: Path) -> Iterator[None]:
     """Have what `run_c360` runs share what dbt read of projects."""
-    _commands.parses = parses
+    COMMANDS.parses = parses
     yield
-    _commands.close()
-
-
-def run_c360(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user would, but for its start, which takes seconds."""
-    run = _commands.driver().c360(*arguments, environment=os.environ | environment)
-    return subprocess.CompletedProcess(
-        ["c360", *map(str, arguments)], run.returncode, run.output, run.errors
-    )
-
-
-def run_installed(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run the command as it is installed, which reads the project by itself."""
-    return subprocess.run([C360, *map(str, arguments)], capture_output=True, text=True, check=False)
+    COMMANDS.close()
 
 
 def arrive(work: Path, batch: int, before: Path | None = None) -> Arrival:

@@ -12,9 +12,10 @@ import pytest
 
 from demo.generator import API_FOLDER, generate
 from demo.sample_api import Trouble, create_app, serve
-from tests.integration.conftest import TOKEN, run_c360
+from tests.integration.conftest import TOKEN
 from tests.integration.test_against_reference import KEYS
 from tests.support import reference, state
+from tests.support.command import run_c360
 from tests.support.compare import assert_same
 from tests.support.steps import Driver, Outcome
 from tests.support.told import assert_discreet, assert_one_line

@@ -18,8 +18,9 @@ import pytest
 from demo.generator import API_FOLDER
 from demo.sample_api import create_app, serve
 from lake.opening import open_lake
-from tests.integration.conftest import C360, TOKEN, Arrival, run_c360
+from tests.integration.conftest import TOKEN, Arrival
 from tests.integration.test_against_reference import GOLD, MARTS
+from tests.support.command import C360, run_c360
 from tests.support.compare import difference, load, normalise
 from tests.support.render import PROJECT
 from warehouse.dbt_run import DbtRun

@@ -27,9 +27,10 @@ from demo.generator import API_FOLDER
 from demo.sample_api import create_app, serve
 from lake import paths
 from lake.adls import AdlsLake
-from tests.integration.conftest import TOKEN, Arrival, run_c360
+from tests.integration.conftest import TOKEN, Arrival
 from tests.integration.test_against_reference import GOLD, KEYS, MARTS
 from tests.support.azurite import ACCOUNT, Azurite
+from tests.support.command import run_c360
 from tests.support.compare import assert_same, load
 from tests.support.render import PROJECT
 from tests.support.steps import Driver, Outcome

@@ -20,9 +20,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.integration.conftest import TOKEN, run_c360
+from tests.integration.conftest import TOKEN
 from tests.integration.test_against_reference import GOLD, KEYS, LINEAGE, MARTS
 from tests.support import reference, state
+from tests.support.command import run_c360
 from tests.support.compare import difference, load
 from tests.support.layers import comparable
 from tests.support.steps import Driver, Outcome

@@ -14,8 +14,8 @@ from flows import batches as commands
 from ingest import batches as in_lake
 from ingest.reading import READER
 from lake.local import LocalLake
-from tests.integration.conftest import run_c360
 from tests.support import state
+from tests.support.command import run_c360
 from tests.support.steps import Driver, Outcome
 from warehouse.home import Home
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import C360
 from tests.support import prefect_service
+from tests.support.command import C360
 from tests.support.prefect_service import Service
 
 STORES = "StoreID,Location,Manager,OpenHours\n1,Oslo,Ann,9-17\n"

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from tests.integration.conftest import C360, Arrival
+from tests.integration.conftest import Arrival
+from tests.support.command import C360
 from warehouse.home import project_dir
 
 COUNTS = "select count(*), sum(total_orders), sum(total_spend) from marts.customer_360"

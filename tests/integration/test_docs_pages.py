@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.integration.conftest import C360, Arrival
+from tests.integration.conftest import Arrival
+from tests.support.command import C360
 
 Node = dict[str, Any]
 

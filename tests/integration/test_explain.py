@@ -17,7 +17,8 @@ from ingest.contract import load_contract
 from ingest.declarations import load_declarations
 from lake import versions
 from lake.local import LocalLake
-from tests.integration.conftest import Arrival, run_c360
+from tests.integration.conftest import Arrival
+from tests.support.command import run_c360
 from tests.support.tsql_server import functions
 from tests.support.tsql_server.recorder import parse_all
 from tests.support.tsql_server.translate import to_duckdb

@@ -21,7 +21,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.integration.conftest import run_c360
+from tests.support.command import run_c360
 from tests.support.xlsx import workbook_of
 
 EMAIL, NAME, ADDRESS, PHONE = (

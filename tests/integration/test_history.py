@@ -16,8 +16,8 @@ import pytest
 
 from lake.local import LocalLake
 from lake.manifest import committed_batches
-from tests.integration.conftest import run_c360
 from tests.support import state
+from tests.support.command import run_c360
 from tests.support.steps import Driver
 
 PEOPLE = "CustomerID,Name,Email,Address\n"

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from lake import paths
-from tests.integration.conftest import C360
+from tests.support.command import C360
 from tests.support.steps import Driver, Outcome
 
 CUSTOMERS = """CustomerID,Name,Email,Address

@@ -16,7 +16,8 @@ from demo.defects import FIELDS
 from demo.generator import API_FOLDER, SOURCES, generate
 from demo.ledger import Defect, Ledger
 from demo.sample_api import create_app, serve
-from tests.integration.conftest import TOKEN, Arrival, made_once, run_c360
+from tests.integration.conftest import TOKEN, Arrival, made_once
+from tests.support.command import run_c360
 
 KEYS = {
     entity: [column.silver for column in columns[: 2 if entity == "loyalty_transactions" else 1]]

@@ -12,8 +12,8 @@ import duckdb
 import pytest
 
 from pages.report import page
-from tests.integration.conftest import run_c360
 from tests.support import state
+from tests.support.command import run_c360
 from tests.support.steps import Driver
 
 FILES = {

@@ -19,7 +19,8 @@ from ingest.contract import load_contract
 from ingest.declarations import load_declarations
 from ingest.rows_of_person import Wanted, arrived
 from lake.local import LocalLake
-from tests.integration.conftest import Arrival, DeclaredShop, run_c360
+from tests.integration.conftest import Arrival, DeclaredShop
+from tests.support.command import run_c360
 from warehouse.home import project_dir
 
 Export = Callable[..., dict[str, Any]]

@@ -16,9 +16,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.integration.conftest import C360, Arrival
+from tests.integration.conftest import Arrival
 from tests.integration.test_against_reference import SOURCES
 from tests.integration.test_tsql_models import Build, Models
+from tests.support.command import C360
 from tests.support.compare import difference, load
 from tests.support.layers import OF_PERSONS, RELATIONS, Layers, differences
 from tests.support.reference import Batch, Identity

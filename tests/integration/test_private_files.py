@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import run_c360
 from tests.support import declared_shop
+from tests.support.command import run_c360
 
 
 @pytest.fixture

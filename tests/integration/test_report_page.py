@@ -17,7 +17,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pages.report import content, page
-from tests.integration.conftest import C360, Arrival
+from tests.integration.conftest import Arrival
+from tests.support.command import C360
 from warehouse.answers import ask as ask_everything
 from warehouse.customers import IDENTITY, PERSON_COLUMNS, PERSONAL_DATA
 from warehouse.home import project_dir

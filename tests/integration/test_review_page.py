@@ -17,7 +17,7 @@ from identity.review import Pair
 from lake.local import LocalLake
 from pages.review.server import PAGE, app, session_of
 from pages.review.session import Session
-from tests.integration.conftest import run_c360
+from tests.support.command import run_c360
 from tests.support.reviewed import CHAIN, PAIRS, Kept
 
 DESK, PHONE = (1200, 900), (375, 667)

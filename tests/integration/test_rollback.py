@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from demo.generator import generate
-from tests.integration.conftest import run_c360
+from tests.support.command import run_c360
 from tests.support.state import batches, differences, leftovers, published, state
 from tests.support.steps import Driver
 

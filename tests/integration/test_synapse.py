@@ -31,8 +31,8 @@ from ingest.landing import land
 from lake import manifest, paths
 from lake.local import LocalLake
 from lake.manifest import fold, read_manifest
-from tests.integration.conftest import C360
 from tests.support import declared_shop
+from tests.support.command import C360
 from tests.support.compare import difference, load
 from tests.support.landed import batch, landed_file, retract
 from tests.support.render import PROJECT

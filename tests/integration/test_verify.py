@@ -8,7 +8,8 @@ import pytest
 
 from ingest.batches import retract
 from lake.local import LocalLake
-from tests.integration.conftest import Arrival, run_installed
+from tests.integration.conftest import Arrival
+from tests.support.command import run_installed
 
 
 @pytest.fixture
