@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ingest.deliveries import DeliveryNote
-from warehouse.connection import Query
+from warehouse.connection import Query, literal
 
 
 def load_delivery_notes(query: Query, notes: Sequence[DeliveryNote]) -> None:
@@ -14,7 +14,5 @@ def load_delivery_notes(query: Query, notes: Sequence[DeliveryNote]) -> None:
         "(note varchar, entity varchar, note_rows bigint, detail varchar)"
     )
     for note in notes:
-        note_, entity, detail = (
-            "'" + text.replace("'", "''") + "'" for text in (note.note, note.entity, note.detail)
-        )
+        note_, entity, detail = (literal(text) for text in (note.note, note.entity, note.detail))
         query(f"insert into runs.delivery_notes values ({note_}, {entity}, {note.rows}, {detail})")

@@ -29,6 +29,7 @@ from lake.run_log import RunStep
 from lake.store import Lake
 from lake.versions import Published, PublishedEntity, version_of
 from warehouse import azure_sql
+from warehouse.connection import literal
 from warehouse.dbt_run import DbtRun
 from warehouse.home import project_dir
 
@@ -172,7 +173,7 @@ def load_runs(lake: Lake, dbt: DbtRun) -> int:
 def load_delivery_notes(dbt: DbtRun, notes: Sequence[DeliveryNote]) -> None:
     """Bring what is to be said of deliveries to Azure SQL, in the place of what was said before."""
     values = ", ".join(
-        f"(N{_text(note.note)}, N{_text(note.entity)}, {note.rows}, N{_text(note.detail)})"
+        f"({literal(note.note)}, {literal(note.entity)}, {note.rows}, {literal(note.detail)})"
         for note in notes
     )
     with (
@@ -182,10 +183,6 @@ def load_delivery_notes(dbt: DbtRun, notes: Sequence[DeliveryNote]) -> None:
         cursor.execute("delete from runs.delivery_notes")
         if values:
             cursor.execute(f"insert into runs.delivery_notes values {values}")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _with_times(step: RunStep) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ingest.forgetting import plain_pieces
 from lake.errors import LakeError
 from lake.store import Lake
-from warehouse.connection import Query
+from warehouse.connection import Query, literal
 
 _BLOCK = 8 << 20
 # Not inside of a word; what an escaped line break or blank ends with is no letter of one.
@@ -169,8 +169,8 @@ def search_database(
         quoted = f'"{column}"'
         wanted = next((ids[name] for name in ids if column.endswith(name)), ())
         if wanted:
-            listed = ", ".join(_literal(each) for each in wanted)
-            conditions.append(f"cast({quoted} as varchar(64)) in ({listed})")
+            listed = ", ".join(map(literal, wanted))
+            conditions.append(f"cast({quoted} as nvarchar(128)) in ({listed})")
         if "char" in kind.lower() or "text" in kind.lower() or "[]" in kind:
             conditions += [contains(quoted, text) for text in texts]
         found.columns += 1
@@ -186,22 +186,18 @@ def search_database(
 
 def duckdb_contains(column: str, text: str) -> str:
     """Return the condition that a column holds a text, in DuckDB."""
-    return f"contains(lower(cast({column} as varchar)), lower({_literal(text)}))"
+    return f"contains(lower(cast({column} as varchar)), lower({literal(text)}))"
 
 
 def tsql_contains(column: str, text: str) -> str:
     """Return the condition that a column holds a text, in T-SQL."""
-    return f"charindex(lower(N{_literal(text)}), lower({column})) > 0"
+    return f"charindex(lower({literal(text)}), lower({column})) > 0"
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _is_in(pieces: Iterable[bytes], texts: Wanted) -> bool:
