@@ -81,6 +81,8 @@ def check(console: Console, home: Home) -> bool:
     checks.look("writing to bronze", "lake", lambda: _write(lakes[0], "bronze"))
     checks.look("writing to silver", "lake", lambda: _write(lakes[0], "silver"))
     checks.look("deleted files", "lake", lambda: deleted_files(lakes[0]))
+    if "settings and packages" in checks.failed:
+        return False  # nothing can be asked without them
     pool, database = target_dbt(home, "synapse"), target_dbt(home, "azure_sql")
     checks.look("pool", "lake", lambda: check_pool(pool))
     checks.look("the pool's database", "pool", lambda: _told(pool, "check_synapse"))

@@ -481,3 +481,14 @@ def test_a_file_in_quarantine_is_dropped_without_a_run(
     assert call(monkeypatch, *drop, f"{landed}/Agents.csv") == 1
     assert "is not in quarantine" in capsys.readouterr().err
     assert flow == []
+
+
+def test_azure_check_says_what_is_not_set_and_looks_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("C360_LAKE", raising=False)
+    assert call(monkeypatch, "azure", "check", "--home", tmp_path / "home") == 1
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.startswith("✗  settings and packages: Target azure needs the lake in C360_LAKE")
+    assert others
+    assert {line[0] for line in others} == {"–"}
