@@ -54,7 +54,7 @@ FUNCTIONS = words(
 # What stands before a bracket without being a function: words of the language, types, aliases.
 NO_FUNCTIONS = words(
     "and apply as by case decimal else from group in join not nvarchar datetime2 on or over select"
-    " then union values when where with d0 d1 d2 d3 d4 d5 d6"
+    " then top union values when where with d0 d1 d2 d3 d4 d5 d6"
 )
 # What both engines have, and so may stand in a model itself.
 IN_MODELS = words(
