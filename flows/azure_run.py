@@ -1,4 +1,6 @@
-"""A run on Azure: bronze and silver in the lake, gold and marts in Azure SQL Database.
+"""A run on Azure: bronze and silver in the lake, gold and marts in a database.
+
+The database is Azure SQL Database, or a Warehouse of Microsoft Fabric (azure_settings).
 
 Silver is built by the serverless pool in folders of a new version and published when its tests have
 passed. Gold and the marts are built from the published version beside those that people use
@@ -15,7 +17,7 @@ from contextlib import contextmanager
 
 from flows import forgetting
 from flows.asked import Asked
-from flows.azure_settings import LAKE_VARIABLE, check_settings
+from flows.azure_settings import LAKE_VARIABLE, check_settings, database_target
 from flows.base_run import Run, move_old_layout
 from flows.progress import Progress
 from flows.steps import Step
@@ -31,14 +33,16 @@ from lake.opening import open_lake
 from lake.store import Lake
 from lake.versions import Published
 from pages import docs_site
+from warehouse import azure_sql, traces
 from warehouse import publish as publishing
-from warehouse import traces
 from warehouse.answers import EntityCounts, ask, read_counts
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home, project_dir
 from warehouse.odbc import use_packaged_driver
 from warehouse.project_code import project_code
 from warehouse.publish import entities_of
+from warehouse.receivers import NAMES, noted
+from warehouse.silver_files import count_rows
 from warehouse.synapse import built_states
 
 logger = logging.getLogger(__name__)
@@ -46,13 +50,6 @@ logger = logging.getLogger(__name__)
 ACCESS_VARIABLE = "C360_SILVER_ACCESS"
 
 NEXT = "_next"  # after the names of schemas that are under construction
-
-# Which silver version a schema has; `publish_silver_load` and `publish_gold` write it.
-_VERSION = """
-select cast(value as nvarchar(100))
-from sys.extended_properties
-where class = 3 and name = 'c360_version' and major_id = schema_id('{schema}')
-"""
 
 
 @contextmanager
@@ -72,13 +69,13 @@ def opened(home: Home, asked: Asked, kind: "type[AzureRun] | None" = None) -> It
 
 
 def load_published(home: Home, progress: Progress) -> None:
-    """Copy what is published into Azure SQL Database: behind `c360 load`."""
+    """Copy what is published into the database: behind `c360 load`."""
     check_settings()
     home.prepare()
     lake = open_lake(os.environ[LAKE_VARIABLE])
     with home.lock(), lake.exclusive():
         published = _published(lake)
-        dbt = target_dbt(home, "azure_sql", published.version)
+        dbt = target_dbt(home, database_target(), published.version)
         _load(lake, published, dbt, progress, again=True)
 
 
@@ -88,7 +85,7 @@ def published_on_azure(home: Home) -> tuple[Lake, str | None, list[EntityCounts]
     There are none of these while no silver was loaded, as after a first run that failed.
     """
     lake, _, database = opened_to_read(home)
-    counts = read_counts(database.query) if _version_of(database, "silver") else []
+    counts = read_counts(database.query) if noted(database, "silver") else []
     return lake, gold_version(database), counts
 
 
@@ -97,12 +94,12 @@ def opened_to_read(home: Home) -> tuple[Lake, Published, DbtRun]:
     check_settings()
     home.prepare()
     lake = open_lake(os.environ[LAKE_VARIABLE])
-    return lake, _published(lake), target_dbt(home, "azure_sql")
+    return lake, _published(lake), database(home)
 
 
 def database(home: Home) -> DbtRun:
     """Return what asks the database that gold and the marts are in."""
-    return target_dbt(home, "azure_sql")
+    return target_dbt(home, database_target())
 
 
 def check_pool(silver: DbtRun) -> None:
@@ -123,14 +120,27 @@ def check_pool(silver: DbtRun) -> None:
         ) from error
 
 
+def check_database(database: DbtRun) -> None:
+    """Raise when the database does not let this run in, and say what to look at."""
+    credentials = database.adapter.config.credentials
+    if database.target == "azure_sql":
+        azure_sql.connect(credentials).close()
+        return
+    try:
+        database.query("select 1 as answer")
+    except C360Error as error:
+        raise C360Error(
+            f"{str(error).rstrip('.')}. Check that C360_FABRIC_SERVER is the SQL connection string "
+            "of the Warehouse (its settings show it), that C360_FABRIC_WAREHOUSE is its name, how "
+            "you sign in (az login, or C360_FABRIC_AUTHENTICATION), and that you are a Contributor "
+            "of its workspace.",
+            error.passing,
+        ) from error
+
+
 def gold_version(database: DbtRun) -> str | None:
-    """Return the silver version that gold in Azure SQL is made from."""
-    return _version_of(database, "gold")
-
-
-def _version_of(database: DbtRun, schema: str) -> str | None:
-    rows = database.query(_VERSION.format(schema=schema))
-    return str(rows[0][0]) if rows else None
+    """Return the silver version that gold in the database is made from."""
+    return noted(database, "gold")
 
 
 def _published(lake: Lake) -> Published:
@@ -183,7 +193,7 @@ def _load(
     with progress.step("Load the history of runs") as step:
         step.done = f"Loaded the history of runs ({load_runs(lake, dbt):,} steps)"
         arrived = [each for each in file_entries(lake) if each.batch_id in published.batches]
-        load_delivery_notes(dbt, delivery_notes(arrived, published.version))
+        load_delivery_notes(lake, dbt, delivery_notes(arrived, published.version))
 
 
 def deleted_files(lake: Lake) -> str:
@@ -216,7 +226,7 @@ def target_dbt(
 
 
 class AzureRun(Run):
-    """A run whose layers are Parquet files in ADLS Gen2 and tables in Azure SQL Database."""
+    """A run whose layers are Parquet files in ADLS Gen2 and tables in a database."""
 
     target = "azure"
 
@@ -225,8 +235,8 @@ class AzureRun(Run):
         super().__init__(home, lake, asked)
         self.published, self._published_tag = versions.published_with_tag(lake)
         self.silver = target_dbt(home, "synapse", self.id)
-        self.gold = target_dbt(home, "azure_sql", suffix=NEXT)
-        self.database = target_dbt(home, "azure_sql")
+        self.gold = target_dbt(home, database_target(), suffix=NEXT)
+        self.database = database(home)
         self._resumed = False
 
     @property
@@ -246,7 +256,7 @@ class AzureRun(Run):
 
     @property
     def dbts(self) -> list[DbtRun]:
-        """dbt on Synapse, and on Azure SQL."""
+        """dbt on Synapse, and on the database."""
         return [self.silver, self.gold]
 
     def standing(self) -> str:
@@ -261,12 +271,10 @@ class AzureRun(Run):
 
     def recover(self) -> None:
         """See that both servers answer, and remove what a killed run left in the lake."""
-        from warehouse import azure_sql
-
         with self.progress.step("Connect") as step:
             check_pool(self.silver)
-            azure_sql.connect(self.database.adapter.config.credentials).close()
-            step.done = "Connected to Synapse and Azure SQL"
+            check_database(self.database)
+            step.done = f"Connected to Synapse and {NAMES[self.database.target]}"
         with self.progress.step("Look for what an earlier run left") as step:
             step.done = self._recover_lake() or "Found the lake in order"
             if self.published:  # kept by a run that was killed before another took its place
@@ -332,7 +340,7 @@ class AzureRun(Run):
             step.done = f"Published silver {self.id}"
 
     def load_silver(self) -> None:
-        """Copy the published silver into Azure SQL Database, where it is not read from the lake."""
+        """Copy the published silver into the database, where it is not read from the lake."""
         assert self.published
         self.database.version = self.published.version
         attached = os.environ.get(ACCESS_VARIABLE) == "attached"
@@ -452,8 +460,6 @@ class AzureRun(Run):
 
     def _complete(self, published: Published) -> bool:
         """Tell whether all rows of a version are still in the lake."""
-        from warehouse.load import count_rows
-
         return all(
             count_rows(self.lake, entity.parts) == entity.rows + entity.replaced
             for entity in published.entities.values()

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from flows.azure_run import check_pool, deleted_files, target_dbt
+from flows.azure_run import check_database, check_pool, deleted_files, target_dbt
+from flows.azure_run import database as published_database
 from flows.azure_settings import LAKE_VARIABLE, check_settings
 from flows.terminal import plain
 from lake.errors import C360Error
 from lake.opening import open_lake
 from lake.store import Lake
-from warehouse import azure_sql
 from warehouse.dbt_run import DbtRun
 from warehouse.home import Home
 from warehouse.odbc import use_packaged_driver
+from warehouse.receivers import NAMES
 
 # What a run does in the database beyond reading and writing.
 _RIGHTS = ("CREATE SCHEMA", "CREATE TABLE", "CREATE VIEW", "CREATE ROLE", "ALTER ANY MASK")
@@ -35,8 +36,9 @@ def set_up(console: Console, home: Home) -> None:
     pool = target_dbt(home, "synapse", C360_SYNAPSE_DATABASE="master")
     console.print(plain("Serverless pool", "bold"))
     _print(console, pool.run_operation("setup_synapse", database=database))
-    console.print(plain("Azure SQL Database", "bold"))
-    _print(console, target_dbt(home, "azure_sql").run_operation("setup_azure_sql"))
+    gold = published_database(home)
+    console.print(plain(NAMES[gold.target].removeprefix("the "), "bold"))
+    _print(console, gold.run_operation("setup_azure_sql"))
     console.print(plain("Run `c360 azure check` as whoever will run it every day."))
 
 
@@ -83,7 +85,7 @@ def check(console: Console, home: Home) -> bool:
     checks.look("deleted files", "lake", lambda: deleted_files(lakes[0]))
     if "settings and packages" in checks.failed:
         return False  # nothing can be asked without them
-    pool, database = target_dbt(home, "synapse"), target_dbt(home, "azure_sql")
+    pool, database = target_dbt(home, "synapse"), published_database(home)
     checks.look("pool", "lake", lambda: check_pool(pool))
     checks.look("the pool's database", "pool", lambda: _told(pool, "check_synapse"))
     checks.look("the pool in the lake", "the pool's database", lambda: _copy(pool, lakes[0]))
@@ -131,8 +133,8 @@ def _told(dbt: DbtRun, operation: str) -> str:
 
 
 def _connect(database: DbtRun) -> str:
+    check_database(database)
     credentials = database.adapter.config.credentials
-    azure_sql.connect(credentials).close()
     return f"{credentials.database} on {credentials.host}"
 
 

@@ -31,7 +31,12 @@ MESSAGE_LENGTH = 400
 FAILURES_NAMED = 3
 
 # The adapter of each target that is asked through dbt.
-_ADAPTERS = {"local": "duckdb", "synapse": "synapse", "azure_sql": "sqlserver"}
+_ADAPTERS = {
+    "local": "duckdb",
+    "synapse": "synapse",
+    "azure_sql": "sqlserver",
+    "fabric": "fabric",
+}
 
 # What dbt calls a node that did what it should.
 _GOOD = frozenset({"success", "pass", "warn", "skipped", "no-op", "partial success"})
@@ -83,7 +88,7 @@ class DbtRun:
         self.version = version
         self.left_unchanged = "nothing was published"  # by a build that fails
         self._home = home
-        self._target = target
+        self.target = target
         self._project = project_dir()
         self._environment = {
             "C360_HOME": str(home.root),
@@ -176,7 +181,7 @@ class DbtRun:
 
     def close(self) -> None:
         """Close the warehouse, which dbt keeps open; after that the file is whole."""
-        if self._target != "local" or self._adapter is None:
+        if self.target != "local" or self._adapter is None:
             return
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
@@ -225,6 +230,10 @@ class DbtRun:
         names, rows = self._asked(sql)
         return [dict(zip(names, row, strict=True)) for row in rows]
 
+    def execute(self, sql: str) -> None:
+        """Have the target's server run what gives no rows back."""
+        self._asked(sql)
+
     def _asked(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         from dbt_common.exceptions import DbtBaseException
 
@@ -232,11 +241,13 @@ class DbtRun:
         try:
             with self._variables(), adapter.connection_named("c360"):
                 _, cursor = adapter.connections.add_query(sql, auto_begin=False)
-                names = [column[0] for column in cursor.description or ()]
+                if cursor.description is None:
+                    return [], []
+                names = [column[0] for column in cursor.description]
                 return names, [tuple(row) for row in cursor.fetchall()]
         except DbtBaseException as error:
             raise C360Error(
-                f"{self._target} did not answer: {_one_line(str(error))}"
+                f"{self.target} did not answer: {_one_line(str(error))}"
                 + time_limit(error, adapter.config.credentials),
                 passes(error),
             ) from error
@@ -298,9 +309,9 @@ class DbtRun:
             )
             with nullcontext() if arguments[0] == "parse" else self._templates.in_use():
                 outcome = runner.invoke([*arguments, *self._common_arguments()])
-            if self._target in _ADAPTERS and outcome.exception is None:
+            if self.target in _ADAPTERS and outcome.exception is None:
                 # dbt forgets its adapters when it is invoked for another target.
-                self._adapter = get_adapter_by_type(_ADAPTERS[self._target])
+                self._adapter = get_adapter_by_type(_ADAPTERS[self.target])
         if outcome.exception is not None:
             if not isinstance(outcome.exception, Exception):
                 raise outcome.exception  # no failure of dbt's: Ctrl-C, or Prefect ends the run
@@ -314,7 +325,7 @@ class DbtRun:
         return [
             "--project-dir", str(self._project),
             "--profiles-dir", str(self._profiles()),
-            "--target", self._target,
+            "--target", self.target,
             "--target-path", str(self._target_path),
             "--log-path", str(self._home.logs),
             "--log-level", "none",

@@ -1,4 +1,4 @@
-"""Copies a published version from the lake into Azure SQL Database: silver, and who is who.
+"""Copies a published version from the lake into the database: silver, and who is who.
 
 Of a table whose rows the database has, up to the version that it notes, only newer ones are
 copied, and the keys of the rows that they replace: those of newer parts, and of a newer part that
@@ -7,19 +7,19 @@ Each goes to a table beside the one that is in use (`silver_load`), and is count
 are there, one transaction puts rows or whole tables in their places and notes the version. So a
 load that fails or is killed leaves the tables as they were, and the next one starts over. dbt's
 operations prepare_silver_load and publish_silver_load make and exchange the tables, because the
-columns come from the models' YAML; this module moves the rows, a batch in memory at a time.
+columns come from the models' YAML; this module moves the rows, as the database takes them
+(receivers.py).
 
 Who is who (`load_identity`) is copied as a whole, since its tables are small; of the history of
 runs (`load_runs`) what is new is added.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ingest.contract import load_contract
 from ingest.deliveries import DeliveryNote
@@ -32,21 +32,16 @@ from warehouse import azure_sql
 from warehouse.connection import literal
 from warehouse.dbt_run import DbtRun
 from warehouse.home import project_dir
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+from warehouse.receivers import NAMES, PART, Receiver, receiver
+from warehouse.silver_files import count_rows
 
 logger = logging.getLogger(__name__)
 
-READ_ROWS = 65_536
+INSERTED_ROWS = 500  # in one statement, which may have a thousand
 
 Progress = Callable[[str, int, int], None]  # table, rows copied, rows in all
 
 Copied = TypeVar("Copied")  # what a copy returns
-
-PART = "_part"  # the column that tells which part a key is of
-VERSION = "_version"  # the column of a part that tells which version last changed a key
 
 
 def load(
@@ -56,15 +51,14 @@ def load(
     on_progress: Progress | None = None,
     again: bool = False,
 ) -> int | None:
-    """Bring the published version to Azure SQL; return the rows copied, None if it is there.
+    """Bring the published version to the database; return the rows copied, None if it is there.
 
-    `dbt` runs on target azure_sql. A version whose files are not as it was published is an error.
-    With `again`, all of a version is loaded anew, into tables as the YAML now has them.
+    `dbt` runs on the database's target. A version whose files are not as it was published is an
+    error. With `again`, all of a version is loaded anew, into tables as the YAML now has them.
     """
     tables = dict(sorted(published.entities.items(), key=_place_of()))
-    credentials = dbt.adapter.config.credentials
-    with closing(azure_sql.connect(credentials)) as connection:
-        loaded = None if again else _loaded_version(connection, "silver", tables)
+    with receiver(lake, dbt) as database:
+        loaded = None if again else _loaded_version(database, "silver", tables)
     if loaded == published.version:
         logger.info("version %s is loaded already", published.version)
         return None
@@ -84,14 +78,14 @@ def load(
         table, complete = tables[name], False
         if loaded and _can_add(table, newer, loaded):
             copy = partial(_copy, lake, dbt, name, table, newer, loaded, on_progress)
-            rows, complete = _tried(copy, f"silver {name}", credentials)
+            rows, complete = _tried(dbt, copy, f"silver {name}")
             if complete:
                 added.append(name)
             else:
                 logger.warning("silver.%s is not what was loaded; all of it is copied", name)
         if not complete:
             copy = partial(_copy, lake, dbt, name, table, table.versions, None, on_progress)
-            rows, _ = _tried(copy, f"silver {name}", credentials)
+            rows, _ = _tried(dbt, copy, f"silver {name}")
         copied += rows
     dbt.run_operation(
         "publish_silver_load",
@@ -106,101 +100,90 @@ def load(
 def load_identity(
     lake: Lake, version: str | None, dbt: DbtRun, on_progress: Progress | None = None
 ) -> int | None:
-    """Bring who is who, as a version found it out, to Azure SQL; return the rows copied.
+    """Bring who is who, as a version found it out, to the database; return the rows copied.
 
     None if it is there already. Without a version, as when customers are not to be matched, the
     tables are empty. Silver is to be loaded before: it says whether keys are text.
     """
-    credentials = dbt.adapter.config.credentials
-    with closing(azure_sql.connect(credentials)) as connection:
-        loaded = _loaded_version(connection, "identity")
+    with receiver(lake, dbt) as database:
+        loaded = _loaded_version(database, "identity")
     if (loaded or None) == version:
         logger.info("who is who of version %s is loaded already", version)
         return None
     dbt.run_operation("prepare_identity_load")
-    with closing(azure_sql.connect(credentials)) as connection:
-        tables = _tables(connection, "identity_load")
+    with receiver(lake, dbt) as database:
+        tables = _tables(database, "identity_load")
     copied = 0
     if version:
         for name in tables:
             file = paths.identity_table(version, name)
             copy = partial(_copy_table, lake, dbt, name, file, on_progress)
-            copied += _tried(copy, f"identity {name}", credentials)
+            copied += _tried(dbt, copy, f"identity {name}")
     dbt.run_operation("publish_identity_load", version=version or "")
     return copied
 
 
 def load_runs(lake: Lake, dbt: DbtRun) -> int:
-    """Bring what runs told of themselves to Azure SQL; return the rows copied.
+    """Bring what runs told of themselves to the database; return the rows copied.
 
     Runs that are there are not copied again, unless they told their end since.
     """
-    import pyarrow as pa
-
     dbt.run_operation("create_run_relations")
-    time = pa.timestamp("us")
-    types = {
-        **dict.fromkeys(("run_id", "outcome", "batch_id", "step", "message"), pa.string()),
-        **{"started_at": time, "ended_at": time, "seconds": pa.float64()},
-        **{"files": pa.int64(), "rows_arrived": pa.int64(), "step_number": pa.int32()},
-    }
     told = run_log.read(lake)
-    credentials = dbt.adapter.config.credentials
-    with (
-        closing(azure_sql.connect(credentials)) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("select distinct run_id, outcome from runs.steps")
-        there = {(run_id, outcome) for run_id, outcome in cursor.fetchall()}
+    with receiver(lake, dbt) as database:
+        there = set(database.query("select distinct run_id, outcome from runs.steps"))
         now = {(each.run_id, each.outcome) for each in told}
         for run_id, outcome in there - now:
-            cursor.execute(
-                f"delete from runs.steps where run_id = '{run_id}' and outcome = '{outcome}'"
+            database.run(
+                f"delete from runs.steps where run_id = {literal(run_id)} "
+                f"and outcome = {literal(outcome)}"
             )
-        new = [each for each in told if (each.run_id, each.outcome) not in there]
-        columns = [(each.name, types[each.name]) for each in fields(RunStep)]
-        rows = pa.Table.from_pylist([_with_times(each) for each in new], pa.schema(columns))
-        if new:
-            with azure_sql.bulk_cursor(connection, credentials) as copying:
-                _tried(
-                    lambda: azure_sql.bulk_copy(copying, "runs.steps", rows.to_reader()),
-                    "the history of runs",
-                    credentials,
-                )
+        new = [_values(each) for each in told if (each.run_id, each.outcome) not in there]
+        _insert(database, "runs.steps", new)
     return len(new)
 
 
-def load_delivery_notes(dbt: DbtRun, notes: Sequence[DeliveryNote]) -> None:
-    """Bring what is to be said of deliveries to Azure SQL, in the place of what was said before."""
-    values = ", ".join(
-        f"({literal(note.note)}, {literal(note.entity)}, {note.rows}, {literal(note.detail)})"
-        for note in notes
-    )
-    with (
-        closing(azure_sql.connect(dbt.adapter.config.credentials)) as connection,
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("delete from runs.delivery_notes")
-        if values:
-            cursor.execute(f"insert into runs.delivery_notes values {values}")
+def load_delivery_notes(lake: Lake, dbt: DbtRun, notes: Sequence[DeliveryNote]) -> None:
+    """Bring what is to be said of deliveries to the database; what was said before goes."""
+    with receiver(lake, dbt) as database:
+        database.run("delete from runs.delivery_notes")
+        _insert(
+            database,
+            "runs.delivery_notes",
+            [
+                {
+                    "note": each.note,
+                    "entity": each.entity,
+                    "note_rows": each.rows,
+                    "detail": each.detail,
+                }
+                for each in notes
+            ],
+        )
 
 
-def _with_times(step: RunStep) -> dict[str, Any]:
+def _insert(database: Receiver, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Add rows, whose columns are the same, to a table."""
+    for start in range(0, len(rows), INSERTED_ROWS):
+        some = rows[start : start + INSERTED_ROWS]
+        values = ", ".join(f"({', '.join(map(_sql_value, row.values()))})" for row in some)
+        database.run(f"insert into {table} ({', '.join(some[0])}) values {values}")
+
+
+def _sql_value(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, datetime):
+        return literal(value.isoformat())
+    return str(value) if isinstance(value, float) else literal(value)
+
+
+def _values(step: RunStep) -> dict[str, Any]:
     times = {
         name: datetime.fromisoformat(said).replace(tzinfo=None) if said else None
         for name, said in (("started_at", step.started_at), ("ended_at", step.ended_at))
     }
     return {**asdict(step), **times}
-
-
-def count_rows(lake: Lake, folders: list[str]) -> int:
-    """Return the rows of a version's folders, as its files say; 0 when there are none."""
-    rows = 0
-    for folder in folders:
-        for file in _files(lake, folder):
-            with _opened(lake, file) as parquet:
-                rows += parquet.metadata.num_rows
-    return rows
 
 
 def _place_of() -> Callable[[tuple[str, PublishedEntity]], tuple[bool, int]]:
@@ -228,15 +211,7 @@ def _can_add(table: PublishedEntity, newer: list[str], loaded: str) -> bool:
     return newer != table.versions or bool(table.superseded and (table.epoch or newer[0]) <= loaded)
 
 
-def _newer(batches: Iterator["pa.RecordBatch"], loaded: str | None) -> Iterator["pa.RecordBatch"]:
-    """Return rows that a version after the one that is loaded changed; all where none is."""
-    import pyarrow.compute as pc
-
-    for batch in batches:
-        yield batch.filter(pc.greater(batch.column(VERSION), loaded)) if loaded else batch
-
-
-def _tried(copy: Callable[[], Copied], name: str, credentials: Any) -> Copied:
+def _tried(dbt: DbtRun, copy: Callable[[], Copied], name: str) -> Copied:
     """Do a copy, again when it fails for a reason that passes; tell of one that does not."""
     try:
         return azure_sql.retried(copy, f"loading {name}")
@@ -244,8 +219,9 @@ def _tried(copy: Callable[[], Copied], name: str, credentials: Any) -> Copied:
         raise
     except Exception as error:
         raise C360Error(
-            f"{name} could not be copied to Azure SQL, so what is loaded there stays as it was: "
-            f"{' '.join(str(error).split())[:300]}{azure_sql.time_limit(error, credentials)}",
+            f"{name} could not be copied to {NAMES[dbt.target]}, so what is loaded there stays as "
+            f"it was: {' '.join(str(error).split())[:300]}"
+            f"{azure_sql.time_limit(error, dbt.adapter.config.credentials)}",
             azure_sql.passes(error),
         ) from error
 
@@ -269,58 +245,48 @@ def _copy(
     superseded = {version_of(folder): folder for folder in table.superseded}
     since = loaded if versions == table.versions else None  # newer parts have newer rows only
     done = 0
-    credentials = dbt.adapter.config.credentials
-    with (
-        closing(azure_sql.connect(credentials)) as connection,
-        connection.cursor() as cursor,
-        azure_sql.bulk_cursor(connection, credentials) as copying,
-    ):
 
-        def told(rows: int) -> None:
-            nonlocal done
-            done += rows
-            if on_progress:
-                on_progress(name, done, total)
+    def told(rows: int) -> None:
+        nonlocal done
+        done += rows
+        if on_progress:
+            on_progress(name, done, total)
 
-        total = count_rows(lake, [parts[version] for version in versions if version in parts])
-        columns = _columns(cursor, target)
-        cursor.execute(f"truncate table {target}")
+    total = count_rows(lake, [parts[version] for version in versions if version in parts])
+    with receiver(lake, dbt) as database:
+        columns = _columns(database, target)
+        database.run(f"truncate table {target}")
         same_key = ""
         if superseded:
-            cursor.execute(f"truncate table {gone}")
-            keys = [column for column in _columns(cursor, gone) if column != PART]
+            database.run(f"truncate table {gone}")
+            keys = [column for column in _columns(database, gone) if column != PART]
             same_key = " and ".join(f"gone.{key} = {name}.{key}" for key in keys)
         for number, version in enumerate(versions):
             # What the oldest version replaces is in no part any more.
             if version in superseded and (loaded or version != table.versions[0]):
-                for file in _files(lake, superseded[version]):
-                    _send(
-                        lake, f"silver {name}", file, copying, gone, keys,
-                        number=number, since=since,
-                    )  # fmt: skip
-                cursor.execute(
+                database.copy(
+                    f"silver {name}", superseded[version], gone, keys, number=number, since=since
+                )
+                database.run(
                     f"delete from {target} where exists (select 1 from {gone} as gone where "
                     f"gone.{PART} = {number} and {same_key})"
                 )
             if version in parts:
-                for file in _files(lake, parts[version]):
-                    _send(lake, f"silver {name}", file, copying, target, columns, told, since=since)
+                database.copy(f"silver {name}", parts[version], target, columns, told, since=since)
         if since:
             # What versions between the two replaced is told no more, but these rows are instead.
             listed = ", ".join(keys)
-            cursor.execute(f"insert into {gone} ({listed}) select {listed} from {target}")
-        counted = [f"select count_big(*) from {target}"]
+            database.run(f"insert into {gone} ({listed}) select {listed} from {target}")
+        counted = [f"select count_big(*) as row_count from {target}"]
         if loaded:
             kept = f"not exists (select 1 from {gone} as gone where {same_key})"
             counted.append(
-                f"select count_big(*) from silver.{name}{f' where {kept}' if superseded else ''}"
+                f"select count_big(*) as row_count from silver.{name}"
+                f"{f' where {kept}' if superseded else ''}"
             )
-        arrived = 0
-        for sql in counted:
-            cursor.execute(sql)
-            arrived += cursor.fetchone()[0]
+        arrived = sum(database.query(sql)[0][0] for sql in counted)
     if not loaded:
-        _check_arrived(f"silver {name}", arrived, table.rows)
+        _check_arrived(dbt, f"silver {name}", arrived, table.rows)
     return done, arrived == table.rows
 
 
@@ -331,8 +297,7 @@ def _copy_table(lake: Lake, dbt: DbtRun, name: str, file: str, on_progress: Prog
             f"{lake.uri(file)} is gone, so nothing was loaded. Build a new version: "
             "c360 run --target azure."
         )
-    with _opened(lake, file) as parquet:
-        total = parquet.metadata.num_rows
+    total = count_rows(lake, [file])
     target = f"identity_load.{name}"
     done = 0
 
@@ -342,132 +307,45 @@ def _copy_table(lake: Lake, dbt: DbtRun, name: str, file: str, on_progress: Prog
         if on_progress:
             on_progress(name, done, total)
 
-    credentials = dbt.adapter.config.credentials
-    with (
-        closing(azure_sql.connect(credentials)) as connection,
-        connection.cursor() as cursor,
-        azure_sql.bulk_cursor(connection, credentials) as copying,
-    ):
-        cursor.execute(f"truncate table {target}")
-        columns = _columns(cursor, target)
-        _send(lake, f"identity {name}", file, copying, target, columns, told)
-        cursor.execute(f"select count_big(*) from {target}")
-        _check_arrived(f"identity {name}", cursor.fetchone()[0], total)
+    with receiver(lake, dbt) as database:
+        database.run(f"truncate table {target}")
+        database.copy(f"identity {name}", file, target, _columns(database, target), told)
+        arrived = database.query(f"select count_big(*) as row_count from {target}")[0][0]
+    _check_arrived(dbt, f"identity {name}", arrived, total)
     return done
 
 
-def _check_arrived(name: str, arrived: int, rows: int) -> None:
+def _check_arrived(dbt: DbtRun, name: str, arrived: int, rows: int) -> None:
     if arrived != rows:
         raise C360Error(
-            f"{arrived:,} of {rows:,} rows of {name} arrived in Azure SQL, so what is loaded there "
-            "stays as it was. Run again."
+            f"{arrived:,} of {rows:,} rows of {name} arrived in {NAMES[dbt.target]}, so what is "
+            "loaded there stays as it was. Run again."
         )
 
 
-def _columns(cursor: Any, relation: str) -> list[str]:
-    cursor.execute(f"select top (0) * from {relation}")
-    return [column[0] for column in cursor.description]
-
-
-def _send(
-    lake: Lake,
-    name: str,
-    file: str,
-    cursor: Any,
-    target: str,
-    columns: list[str],
-    on_rows: Callable[[int], None] | None = None,
-    number: int | None = None,
-    since: str | None = None,
-) -> None:
-    """Copy columns of a file into a table, with the number of its part where one is given.
-
-    With `since` only rows are copied that a version after that one changed.
-    """
-    import pyarrow as pa
-
-    failures: list[Exception] = []
-
-    def batches(parquet: "pq.ParquetFile", schema: "pa.Schema") -> Iterator["pa.RecordBatch"]:
-        try:
-            read = [*columns, VERSION] if since else columns
-            for batch in _newer(parquet.iter_batches(READ_ROWS, columns=read), since):
-                sent = [batch.column(each).cast(schema.field(each).type) for each in columns]
-                if number is not None:
-                    sent.append(pa.array([number] * batch.num_rows, pa.int32()))
-                yield pa.RecordBatch.from_arrays(sent, schema=schema)
-                if on_rows:
-                    on_rows(batch.num_rows)  # when the next one is asked for, it is on its way
-        except Exception as error:
-            failures.append(error)  # the bulk copy would tell it as one of its own
-            raise
-
-    with _opened(lake, file) as parquet:
-        schema = _schema(name, file, parquet, columns)
-        if number is not None:
-            schema = schema.append(pa.field(PART, pa.int32()))
-        reader = pa.RecordBatchReader.from_batches(schema, batches(parquet, schema))
-        try:
-            azure_sql.bulk_copy(cursor, target, reader)
-        except Exception as error:
-            if failures:
-                raise failures[0] from error
-            raise
-
-
-def _schema(name: str, file: str, parquet: "pq.ParquetFile", columns: list[str]) -> "pa.Schema":
-    """Return the types that columns of a file are sent as: a time is UTC, whoever wrote it."""
-    import pyarrow as pa
-
-    found = parquet.schema_arrow
-    if lacking := [column for column in columns if column not in found.names]:
-        raise C360Error(
-            f"{file} has the columns {', '.join(found.names)}, but {name} now has "
-            f"{', '.join(lacking)} too, so nothing was loaded. Build a new version: "
-            "c360 run --target azure."
+def _columns(database: Receiver, relation: str) -> list[str]:
+    """Return the names of a table's columns, in their order."""
+    return [
+        name
+        for (name,) in database.query(
+            f"select name from sys.columns where object_id = object_id('{relation}') "
+            "order by column_id"
         )
-    return pa.schema(
-        pa.field(name, pa.timestamp("us") if pa.types.is_timestamp(type_) else type_)
-        for name, type_ in ((column, found.field(column).type) for column in columns)
-    )
+    ]
 
 
-def _files(lake: Lake, folder: str) -> list[str]:
-    return [file for file in lake.list(folder, recursive=True) if file.endswith(".parquet")]
-
-
-@contextmanager
-def _opened(lake: Lake, path: str) -> Iterator["pq.ParquetFile"]:
-    """Open a Parquet file of the lake; only what is read of it is fetched."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with lake.open_read(path) as file:
-        try:
-            yield pq.ParquetFile(file, coerce_int96_timestamp_unit="us")
-        except pa.ArrowInvalid as error:
-            raise C360Error(
-                f"{lake.uri(path)} is damaged, so nothing was loaded ({error}). Build a new "
-                "version: c360 run --target azure."
-            ) from error
-
-
-def _loaded_version(connection: Any, schema: str, tables: Iterable[str] = ()) -> str | None:
+def _loaded_version(database: Receiver, schema: str, tables: Iterable[str] = ()) -> str | None:
     """Return the version noted in the database for a schema, if these tables are all there."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select cast(value as nvarchar(255)) from sys.extended_properties "
-            f"where class = 3 and major_id = schema_id('{schema}') and name = 'c360_version'"
-        )
-        version = cursor.fetchone()
-    return version[0] if version and {*tables} <= {*_tables(connection, schema)} else None
+    version = database.noted(schema)
+    return version if version and {*tables} <= {*_tables(database, schema)} else None
 
 
-def _tables(connection: Any, schema: str) -> list[str]:
+def _tables(database: Receiver, schema: str) -> list[str]:
     """Return the tables of a schema that are in the database itself, by name."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    return [
+        name
+        for (name,) in database.query(
             f"select name from sys.tables where schema_id = schema_id('{schema}') "
             "and is_external = 0 order by name"
         )
-        return [name for (name,) in cursor.fetchall()]
+    ]

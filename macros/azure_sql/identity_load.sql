@@ -8,7 +8,7 @@
     {%- endfor -%}
     {%- for source in identity_tables() -%}
         {%- set table = '"identity_load".' ~ quoted(source.name) -%}
-        {%- do run_query(sqlserver_drop(table) ~ ' create table ' ~ table ~ ' ' ~ sqlserver_columns(source) ~ ';') -%}
+        {%- do run_query(dropped(table) ~ ' create table ' ~ table ~ ' ' ~ sqlserver_columns(source) ~ ';') -%}
     {%- endfor -%}
 {%- endmacro %}
 
@@ -19,10 +19,10 @@
     {%- for source in identity_tables() -%}
         {%- do run_query(
             'alter table "identity_load".' ~ quoted(source.name) ~ ' add constraint ' ~ quoted('pk_' ~ source.name)
-            ~ ' primary key clustered (' ~ quoted_list(source.config.meta.key) ~ ')'
+            ~ primary_key(source.config.meta.key)
         ) -%}
         {%- do moves.append(['identity_load', 'identity', source.name]) -%}
     {%- endfor -%}
-    {%- do run_query(sqlserver_transaction(sqlserver_replace(moves) ~ sqlserver_note('identity', 'c360_version', version))) -%}
+    {%- do run_query(sqlserver_transaction(sqlserver_replace(moves) ~ note_on('identity', 'c360_version', version))) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='identity_load')) -%}
 {%- endmacro %}

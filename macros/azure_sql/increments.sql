@@ -36,23 +36,28 @@
             ~ 'inner join sys.tables as tables on noted.major_id = tables.object_id '
             ~ "where noted.class = 1 and noted.minor_id = 0 and noted.name = 'c360_built' "
             ~ "and schema_name(tables.schema_id) in ('silver', 'gold', 'marts')"
-        ).rows -%}
+        ).rows if state -%}
             {%- do states.update({name: state}) -%}
         {%- endfor -%}
-        {%- set gold = sqlserver_noted('gold', 'c360_version') -%}
-        {%- for name in entities() -%}
-            {%- if name not in states -%}{{ return([]) }}{%- endif -%}
-            {%- set state = fromjson(states[name]) -%}
-            {%- do states.update({name: tojson(dict(state, since={'version': gold} if state.epoch <= gold else none))}) -%}
-        {%- endfor -%}
     {%- endif -%}
+    {{ return(states_since_gold(states)) }}
+{%- endmacro %}
+
+
+{% macro states_since_gold(states) -%}
+    {%- set gold = noted_on('gold', 'c360_version') if states else '' -%}
+    {%- for name in entities() if states -%}
+        {%- if name not in states -%}{{ return([]) }}{%- endif -%}
+        {%- set state = fromjson(states[name]) -%}
+        {%- do states.update({name: tojson(dict(state, since={'version': gold} if state.epoch <= gold else none))}) -%}
+    {%- endfor -%}
     {{ return(states.items() | list) }}
 {%- endmacro %}
 
 
 {#- The state goes with the table; until publish_gold moves it, a view has it. -#}
 {% macro sqlserver__note_built(name, state) -%}
-    {%- do run_query(sqlserver_note(this.schema, 'c360_built', state, this.identifier, 'VIEW' if increment() else 'TABLE')) -%}
+    {%- do run_query(note_on(this.schema, 'c360_built', state, this.identifier, 'VIEW' if increment() else 'TABLE')) -%}
 {%- endmacro %}
 
 
@@ -72,7 +77,7 @@
             {%- do adapter.drop_schema(beside) -%}
             {%- do adapter.create_schema(beside) -%}
         {%- endfor -%}
-        {%- set text = 'nvarchar(510) collate Latin1_General_100_BIN2' -%}
+        {%- set text = sqlserver_stored_type('varchar(255)') -%}
         {%- do run_query(
             'create table ' ~ changes_relation() ~ ' (relation ' ~ text ~ ', changed_key ' ~ text ~ ', change ' ~ text
             ~ ', version ' ~ text ~ ')'

@@ -26,22 +26,22 @@
     {%- for schema in published_schemas() -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
-    {%- set version = env_var('C360_VERSION', '') or sqlserver_noted('silver', 'c360_version') -%}
+    {%- set version = env_var('C360_VERSION', '') or noted_on('silver', 'c360_version') -%}
     {%- set statements -%}
         {%- for node in in_reading_order(models) %}
-        {{ sqlserver_lock(node) }}
+        {{ locked(node) }}
         {%- endfor %}
         {{ sqlserver_publish_tables(growing, exchanged, beside, suffix) }}
         {#- What moved is what was tested; only the names in the views' text still have to follow. -#}
         {%- for node in models if node.config.materialized == 'view' %}
         exec(N{{ sql_text('create or alter view ' ~ sqlserver_table(node) ~ ' as ' ~ render(node.raw_code)) }});
         {%- endfor %}
-        {%- for node in growing %}
-        {%- set state = sqlserver_noted(node.schema ~ suffix, 'c360_built', node.alias) %}
-        {{ sqlserver_note(node.schema, 'c360_built', state, node.alias) }}
+        {%- for node in models if node.config.materialized == 'incremental' %}
+        {%- set state = noted_on(node.schema ~ suffix, 'c360_built', node.alias) %}
+        {{ note_on(node.schema, 'c360_built', state, node.alias) }}
         {%- endfor %}
-        {{ sqlserver_note('gold', 'c360_version', version) }}
-        {{ sqlserver__complete_keys() }}
+        {{ note_on('gold', 'c360_version', version) }}
+        {{ complete_keys() }}
     {%- endset -%}
     {%- do run_query(sqlserver_transaction(statements)) -%}
     {%- do log('Published gold and marts, made from silver ' ~ version, info=true) -%}
@@ -69,7 +69,7 @@
         {%- do (members if node.name.startswith('dim_') else facts).append(node) -%}
     {%- endfor -%}
     {%- for node in in_reading_order(moving) if not node.name.startswith('dim_') and node.resource_type != 'seed' %}
-    {{ sqlserver_drop(sqlserver_table(node)) }}
+    {{ dropped(sqlserver_table(node)) }}
     {%- endfor %}
     {%- for node in members %}
     {{ sqlserver_change_members(node, sqlserver_part(node, 'delta', suffix)) }}
@@ -101,7 +101,7 @@
         alter table {{ key.table }} drop constraint if exists {{ quoted(key.name) }};
     {%- endfor %}
     {%- for node in in_reading_order(moving) if node.name.startswith('dim_') or node.resource_type == 'seed' %}
-    {{ sqlserver_drop(sqlserver_table(node)) }}
+    {{ dropped(sqlserver_table(node)) }}
     {%- endfor %}
     {%- for node in in_reading_order(moving) %}
     alter schema {{ quoted(node.schema) }} transfer {{ sqlserver_beside(node, suffix) }};

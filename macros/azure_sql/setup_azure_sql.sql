@@ -83,11 +83,20 @@
 {#- How Azure SQL gets silver: `loaded`, copied in by `c360 load`, or `attached`, read from the lake. -#}
 {% macro silver_access() -%}
     {%- set access = env_var('C360_SILVER_ACCESS', 'loaded') -%}
-    {%- if access not in ['loaded', 'attached'] -%}
-        {{ exceptions.raise_compiler_error('C360_SILVER_ACCESS is ' ~ access ~ '; it can be loaded or attached.') }}
+    {%- if access not in adapter.dispatch('silver_accesses')() -%}
+        {{ exceptions.raise_compiler_error(
+            'C360_SILVER_ACCESS is ' ~ access ~ '; it can be ' ~ adapter.dispatch('silver_accesses')() | join(' or ') ~ '.'
+        ) }}
     {%- endif -%}
     {{ return(access) }}
 {%- endmacro %}
+
+
+{% macro default__silver_accesses() -%}{{ return(['loaded', 'attached']) }}{%- endmacro %}
+
+
+{#- A Warehouse has no external tables, and reads a lake faster into its own. -#}
+{% macro fabric__silver_accesses() -%}{{ return(['loaded']) }}{%- endmacro %}
 
 
 {#- The lake's folder as Azure SQL's data virtualization names it: abfss://… becomes adls://…. -#}

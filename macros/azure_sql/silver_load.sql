@@ -6,12 +6,13 @@
 -#}
 {% macro prepare_silver_load(tables, text_keys=[]) -%}
     {%- do graph.update({'c360_text_keys': text_keys}) -%}
+    {%- do adapter.dispatch('prepare_notes')() -%}
     {%- for schema in ['silver', 'silver_load'] -%}
         {%- do adapter.create_schema(api.Relation.create(database=target.database, schema=schema)) -%}
     {%- endfor -%}
     {%- for node in silver_tables() if node.name in tables -%}
         {%- set table = '"silver_load".' ~ quoted(node.alias) -%}
-        {%- do run_query(sqlserver_drop(table) ~ ' create table ' ~ table ~ ' ' ~ sqlserver_columns(node) ~ ';') -%}
+        {%- do run_query(dropped(table) ~ ' create table ' ~ table ~ ' ' ~ sqlserver_columns(node) ~ ';') -%}
         {%- if node.name in relations_by_key() -%}
             {%- set gone = '"silver_load".' ~ quoted(node.alias ~ '__gone') -%}
             {%- set columns = [] -%}
@@ -19,10 +20,19 @@
                 {%- do columns.append(quoted(column) ~ ' ' ~ sqlserver_stored_type(node.columns[column].data_type)) -%}
             {%- endfor -%}
             {%- do run_query(
-                sqlserver_drop(gone) ~ ' create table ' ~ gone ~ ' (' ~ columns | join(', ') ~ ', "_part" int);'
+                dropped(gone) ~ ' create table ' ~ gone ~ ' (' ~ columns | join(', ') ~ ', "_part" int);'
             ) -%}
         {%- endif -%}
     {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro default__prepare_notes() -%}{%- endmacro %}
+
+
+{% macro fabric__prepare_notes() -%}
+    {%- do make_notes() -%}
+    {%- do fold_notes() -%}
 {%- endmacro %}
 
 
@@ -39,7 +49,7 @@
     {%- set notes = [] -%}
     {%- for node in silver_tables() if node.name in tables -%}
         {#- Readers come to facts first, which stand last. -#}
-        {%- do locks.insert(0, sqlserver_lock(node)) -%}
+        {%- do locks.insert(0, locked(node)) -%}
         {%- if node.name in added -%}
             {%- do changes.append(sqlserver_add_rows(node)) -%}
         {%- else -%}
@@ -47,18 +57,18 @@
             {%- if node.config.meta.get('dimension') -%}
                 {%- do run_query(
                     'alter table "silver_load".' ~ quoted(node.alias) ~ ' add constraint ' ~ quoted('pk_' ~ node.alias)
-                    ~ ' primary key clustered (' ~ quoted_list(node.config.meta.key) ~ ')'
+                    ~ primary_key(node.config.meta.key)
                 ) -%}
             {%- endif -%}
         {%- endif -%}
         {%- if node.name in entities() -%}
-            {%- set before = sqlserver_noted('silver', 'c360_built', node.alias) if node.name in added else '' -%}
+            {%- set before = noted_on('silver', 'c360_built', node.alias) if node.name in added else '' -%}
             {%- do notes.append(sqlserver_note_changed_keys(node, version, fromjson(before).epoch if before else none)) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do run_query(sqlserver_transaction(
         locks | join('\n') ~ changes | join('\n') ~ sqlserver_replace(moves) ~ notes | join('\n')
-        ~ sqlserver_note('silver', 'c360_version', version) ~ sqlserver_note('silver', 'c360_text_keys', tojson(text_keys))
+        ~ note_on('silver', 'c360_version', version) ~ note_on('silver', 'c360_text_keys', tojson(text_keys))
     )) -%}
     {%- do adapter.drop_schema(api.Relation.create(database=target.database, schema='silver_load')) -%}
     {%- do grant_roles() -%}
@@ -88,7 +98,7 @@
     {%- set changed = sqlserver_changed_keys_of(node.alias) -%}
     {%- set key = staging_contract(node.name).key -%}
     {%- if epoch %}
-    delete from {{ changed }} where _version <= {{ sql_text(sqlserver_noted('gold', 'c360_version')) }};
+    delete from {{ changed }} where _version <= {{ sql_text(noted_on('gold', 'c360_version')) }};
     insert into {{ changed }} ({{ quoted_list(key + ['_version']) }})
     select {{ quoted_list(key) }}, {{ sql_text(version) }}
     from (
@@ -97,7 +107,7 @@
         select {{ quoted_list(key) }} from "silver_load".{{ quoted(node.alias ~ '__gone') }}
     ) as arrived;
     {%- else %}
-    {{ sqlserver_drop(changed) }}
+    {{ dropped(changed) }}
     create table {{ changed }} (
         {%- for column in key %}
         {{ quoted(column) }} {{ sqlserver_stored_type(node.columns[column].data_type) }},
@@ -105,7 +115,7 @@
         "_version" {{ sqlserver_stored_type('varchar(255)') }}
     );
     {%- endif %}
-    {{ sqlserver_note('silver', 'c360_built', tojson({
+    {{ note_on('silver', 'c360_built', tojson({
         'epoch': epoch or version, 'version': version, 'deletions_since': ''
     }), node.alias) }}
 {%- endmacro %}

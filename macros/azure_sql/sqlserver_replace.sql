@@ -6,7 +6,7 @@
 -#}
 {% macro sqlserver_replace(moves) -%}
     {%- for from_schema, schema, name in moves | reverse %}
-    {{ sqlserver_drop(quoted(schema) ~ '.' ~ quoted(name)) }}
+    {{ dropped(quoted(schema) ~ '.' ~ quoted(name)) }}
     {%- endfor %}
     {%- for from_schema, schema, name in moves %}
     alter schema {{ quoted(schema) }} transfer {{ quoted(from_schema) }}.{{ quoted(name) }};
@@ -19,10 +19,14 @@
     table's default is set again, which changes nothing; a view shows nothing until it is altered or dropped, and keeps what was
     granted on it. First in a transaction, in the order in which readers come to what it changes.
 -#}
-{% macro sqlserver_lock(node) -%}
-    {%- set name = sqlserver_table(node) -%}
+{% macro locked(node) -%}
+    {{ return(adapter.dispatch('locked')(sqlserver_table(node), node.columns)) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__locked(name, columns) -%}
     {%- set shown = [] -%}
-    {%- for column in node.columns -%}{%- do shown.append('0 as ' ~ quoted(column)) -%}{%- endfor -%}
+    {%- for column in columns -%}{%- do shown.append('0 as ' ~ quoted(column)) -%}{%- endfor -%}
     if exists (select * from sys.tables where object_id = object_id({{ sql_text(name) }}, 'U') and is_external = 0)
         alter table {{ name }} set (lock_escalation = table);
     {%- if shown %}
@@ -33,9 +37,20 @@
 
 
 {#- The T-SQL that drops a table, external table or view of this name, if there is one. -#}
-{% macro sqlserver_drop(name) -%}
+{% macro dropped(name) -%}
+    {{ return(adapter.dispatch('dropped')(name)) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__dropped(name) -%}
     if exists (select * from sys.external_tables where object_id = object_id({{ sql_text(name) }}, 'U'))
         drop external table {{ name }};
+    {{ fabric__dropped(name) }}
+{%- endmacro %}
+
+
+{#- A Warehouse has no external tables. -#}
+{% macro fabric__dropped(name) -%}
     if object_id({{ sql_text(name) }}, 'U') is not null drop table {{ name }};
     if object_id({{ sql_text(name) }}, 'V') is not null drop view {{ name }};
 {%- endmacro %}
@@ -45,7 +60,12 @@
     The T-SQL that notes something on a schema: `c360_version`, the silver version in it, or `c360_text_keys`, the entities
     whose keys are text in it, as a JSON list; or on a table or view (`kind`) in it: `c360_built`, what it was built from.
 -#}
-{% macro sqlserver_note(schema, name, value, table=none, kind='TABLE') -%}
+{% macro note_on(schema, name, value, table=none, kind='TABLE') -%}
+    {{ return(adapter.dispatch('note_on')(schema, name, value, table, kind)) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__note_on(schema, name, value, table, kind) -%}
     {%- set place -%}
         @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }}
         {%- if table %}, @level1type = N{{ sql_text(kind) }}, @level1name = N{{ sql_text(table) }}{% endif -%}
@@ -63,7 +83,12 @@
 
 
 {#- What is noted on a schema, or on a table or view in it, under a name; empty when nothing is. -#}
-{% macro sqlserver_noted(schema, name, table=none) -%}
+{% macro noted_on(schema, name, table=none) -%}
+    {{ return(adapter.dispatch('noted_on')(schema, name, table)) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__noted_on(schema, name, table) -%}
     {%- set found = run_query(
         'select cast(value as nvarchar(4000)) as noted from sys.extended_properties where class = ' ~ (1 if table else 3)
         ~ ' and major_id = ' ~ sqlserver_id(schema, table) ~ ' and minor_id = 0 and name = ' ~ sql_text(name)

@@ -71,7 +71,7 @@
     {%- if not execute or graph.nodes is not defined -%}{{ return([]) }}{%- endif -%}
     {%- if graph.c360_text_keys is not defined -%}
         {%- set noted = published_silver('$.text_keys') if silver_access() == 'attached'
-            else sqlserver_noted('silver', 'c360_text_keys') -%}
+            else noted_on('silver', 'c360_text_keys') -%}
         {%- do graph.update({'c360_text_keys': fromjson(noted or '[]')}) -%}
     {%- endif -%}
     {{ return(graph.c360_text_keys) }}

@@ -293,7 +293,7 @@
 {%- endmacro %}
 
 
-{% macro synapse__clean_datetime(text) -%}
+{% macro fabric__clean_datetime(text) -%}
     {{ return(sqlserver__clean_datetime(text)) }}
 {%- endmacro %}
 

@@ -41,6 +41,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__clean_integer(text) -%}
+{% macro fabric__clean_integer(text) -%}
     {{ return(sqlserver__clean_integer(text)) }}
 {%- endmacro %}

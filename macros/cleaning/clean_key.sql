@@ -23,6 +23,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__clean_key(text, data_type) -%}
+{% macro fabric__clean_key(text, data_type) -%}
     {{ return(sqlserver__clean_key(text, data_type)) }}
 {%- endmacro %}

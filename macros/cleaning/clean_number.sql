@@ -56,6 +56,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__clean_number(text, data_type) -%}
+{% macro fabric__clean_number(text, data_type) -%}
     {{ return(sqlserver__clean_number(text, data_type)) }}
 {%- endmacro %}

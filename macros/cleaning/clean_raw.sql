@@ -47,6 +47,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__clean_raw(text, data_type) -%}
+{% macro fabric__clean_raw(text, data_type) -%}
     {{ return(sqlserver__clean_raw(text, data_type)) }}
 {%- endmacro %}

@@ -27,6 +27,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__clean_text(text, length) -%}
+{% macro fabric__clean_text(text, length) -%}
     {{ return(sqlserver__clean_text(text, length)) }}
 {%- endmacro %}

@@ -21,6 +21,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__is_null_word(text, words) -%}
+{% macro fabric__is_null_word(text, words) -%}
     {{ return(sqlserver__is_null_word(text, words)) }}
 {%- endmacro %}

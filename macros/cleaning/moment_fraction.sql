@@ -33,6 +33,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__moment_fraction(text) -%}
+{% macro fabric__moment_fraction(text) -%}
     {{ return(sqlserver__moment_fraction(text)) }}
 {%- endmacro %}

@@ -19,6 +19,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__trim_text(text) -%}
+{% macro fabric__trim_text(text) -%}
     {{ return(sqlserver__trim_text(text)) }}
 {%- endmacro %}

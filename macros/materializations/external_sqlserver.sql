@@ -62,6 +62,9 @@
             when 'nvarchar' then concat(
                 'nvarchar(', case when columns.max_length = -1 then 'max' else cast(columns.max_length / 2 as varchar(10)) end, ')'
             )
+            when 'varchar' then concat(
+                'varchar(', case when columns.max_length = -1 then 'max' else cast(columns.max_length as varchar(10)) end, ')'
+            )
             when 'decimal' then concat('decimal(', columns.precision, ',', columns.scale, ')')
             when 'datetime2' then concat('datetime2(', columns.scale, ')')
             else types.name
@@ -119,7 +122,7 @@
         {%- call noop_statement('main', 'ATTACHED ALREADY') -%}{%- endcall -%}
     {%- else -%}
         {%- set statements -%}
-            {{ sqlserver_drop(name) }}
+            {{ dropped(name) }}
             {%- for table in there if table != name %}
             drop external table {{ table }};
             {%- endfor %}

@@ -15,6 +15,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__add_days(days, day) -%}
+{% macro fabric__add_days(days, day) -%}
     {{ return(sqlserver__add_days(days, day)) }}
 {%- endmacro %}

@@ -14,6 +14,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__add_days_to_time(days, moment) -%}
+{% macro fabric__add_days_to_time(days, moment) -%}
     {{ return(sqlserver__add_days_to_time(days, moment)) }}
 {%- endmacro %}

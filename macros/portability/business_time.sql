@@ -51,6 +51,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__business_time(utc) -%}
+{% macro fabric__business_time(utc) -%}
     {{ return(sqlserver__business_time(utc)) }}
 {%- endmacro %}

@@ -18,6 +18,12 @@
 {%- endmacro %}
 
 
+{#- A Warehouse has such a collation itself, which every build looks at (create_bronze_relations), and no national text. -#}
+{% macro fabric__collated(text) -%}
+    {{ return(text) }}
+{%- endmacro %}
+
+
 {% macro synapse__collated(text) -%}
     {{ return(sqlserver__collated(text)) }}
 {%- endmacro %}

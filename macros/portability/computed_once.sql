@@ -13,4 +13,4 @@
 {% macro sqlserver__computed_once() -%}{{ return('') }}{%- endmacro %}
 
 
-{% macro synapse__computed_once() -%}{{ return('') }}{%- endmacro %}
+{% macro fabric__computed_once() -%}{{ return('') }}{%- endmacro %}

@@ -15,6 +15,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__day_of_week_number(moment) -%}
+{% macro fabric__day_of_week_number(moment) -%}
     {{ return(sqlserver__day_of_week_number(moment)) }}
 {%- endmacro %}

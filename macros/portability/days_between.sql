@@ -14,6 +14,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__days_between(first, last) -%}
+{% macro fabric__days_between(first, last) -%}
     {{ return(sqlserver__days_between(first, last)) }}
 {%- endmacro %}

@@ -14,6 +14,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__hour_of_day(moment) -%}
+{% macro fabric__hour_of_day(moment) -%}
     {{ return(sqlserver__hour_of_day(moment)) }}
 {%- endmacro %}

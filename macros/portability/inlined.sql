@@ -13,4 +13,4 @@
 {% macro sqlserver__inlined() -%}{{ return('') }}{%- endmacro %}
 
 
-{% macro synapse__inlined() -%}{{ return('') }}{%- endmacro %}
+{% macro fabric__inlined() -%}{{ return('') }}{%- endmacro %}

@@ -33,6 +33,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__json_members(relation, document, columns) -%}
+{% macro fabric__json_members(relation, document, columns) -%}
     {{ return(sqlserver__json_members(relation, document, columns)) }}
 {%- endmacro %}

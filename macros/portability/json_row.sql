@@ -33,6 +33,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__json_row(columns) -%}
+{% macro fabric__json_row(columns) -%}
     {{ return(sqlserver__json_row(columns)) }}
 {%- endmacro %}

@@ -20,3 +20,8 @@
 {% macro synapse__listed(value) -%}
     {{ return(sqlserver__listed(value)) }}
 {%- endmacro %}
+
+
+{% macro fabric__listed(value) -%}
+    string_agg({{ as_text(value) }}, ', ') within group (order by {{ value }})
+{%- endmacro %}

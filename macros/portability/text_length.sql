@@ -18,3 +18,8 @@
 {% macro synapse__text_length(text) -%}
     {{ return(sqlserver__text_length(text)) }}
 {%- endmacro %}
+
+
+{% macro fabric__text_length(text) -%}
+    len({{ text }} collate Latin1_General_100_CI_AS_KS_WS_SC_UTF8)
+{%- endmacro %}

@@ -14,6 +14,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__whole_quotient(dividend, divisor) -%}
+{% macro fabric__whole_quotient(dividend, divisor) -%}
     {{ return(sqlserver__whole_quotient(dividend, divisor)) }}
 {%- endmacro %}

@@ -26,6 +26,6 @@
 {%- endmacro %}
 
 
-{% macro synapse__with_whole_numbers(last, digits) -%}
+{% macro fabric__with_whole_numbers(last, digits) -%}
     {{ return(sqlserver__with_whole_numbers(last, digits)) }}
 {%- endmacro %}

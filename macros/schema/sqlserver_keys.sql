@@ -33,7 +33,7 @@
         ) }});
     else
     begin
-        {{ sqlserver_primary_key(node) }}
+        {{ primary_key_added(node) }}
     end;
     {%- endfor %}
     {%- for key in sqlserver_foreign_keys() %}
@@ -85,16 +85,34 @@
 {%- endmacro %}
 
 
-{#-
-    Adds a model's primary key to its table, if there is such a table without one. The rows of a columnstore have no order,
-    so its key is an index beside it.
--#}
-{% macro sqlserver_primary_key(node) -%}
+{#- Adds a model's primary key to its table, if there is such a table without one. -#}
+{% macro primary_key_added(node) -%}
     {%- for constraint in node.constraints if constraint.type == 'primary_key' -%}
-    if objectproperty(object_id({{ sql_text(sqlserver_table(node)) }}, 'U'), 'TableHasPrimaryKey') = 0
+    if
+        object_id({{ sql_text(sqlserver_table(node)) }}, 'U') is not null
+        and not exists (
+            select * from sys.key_constraints where parent_object_id = object_id({{ sql_text(sqlserver_table(node)) }}, 'U')
+        )
         alter table {{ sqlserver_table(node) }} add constraint {{ quoted('pk_' ~ node.alias) }}
-        primary key {{ 'nonclustered' if node.config.get('as_columnstore', true) else 'clustered' }} ({{ quoted_list(constraint.columns) }});
+        {{- primary_key(constraint.columns, node.config.get('as_columnstore', true)) }};
     {%- endfor -%}
+{%- endmacro %}
+
+
+{#- A primary key as a constraint has it. The rows of a columnstore have no order, so its key is an index beside it. -#}
+{% macro primary_key(columns, as_columnstore=false) -%}
+    {{ return(' primary key ' ~ adapter.dispatch('key_form')(as_columnstore).format('(' ~ quoted_list(columns) ~ ')')) }}
+{%- endmacro %}
+
+
+{% macro sqlserver__key_form(as_columnstore) -%}
+    {{ return(('nonclustered' if as_columnstore else 'clustered') ~ ' {}') }}
+{%- endmacro %}
+
+
+{#- A Warehouse has no indexes, and its keys tell the optimizer what the tests have shown. -#}
+{% macro fabric__key_form(as_columnstore) -%}
+    {{ return('nonclustered {} not enforced') }}
 {%- endmacro %}
 
 
@@ -135,19 +153,22 @@
 {#- dbt-sqlserver's own adds all named constraints of a model; here the foreign keys wait for the tables they point to. -#}
 {% macro sqlserver__build_model_constraints(relation) -%}
     {%- call statement('add_primary_key', auto_begin=false) -%}
-        {{ sqlserver_primary_key(model) }}
+        {{ primary_key_added(model) }}
     {%- endcall -%}
 {%- endmacro %}
 
 
 {#- Before a table is dropped: the foreign keys that point to it. -#}
 {% macro sqlserver__get_drop_sql(relation) -%}
-    {%- if relation.type == 'table' -%}
-        {%- for schema, table, name, _ in sqlserver_keys_pointing_to([relation.include(database=false) | string]) -%}
-            {%- do run_query('alter table ' ~ quoted(schema) ~ '.' ~ quoted(table) ~ ' drop constraint ' ~ quoted(name)) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- if relation.type == 'table' %}{% do drop_keys_pointing_to(relation) %}{% endif -%}
     {{ return(dbt.sqlserver__get_drop_sql(relation)) }}
+{%- endmacro %}
+
+
+{% macro drop_keys_pointing_to(relation) -%}
+    {%- for schema, table, name, _ in sqlserver_keys_pointing_to([relation.include(database=false) | string]) -%}
+        {%- do run_query('alter table ' ~ quoted(schema) ~ '.' ~ quoted(table) ~ ' drop constraint ' ~ quoted(name)) -%}
+    {%- endfor -%}
 {%- endmacro %}
 
 

@@ -15,8 +15,8 @@
 {% endmacro %}
 
 
-{#- What a test finds. dbt-synapse makes a view of every test that begins with WITH. -#}
-{% macro synapse__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %}
+{#- What a test finds. dbt-synapse makes a view of every test that begins with WITH, dbt-fabric nests the WITH. -#}
+{% macro fabric__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %}
 {{ sqlserver_as_cte(main_sql, 'dbt_internal_test') }}
 select
     {{ fail_calc }} as failures,

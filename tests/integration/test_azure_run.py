@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections import Counter
@@ -40,6 +41,12 @@ from tests.support.tsql_server.recorder import parse_all, recorded
 DRIVERS = PROJECT / "tests/support/tsql_server/drivers"
 MODULES = os.pathsep.join(filter(None, [str(DRIVERS), os.environ.get("PYTHONPATH")]))
 PASSWORD = "a-password-that-must-not-be-seen"
+# Gold and the marts in a Fabric Warehouse, over the same lake.
+FABRIC = {
+    "C360_SQL_SERVER": "",
+    "C360_FABRIC_SERVER": "contoso.datawarehouse.fabric.microsoft.com",
+    "C360_FABRIC_AUTHENTICATION": "ActiveDirectoryMsi",
+}
 # Of the batches' names and the time of the run, which differ between two homes.
 LINEAGE = {"_source_file", "_batch_id", "matched_at"}
 
@@ -165,7 +172,7 @@ def ran(
 
 
 def assert_database_equals(
-    platform: Platform, warehouse: Path, *layers: str, but: str = ""
+    platform: Platform, warehouse: Path, *layers: str, but: str = "", server: str = "azure_sql"
 ) -> None:
     """Assert that the database's relations hold what the warehouse's do, `but` for one."""
     keys = {
@@ -176,7 +183,7 @@ def assert_database_equals(
     }
     with (
         duckdb.connect(warehouse, read_only=True) as local,
-        duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database,
+        duckdb.connect(platform.servers / f"{server}.duckdb", read_only=True) as database,
     ):
         for relation, key in keys.items():
             if relation.split(".")[0] not in layers or relation == but:
@@ -214,6 +221,22 @@ def test_the_command_gives_the_answers_that_it_gives_on_this_machine(
             assert (entity["rows"],) == rows, name
     assert (platform.home / "docs" / "index.html").stat().st_size > 1_000_000
     assert_discreet(platform.home, [PASSWORD, TOKEN], ran.stdout, ran.stderr)
+
+
+def test_a_fabric_warehouse_holds_gold_and_the_marts_in_the_place_of_the_database(
+    platform: Platform, ran: subprocess.CompletedProcess[str], first: Arrival
+) -> None:
+    both = platform.run("run", "--target", "azure", **(FABRIC | {"C360_SQL_SERVER": "contoso"}))
+    assert "C360_SQL_SERVER and C360_FABRIC_SERVER are both set" in assert_one_line(both)
+    for command in ("setup", "check"):
+        done = platform.run("azure", command, **FABRIC)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = platform.run("run", "--target", "azure", **FABRIC)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert answers(done.stdout) == answers(first.output)
+    assert_database_equals(platform, first.warehouse, "silver", "gold", "marts", server="fabric")
+    status = platform.run("status", "--target", "azure", **FABRIC).stdout
+    assert f"Gold and marts are of {platform.published['version']}" in status
 
 
 @pytest.mark.parametrize(
@@ -384,6 +407,29 @@ def test_a_run_that_fails_leaves_gold_whole_and_the_next_one_goes_on_from_there(
     assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
 
 
+def test_a_fabric_warehouse_takes_in_what_is_new_and_shows_all_of_it_or_nothing(
+    platform: Platform,
+    driver: Driver,
+    ran: subprocess.CompletedProcess[str],
+    first: Arrival,
+    second: Arrival,
+) -> None:
+    platform.fail("fabric", r"create or alter view .?marts.?\.")
+    failed = platform.steps(driver, **FABRIC)
+    assert failed.returncode == 1
+    assert "The disk is on fire" in failed.errors
+    assert_database_equals(
+        platform, first.warehouse, "gold", "marts", but="marts.data_notes", server="fabric"
+    )
+    sent = len(recorded(platform.servers))
+    done = platform.steps(driver, **FABRIC)
+    assert done.returncode == 0, done.output + done.errors
+    assert_database_equals(platform, second.warehouse, "silver", "gold", "marts", server="fabric")
+    statements = " ".join(each.sql.lower() for each in recorded(platform.servers)[sent:])
+    assert 'delete from "gold"."fct_' in statements  # rows, not tables, change places
+    assert not re.search(r'drop table "?gold"?\."?fct_', statements)
+
+
 def test_when_nothing_new_arrived_nothing_is_changed(
     platform: Platform, driver: Driver, ran: subprocess.CompletedProcess[str]
 ) -> None:
@@ -430,9 +476,10 @@ def test_a_rollback_builds_gold_from_the_silver_of_the_version_before(
     with duckdb.connect(platform.servers / "azure_sql.duckdb", read_only=True) as database:
         told = database.execute("select distinct run_id, outcome from marts.run_history order by 1")
         outcomes = [outcome for _, outcome in told.fetchall()]
-    # The two that failed in a load, the two that went on from there, and the one that tells of it.
+    # The two that failed in a load and one in a Warehouse, those that went on from there, the one
+    # that only filled the Warehouse, and the one that tells of it.
     counted = [outcomes.count(each) for each in ("failed", "published", "running")]
-    assert counted == [2, 2, 1]
+    assert counted == [3, 4, 1]
     assert f"{before} was published again by" in forward.errors
     assert platform.published["batches"] == now["batches"]
     assert_database_equals(platform, second.warehouse, "silver", "gold", "marts")
@@ -516,5 +563,6 @@ def test_every_statement_is_t_sql(
     assert Counter(statement.server for statement in statements).keys() == {
         "serverless",
         "azure_sql",
+        "fabric",
     }
     assert parse_all(statements) == []

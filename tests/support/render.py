@@ -94,7 +94,9 @@ class Renderer:
         variables: Mapping[str, Any] | None = None,
         declared: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        self._prefixes = (*prefixes, "default")
+        # dbt-synapse is made of dbt-fabric.
+        others = ("fabric",) if prefixes[-1] == "synapse" else ()
+        self._prefixes = (*prefixes, *others, "default")
         self._environment = get_environment()
         self._templates: dict[str, Any] = {}
         self.project = _yaml("dbt_project.yml")

@@ -257,7 +257,7 @@ class _Parsed:
         parse = DbtRun.parse
 
         def parse_once(run: DbtRun) -> None:
-            if run._target != "local" or run._manifest is not None:
+            if run.target != "local" or run._manifest is not None:
                 return parse(run)
             code = project_code(run._project, "published")
             if code in self._read:

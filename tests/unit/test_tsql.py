@@ -36,8 +36,11 @@ from tests.support.values import (
 )
 
 MAXDOP = Path(sys.executable).with_name("maxdop")
-ENGINES = ("synapse", "sqlserver")
+ENGINES = ("synapse", "sqlserver", "fabric")
 SYNAPSE = Renderer("synapse")
+STORED = {  # in a Warehouse, which has no national texts
+    path.stem for layer in ("gold", "marts") for path in (PROJECT / "models" / layer).glob("*.sql")
+}
 EXTRA_FORMATS = ["DD.MM.YYYY HH:MI", "YYYYMMDD", "[YYYY] 100%_MM'DD HHMISS"]
 
 
@@ -190,12 +193,16 @@ def test_extra_time_formats_parse(tmp_path: Path) -> None:
 def test_every_statement_keeps_to_what_t_sql_has(engine: str) -> None:
     for name, sql in statements(Renderer(engine)):
         code = re.sub(r"--[^\n]*", "", re.sub(r"N?'(?:[^']|'')*'|\"[^\"]*\"", "''", sql)).lower()
-        assert re.findall(NO_TSQL, code) == [], name
+        # Only a Warehouse's varchar has all of Unicode.
+        known = {"varchar"} if engine == "fabric" else set()
+        assert {*re.findall(NO_TSQL, code)} - known == set(), name
         code = code.partition("file_format = parquet)")[2] or code
         called = set(re.findall(r"\b([a-z_][a-z0-9_]*)\s*\(", code))
-        assert called - NO_FUNCTIONS - FUNCTIONS == set(), name
+        assert called - NO_FUNCTIONS - FUNCTIONS - known == set(), name
         for lengths in re.findall(r"nvarchar\((\w+)\)", code):
             assert lengths == "max" or int(lengths) <= 4000, name
+        if engine == "fabric" and name in STORED:
+            assert "nvarchar" not in code, name
 
 
 @pytest.mark.parametrize(
