@@ -35,6 +35,7 @@ def check(tree: exp.Expr) -> None:
 
 def check_module(tree: exp.Expr) -> None:
     """Raise the server's error for a query that no view can have."""
+    check_flat(tree)
     if isinstance(tree, exp.Query):
         _check_order(tree)
 

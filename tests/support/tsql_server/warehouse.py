@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import Token
 
@@ -132,12 +131,6 @@ class FabricWarehouse(SqlDatabase):
             return read.get(name.lower()) or session.catalog.columns_by_name(schema, name)
 
         return _Origins(lookup)
-
-    def described(self, session: Session, duckdb_sql: str, tsql: str = "") -> list[Column]:
-        """Return a query's columns; what is stored has no nested CTEs."""
-        if tsql:
-            checks.check_flat(sqlglot.parse_one(self.prepared(session, tsql)[0], read="tsql"))
-        return super().described(session, duckdb_sql, tsql)
 
     def modify(self, session: Session, statement: Statement) -> ResultSet:
         """INSERT, UPDATE, DELETE."""
