@@ -33,6 +33,7 @@ _TYPES: dict[str, tuple[int, int, int, int, str]] = {
     "nvarchar": (231, 2, 0, 0, "varchar"),
     "smallint": (52, 2, 5, 0, "smallint"),
     "sysname": (256, 256, 0, 0, "varchar"),
+    "time": (41, 5, 16, 7, "time"),
     "tinyint": (48, 1, 3, 0, "utinyint"),
     "uniqueidentifier": (36, 16, 0, 0, "uuid"),
     "varbinary": (165, 1, 0, 0, "blob"),
@@ -85,12 +86,11 @@ class ColumnType:
             precision = int(sizes[0]) if sizes else 18
             scale = int(sizes[1]) if len(sizes) > 1 else 0
             length = 5 if precision < 10 else 9 if precision < 20 else 13 if precision < 29 else 17
-        elif name == "datetime2":
+        elif name in ("datetime2", "time"):
             scale = int(sizes[0]) if sizes else 7
-            length, precision = (
-                (6 if scale < 3 else 7 if scale < 5 else 8),
-                19 + scale + bool(scale),
-            )
+            # A time has three bytes and the eleven characters of a date less.
+            length = (6 if scale < 3 else 7 if scale < 5 else 8) - 3 * (name == "time")
+            precision = 19 + scale + bool(scale) - 11 * (name == "time")
         elif name in ("char", "nchar", "nvarchar", "varbinary", "varchar"):
             size = sizes[0] if sizes else "1"
             length = -1 if size == "max" else length * int(size)
@@ -172,7 +172,7 @@ def type_text(type_: ColumnType) -> str:
         return f"{type_.name}(max)"
     if type_.name in ("decimal", "numeric"):
         return f"{type_.name}({type_.precision},{type_.scale})"
-    return f"datetime2({type_.scale})" if type_.name == "datetime2" else type_.name
+    return f"{type_.name}({type_.scale})" if type_.name in ("datetime2", "time") else type_.name
 
 
 _TABLES = {
@@ -346,7 +346,7 @@ class Catalog:
         self._connection = connection
 
     @staticmethod
-    def install(connection: duckdb.DuckDBPyConnection, database: str) -> None:
+    def install(connection: duckdb.DuckDBPyConnection, database: str, collation: str) -> None:
         """Make the catalogue of a new server, with its first database."""
         connection.begin()
         functions.install(connection)
@@ -374,7 +374,7 @@ class Catalog:
         for id_, name in ((1, "master"), (5, database)):
             if id_ == 1 or name != "master":
                 catalog.add("databases", name=name, database_id=id_, state_desc="ONLINE",
-                            collation_name=DEFAULT_COLLATION)  # fmt: skip
+                            collation_name=collation)  # fmt: skip
         connection.commit()
 
     def query(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
+import sqlglot
 from sqlglot import exp
 
 from tests.support.tsql_server.errors import SqlServerError
@@ -14,9 +18,6 @@ _NO_ORDER = (
 
 def check(tree: exp.Expr) -> None:
     """Raise the server's error for a statement that breaks a rule of T-SQL."""
-    for with_ in tree.find_all(exp.With):
-        if with_.parent is not tree:
-            raise SqlServerError(156, "Incorrect syntax near the keyword 'WITH'.")
     for select in tree.find_all(exp.Select):
         source = source_of(select)
         if source is not None:
@@ -34,8 +35,51 @@ def check(tree: exp.Expr) -> None:
 
 def check_module(tree: exp.Expr) -> None:
     """Raise the server's error for a query that no view can have."""
+    check_flat(tree)
     if isinstance(tree, exp.Query):
         _check_order(tree)
+
+
+def check_flat(tree: exp.Expr) -> None:
+    """Raise the server's error for a CTE within something else."""
+    for with_ in tree.find_all(exp.With):
+        if with_.parent is not tree:
+            raise SqlServerError(156, "Incorrect syntax near the keyword 'WITH'.")
+
+
+def check_in_fabric(tree: exp.Expr) -> None:
+    """Raise the error of a Fabric Warehouse for what it has not, and other servers have."""
+    if not isinstance(tree, exp.Query):
+        check_flat(tree)
+    for cte in tree.find_all(exp.CTE):
+        if any(table.name == cte.alias and not table.db for table in cte.this.find_all(exp.Table)):
+            raise SqlServerError(15871, "Recursive common table expressions are not supported.")
+    for select in tree.find_all(exp.Select):
+        clause = select.args.get("for_")
+        if clause and clause.args["kind"] != "JSON":
+            raise SqlServerError(15871, f"FOR {clause.args['kind']} is not supported.")
+    if hint := tree.find(exp.WithTableHint):
+        raise SqlServerError(15871, f"The table hint {hint.sql('tsql')} is not supported.")
+
+
+def check_distributed(sql: str, words: Sequence[str], binary: bool) -> None:
+    """Raise what an engine refuses that distributes its queries over the lake's files.
+
+    `words` are the text's, in capitals; with a binary collation the catalogue's names have a case.
+    """
+    if "INFORMATION_SCHEMA" in words and binary:
+        small = re.findall(r"\b(?:information_schema|(?:table|column|schema)_\w+|data_type)\b", sql)
+        if small:
+            raise SqlServerError(207, f"Invalid column name '{small[0]}'.")
+    if "SYS" not in words or "FROM" not in words:
+        return
+    tables = sqlglot.parse_one(sql, read="tsql").find_all(exp.Table)
+    schemas = {table.text("db").lower() for table in tables}
+    if "sys" in schemas and (schemas - {"sys", "information_schema", ""} or "OPENROWSET" in words):
+        raise SqlServerError(
+            15816,
+            "The query references an object that is not supported in distributed processing mode.",
+        )
 
 
 def source_of(select: exp.Select) -> exp.Expr | None:

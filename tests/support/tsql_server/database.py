@@ -17,7 +17,7 @@ from sqlglot.tokens import Token, TokenType
 
 from tests.support.tsql_server import batch
 from tests.support.tsql_server.batch import Statement, keyword, tokenize
-from tests.support.tsql_server.catalog import Column, column_sql, type_text
+from tests.support.tsql_server.catalog import Column, type_text
 from tests.support.tsql_server.engine import Server
 from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError, invalid_object
 from tests.support.tsql_server.reader import Name, Reader, column_of
@@ -40,6 +40,7 @@ class SqlDatabase(Server):
 
     name: ClassVar[str] = "azure_sql"
     file: ClassVar[str] = "azure_sql.duckdb"
+    program: ClassVar[str] = "MSSQL-Python"  # as its driver calls itself
 
     HANDLERS: ClassVar[dict[str, str]] = {
         **Server.HANDLERS,
@@ -103,7 +104,7 @@ class SqlDatabase(Server):
     def _sessions_sql(self) -> str:
         """Return sys.dm_exec_sessions as DuckDB's SQL: one program, of one machine's processes."""
         rows = [
-            f"({each.id}, '{each.login}', 'here', 'MSSQL-Python', {each.process}, db_id(),"
+            f"({each.id}, '{each.login}', 'here', '{self.program}', {each.process}, db_id(),"
             f" timestamp '{each.since}')"
             for each in self.live
         ]
@@ -173,7 +174,7 @@ class SqlDatabase(Server):
             session.locked.clear()
         return super().begin(session, statement)
 
-    def _lock(self, session: Session, object_id: int) -> None:
+    def lock_object(self, session: Session, object_id: int) -> None:
         """Lock what is defined anew until the transaction ends, as if somebody always read it.
 
         Who reads a view or a table comes to it, and then to what it reads or points to: when that
@@ -211,14 +212,14 @@ class SqlDatabase(Server):
             reader.place += 1
         name = reader.name()
         if found := session.catalog.find(name.schema, name.name):
-            self._lock(session, found[0])
+            self.lock_object(session, found[0])
         return super().create_view(session, statement)
 
     def sp_rename(self, session: Session, arguments: list[tuple[str, Any]]) -> ResultSet:
         """Rename a table or a view."""
         name = Reader(tokenize(arguments[0][1])).name()
         if found := session.catalog.find(name.schema, name.name):
-            self._lock(session, found[0])
+            self.lock_object(session, found[0])
         return super().sp_rename(session, arguments)
 
     # -- Keys
@@ -236,7 +237,7 @@ class SqlDatabase(Server):
                 "permissions.",
                 "42S02",
             )
-        self._lock(session, object_id[0])
+        self.lock_object(session, object_id[0])
         reader.take("WITH", "CHECK")
         if reader.take("ADD"):
             self.add_constraint(session, name, reader.tokens[reader.place :], None)
@@ -249,10 +250,10 @@ class SqlDatabase(Server):
                 raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         elif reader.take("DROP", "CONSTRAINT"):
             optional = reader.take("IF", "EXISTS")
-            self._drop_constraint(session, name, reader.text(), optional)
+            self.drop_constraint(session, name, reader.text(), optional)
         elif reader.take("ALTER", "COLUMN"):
             if keyword(reader.tokens[reader.place + 1]) in ("ADD", "DROP"):
-                self._mask(session, name, object_id[0], reader)
+                self.mask(session, name, object_id[0], reader)
             else:
                 self._change_type(session, name, object_id[0], reader)
         else:
@@ -276,26 +277,28 @@ class SqlDatabase(Server):
         if reader.take("PRIMARY KEY"):
             clustered = not reader.take("NONCLUSTERED")
             reader.take("CLUSTERED")
-            self._add_primary_key(session, table, object_id, key, clustered, _names(reader))
+            self.add_key(session, table, object_id, key, "PK", clustered, names_in(reader))
         else:
             reader.expect("FOREIGN KEY")
-            columns = _names(reader)
+            columns = names_in(reader)
             reader.expect("REFERENCES")
-            self._add_foreign_key(
-                session, table, object_id, key, columns, reader.name(), _names(reader)
+            self.add_foreign_key(
+                session, table, object_id, key, columns, reader.name(), names_in(reader)
             )
 
-    def _add_primary_key(
+    def add_key(
         self,
         session: Session,
         table: Name,
         object_id: int,
         key: str,
+        type_: str,
         clustered: bool,
         columns: list[str],
     ) -> None:
+        """Add a primary key (PK) or a unique constraint (UQ)."""
         catalog = session.catalog
-        if catalog.value("select 1 from sys.key_constraints where parent_object_id = ?", object_id):
+        if type_ == "PK" and self._keys(session, object_id, "PK"):
             raise SqlServerError(1779, f"Table '{table}' already has a primary key defined on it.")
         there = {column.name.lower(): column for column in catalog.columns_of(object_id)}
         for column in columns:
@@ -303,7 +306,7 @@ class SqlDatabase(Server):
                 raise SqlServerError(
                     1911, f"Column name '{column}' does not exist in the target table or view."
                 )
-            if there[column.lower()].nullable:
+            if type_ == "PK" and there[column.lower()].nullable:
                 raise SqlServerError(
                     8111,
                     f"Cannot define PRIMARY KEY constraint on nullable column in table '{table}'.",
@@ -316,22 +319,22 @@ class SqlDatabase(Server):
             1 if clustered else 2,
             columns,
             unique=True,
-            primary=True,
+            primary=type_ == "PK",
         )
-        constraint = catalog.add_object(table.schema, key, "PK", parent=object_id)
+        constraint = catalog.add_object(table.schema, key, type_, parent=object_id)
         catalog.add(
             "key_constraints",
             name=key,
             object_id=constraint,
             schema_id=catalog.schema_id(table.schema),
             parent_object_id=object_id,
-            type="PK",
-            type_desc="PRIMARY_KEY_CONSTRAINT",
+            type=type_,
+            type_desc={"PK": "PRIMARY_KEY_CONSTRAINT", "UQ": "UNIQUE_CONSTRAINT"}[type_],
             unique_index_id=index,
         )
-        self._check_unique(session, table, columns, 1505)
+        self.check_unique(session, table, columns, 1505)
 
-    def _add_foreign_key(
+    def add_foreign_key(
         self,
         session: Session,
         table: Name,
@@ -341,11 +344,12 @@ class SqlDatabase(Server):
         to: Name,
         to_columns: list[str],
     ) -> None:
+        """Add a foreign key."""
         catalog = session.catalog
         found = catalog.find(to.schema, to.name)
         if found is None or found[1] != "U":
             raise SqlServerError(1767, f"Foreign key '{key}' references invalid table '{to}'.")
-        if self._key_columns(session, found[0]) != [column.lower() for column in to_columns]:
+        if [column.lower() for column in to_columns] not in self._keys(session, found[0]):
             raise SqlServerError(
                 1776,
                 f"There are no primary or candidate keys in the referenced table '{to}' that "
@@ -370,11 +374,11 @@ class SqlDatabase(Server):
                 constraint_object_id=constraint,
                 constraint_column_id=place,
                 parent_object_id=object_id,
-                parent_column_id=_column_id(session, object_id, column),
+                parent_column_id=column_id(session, object_id, column),
                 referenced_object_id=found[0],
-                referenced_column_id=_column_id(session, found[0], to_column),
+                referenced_column_id=column_id(session, found[0], to_column),
             )
-        self._check_foreign_key(session, constraint, "ALTER TABLE")
+        self.check_foreign_key(session, constraint, "ALTER TABLE")
 
     def _check_again(self, session: Session, table: Name, key: str) -> None:
         object_id = self.must_be(session, table, "U")
@@ -385,14 +389,15 @@ class SqlDatabase(Server):
         )
         if constraint is None:
             raise SqlServerError(4917, f"Constraint '{key}' does not exist.")
-        self._check_foreign_key(session, constraint, "ALTER TABLE")
+        self.check_foreign_key(session, constraint, "ALTER TABLE")
         session.catalog.query(
             "update sys.foreign_keys set is_disabled = false, is_not_trusted = false where "
             "object_id = ?",
             constraint,
         )
 
-    def _drop_constraint(self, session: Session, table: Name, key: str, optional: bool) -> None:
+    def drop_constraint(self, session: Session, table: Name, key: str, optional: bool) -> None:
+        """Drop a constraint, unless a foreign key needs it."""
         catalog = session.catalog
         object_id = self.must_be(session, table, "U")
         found = catalog.query(
@@ -404,7 +409,7 @@ class SqlDatabase(Server):
             if not optional:
                 raise SqlServerError(3728, f"'{key}' is not a constraint.")
             return
-        if found[0][1] == "PK":
+        if found[0][1] in ("PK", "UQ"):
             if self._referencing(session, object_id):
                 raise SqlServerError(
                     3725,
@@ -418,16 +423,17 @@ class SqlDatabase(Server):
 
     def _check_keys(self, session: Session, object_id: int, verb: str) -> None:
         """Check the rows of a changed table against its keys and those that point to it."""
-        if columns := self._key_columns(session, object_id):
-            self._check_unique(session, _name_of(session, object_id), columns, 2627)
+        for columns in self._keys(session, object_id):
+            self.check_unique(session, _name_of(session, object_id), columns, 2627)
         for (constraint,) in session.catalog.query(
             "select object_id from sys.foreign_keys where not is_disabled and ? in "
             "(parent_object_id, referenced_object_id)",
             object_id,
         ):
-            self._check_foreign_key(session, constraint, verb)
+            self.check_foreign_key(session, constraint, verb)
 
-    def _check_unique(self, session: Session, table: Name, columns: list[str], number: int) -> None:
+    def check_unique(self, session: Session, table: Name, columns: list[str], number: int) -> None:
+        """Raise the server's error for rows that are the same in a key."""
         listed = ", ".join(f'"{column}"' for column in columns)
         twice = session.connection.execute(
             f"select {listed} from {table.quoted} group by {listed} having count(*) > 1 limit 1"
@@ -440,7 +446,8 @@ class SqlDatabase(Server):
                 "23000",
             )
 
-    def _check_foreign_key(self, session: Session, constraint: int, verb: str) -> None:
+    def check_foreign_key(self, session: Session, constraint: int, verb: str) -> None:
+        """Raise the server's error for a row whose foreign key points to none."""
         catalog = session.catalog
         ((key, child, parent),) = catalog.query(
             "select name, parent_object_id, referenced_object_id from sys.foreign_keys where "
@@ -471,18 +478,20 @@ class SqlDatabase(Server):
                 "23000",
             )
 
-    def _key_columns(self, session: Session, object_id: int) -> list[str]:
+    def _keys(self, session: Session, object_id: int, type_: str = "") -> list[list[str]]:
+        """Return the columns of each key of a table, or of those of a type."""
         return [
-            name.lower()
-            for (name,) in session.catalog.query(
-                "select columns.name from sys.key_constraints as keys join sys.index_columns as "
-                "parts"
+            found
+            for (found,) in session.catalog.query(
+                "select list(lower(columns.name) order by key_ordinal)"
+                " from sys.key_constraints as keys join sys.index_columns as parts"
                 " on parts.object_id = keys.parent_object_id and parts.index_id = "
                 "keys.unique_index_id"
                 " join sys.columns on columns.object_id = parts.object_id and columns.column_id "
                 "= parts.column_id"
-                " where keys.parent_object_id = ? order by key_ordinal",
+                " where keys.parent_object_id = ? and ? in ('', keys.type) group by keys.name",
                 object_id,
+                type_,
             )
         ]
 
@@ -519,13 +528,13 @@ class SqlDatabase(Server):
         reader.expect("ON")
         table = reader.name()
         object_id = self.must_be(session, table, "U")
-        columns = _names(reader) if reader.word == "(" else []
+        columns = names_in(reader) if reader.word == "(" else []
         if reader.more:
             raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         kind = 5 if columnstore else 1 if clustered else 2
         self._add_index(session, table, object_id, index, kind, columns, unique)
         if unique:
-            self._check_unique(session, table, columns, 1505)
+            self.check_unique(session, table, columns, 1505)
         return ResultSet()
 
     def _add_index(
@@ -582,7 +591,7 @@ class SqlDatabase(Server):
                 object_id=object_id,
                 index_id=index_id,
                 index_column_id=place,
-                column_id=_column_id(session, object_id, column),
+                column_id=column_id(session, object_id, column),
                 key_ordinal=place,
                 is_descending_key=False,
                 is_included_column=False,
@@ -614,10 +623,10 @@ class SqlDatabase(Server):
 
     # -- Masks
 
-    def _mask(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
+    def mask(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
         """ADD MASKED or DROP MASKED, after ALTER COLUMN."""
         catalog = session.catalog
-        column = _column_id(session, object_id, reader.text())
+        column = column_id(session, object_id, reader.text())
         function = None
         if not reader.take("DROP", "MASKED"):
             reader.expect("ADD", "MASKED", "WITH")
@@ -645,23 +654,18 @@ class SqlDatabase(Server):
             raise SqlServerError(102, "Incorrect syntax near 'masked'.")
         if rest:
             raise UnknownSqlError(f"no rule for ALTER COLUMN with {rest[0].text}")
-        column_id = _column_id(session, object_id, column.name)
+        place = column_id(session, object_id, column.name)
         if session.catalog.value(
             "select 1 from sys.index_columns where object_id = ? and column_id = ?",
             object_id,
-            column_id,
+            place,
         ):
             raise SqlServerError(5074, f"An index of '{table}' is dependent on the column.")
-        # DuckDB changes no type that a check of the length depends on, so the table is made anew.
-        definitions = ", ".join(
-            column_sql(column if each.name.lower() == column.name.lower() else each)
+        columns = [
+            column if each.name.lower() == column.name.lower() else each
             for each in session.catalog.columns_of(object_id)
-        )
-        apart = Name(table.schema, f"{table.name}__altered")
-        session.connection.execute(f"create table {apart.quoted} ({definitions})")
-        session.connection.execute(f"insert into {apart.quoted} select * from {table.quoted}")
-        session.connection.execute(f"drop table {table.quoted}")
-        session.connection.execute(f'alter table {apart.quoted} rename to "{table.name}"')
+        ]
+        self.make_anew(session, table, columns, "*")
         session.catalog.query(
             "update sys.columns set system_type_id = ?, user_type_id = ?, max_length = ?,"
             " precision = ?, scale = ?, collation_name = ?, is_nullable = ?"
@@ -674,8 +678,21 @@ class SqlDatabase(Server):
             column.stored_collation,
             column.nullable,
             object_id,
-            column_id,
+            place,
         )
+
+    def make_anew(
+        self, session: Session, table: Name, columns: Sequence[Column], values: str
+    ) -> None:
+        """Make a table in DuckDB again, which changes no column that a check depends on."""
+        definitions = ", ".join(map(self.column_sql, columns))
+        apart = Name(table.schema, f"{table.name}__altered")
+        session.connection.execute(f"create table {apart.quoted} ({definitions})")
+        session.connection.execute(
+            f"insert into {apart.quoted} select {values} from {table.quoted}"
+        )
+        session.connection.execute(f"drop table {table.quoted}")
+        session.connection.execute(f'alter table {apart.quoted} rename to "{table.name}"')
 
     # -- Schemas, roles, descriptions
 
@@ -699,7 +716,7 @@ class SqlDatabase(Server):
                 "permission.",
             )
         object_id, type_ = found
-        self._lock(session, object_id)
+        self.lock_object(session, object_id)
         catalog.remove_permissions(object_id)
         parts = catalog.query(
             "select object_id, name from sys.objects where ? in (object_id, parent_object_id)",
@@ -729,7 +746,7 @@ class SqlDatabase(Server):
                 )
             session.connection.execute(f"create view {new.quoted} as {body.split('AS ', 1)[1]}")
         else:
-            definitions = ", ".join(map(column_sql, catalog.columns_of(object_id)))
+            definitions = ", ".join(map(self.column_sql, catalog.columns_of(object_id)))
             session.connection.execute(f"create table {new.quoted} ({definitions})")
             session.connection.execute(f"insert into {new.quoted} from {old.quoted}")
             session.connection.execute(f"drop table {old.quoted}")
@@ -769,7 +786,7 @@ class SqlDatabase(Server):
         """GRANT SELECT, UNMASK ON SCHEMA::name TO role, or ON OBJECT::schema.name."""
         found = re.fullmatch(
             r"grant\s+(select|unmask|select\s*,\s*unmask)\s+on\s+"
-            r'(?:schema\s*::\s*"?(\w+)"?|object\s*::\s*([\w."]+))\s+to\s+"?(\w+)"?',
+            r'(?:schema\s*::\s*["[]?(\w+)["\]]?|object\s*::\s*([\w."[\]]+))\s+to\s+["[]?(\w+)["\]]?',
             statement.sql.strip(),
             re.I,
         )
@@ -780,7 +797,7 @@ class SqlDatabase(Server):
         if schema:
             kind, place = 3, catalog.schema_id(schema)
         else:
-            kind, there = 1, catalog.find(*relation.replace('"', "").split("."))
+            kind, there = 1, catalog.find(*re.sub(r'["[\]]', "", relation).split("."))
             place = there[0] if there else None
         role = catalog.value(
             "select principal_id from sys.database_principals where name = ?", role_name
@@ -886,7 +903,7 @@ class SqlDatabase(Server):
             raise invalid
         minor = 0
         if given.get("level2name") is not None:
-            minor = _column_id(session, found[0], given["level2name"])
+            minor = column_id(session, found[0], given["level2name"])
         return (1, found[0], minor, given["name"]), given
 
     def _property_at(self, session: Session, place: tuple[int, int, int, str]) -> bool:
@@ -1006,7 +1023,7 @@ class SqlDatabase(Server):
         found = session.catalog.find(name.schema, name.name)
         if found is None or not self._is_external(session, found[0]):
             raise invalid_object(str(name))
-        self._lock(session, found[0])
+        self.lock_object(session, found[0])
         session.connection.execute(f"drop view {name.quoted}")
         session.catalog.remove_object(found[0])
         return ResultSet()
@@ -1028,7 +1045,7 @@ class SqlDatabase(Server):
 
     def drop_object(self, session: Session, name: Name, object_id: int, kind: str) -> None:
         """Remove a table or view; a table that a foreign key points to cannot be dropped."""
-        self._lock(session, object_id)
+        self.lock_object(session, object_id)
         if self._referencing(session, object_id):
             raise SqlServerError(
                 3726,
@@ -1096,7 +1113,7 @@ class SqlDatabase(Server):
         return len(rows)
 
 
-def _names(reader: Reader) -> list[str]:
+def names_in(reader: Reader) -> list[str]:
     """Read a list of columns."""
     return [item[0].text for item in reader.parenthesised()]
 
@@ -1110,7 +1127,8 @@ def _options(reader: Reader) -> dict[str, str]:
     }
 
 
-def _column_id(session: Session, object_id: int, column: str) -> int:
+def column_id(session: Session, object_id: int, column: str) -> int:
+    """Return a column's place in its table, which it keeps."""
     found = session.catalog.value(
         "select column_id from sys.columns where object_id = ? and lower(name) = lower(?)",
         object_id,

@@ -101,7 +101,7 @@ class Definitions:
             )
         translation = self.translate(session, body)
         check_module(sqlglot.parse_one(self.prepared(session, body)[0], read="tsql"))
-        columns = self.described(session, translation.sql, body)
+        columns = self.stored(self.described(session, translation.sql, body))
         if any(column.name == UNNAMED for column in columns):
             raise SqlServerError(
                 4511,
@@ -223,9 +223,18 @@ class Definitions:
         """Make a table in DuckDB and in the catalogue."""
         if not columns:
             raise SqlServerError(102, "Incorrect syntax: a table needs columns.")
-        definitions = ", ".join(column_sql(column) for column in columns)
+        columns = self.stored(columns)
+        definitions = ", ".join(map(self.column_sql, columns))
         session.connection.execute(f"create table {name.quoted} ({definitions})")
         return session.catalog.add_object(name.schema, name.name, "U", columns=columns)
+
+    def stored(self, columns: Sequence[Column]) -> Sequence[Column]:
+        """Return the columns that a table or view gets; the server's error for what none has."""
+        return columns
+
+    def column_sql(self, column: Column) -> str:
+        """Return a column's definition in DuckDB."""
+        return column_sql(column)
 
     def truncate(self, session: Session, statement: Statement) -> ResultSet:
         """TRUNCATE TABLE."""

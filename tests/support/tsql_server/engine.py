@@ -21,7 +21,7 @@ from sqlglot.tokens import Token, TokenType
 
 from tests.support.tsql_server import batch, functions
 from tests.support.tsql_server.batch import If, Node, Statement, Try, keyword, tokenize
-from tests.support.tsql_server.catalog import Catalog, Column, ColumnType
+from tests.support.tsql_server.catalog import DEFAULT_COLLATION, Catalog, Column, ColumnType
 from tests.support.tsql_server.columns import Origins, refined
 from tests.support.tsql_server.definitions import Definitions
 from tests.support.tsql_server.duckdb_errors import translated
@@ -34,8 +34,8 @@ from tests.support.tsql_server.translate import Translation
 
 
 @lru_cache(maxsize=4096)  # dbt sends the same texts again and again
-def _translation(text: str, relations: tuple[tuple[str, str], ...]) -> Translation:
-    return Translation(text, dict(relations))
+def _translation(text: str, relations: tuple[tuple[str, str], ...], in_fabric: bool) -> Translation:
+    return Translation(text, dict(relations), in_fabric)
 
 
 class Server(Definitions):
@@ -43,6 +43,8 @@ class Server(Definitions):
 
     name: ClassVar[str] = "server"
     file: ClassVar[str] = "server.duckdb"
+    collation: ClassVar[str] = DEFAULT_COLLATION  # of a new one
+    in_fabric: ClassVar[bool] = False  # texts are UTF-8, and CTEs can be nested
 
     HANDLERS: ClassVar[dict[str, str]] = {
         "SELECT": "query", "WITH": "query", "INSERT": "modify", "UPDATE": "modify",
@@ -63,6 +65,8 @@ class Server(Definitions):
         "sp_describe_first_result_set": "sp_describe_first_result_set",
         "sp_refreshview": "sp_refreshview",
     }
+    REFUSED: ClassVar[tuple[str, ...]] = ()  # words that statements begin with
+    REFUSAL: ClassVar[str] = "{} is not supported."
 
     _open: ClassVar[dict[Path, Server]] = {}
     _opening: ClassVar[threading.RLock] = threading.RLock()
@@ -86,7 +90,7 @@ class Server(Definitions):
         if not self._root.execute(
             "select 1 from duckdb_schemas() where schema_name = 'sys'"
         ).fetchall():
-            Catalog.install(self._root, database)
+            Catalog.install(self._root, database, self.collation)
 
     # -- Sessions
 
@@ -209,7 +213,7 @@ class Server(Definitions):
                 session.connection.begin()
             result = getattr(self, handler)(session, statement)
             if alone:
-                session.connection.commit()
+                self.end(session)
         except BaseException as error:
             if alone:
                 session.connection.rollback()
@@ -220,6 +224,9 @@ class Server(Definitions):
 
     def handler(self, statement: Statement) -> str:
         """Return the name of the method for a statement: of the most words in HANDLERS."""
+        for refused in self.REFUSED:
+            if statement.words[: len(refused.split())] == refused.split():
+                raise SqlServerError(15871, self.REFUSAL.format(refused))
         for size in range(min(len(statement.words), 4), 0, -1):
             words = " ".join(statement.words[:size])
             if words in self.HANDLERS:
@@ -238,7 +245,7 @@ class Server(Definitions):
     def translate(self, session: Session, sql: str) -> Translation:
         """Translate a query of a session; others may get the same translation."""
         text, relations = self.prepared(session, sql)
-        return _translation(text, tuple(relations.items()))
+        return _translation(text, tuple(relations.items()), self.in_fabric)
 
     def select(self, session: Session, sql: str) -> ResultSet:
         """Run a query."""
@@ -306,7 +313,11 @@ class Server(Definitions):
         if not tsql:
             return columns
         tree = sqlglot.parse_one(self.prepared(session, tsql)[0], read="tsql")
-        return refined(columns, Origins(session.catalog.columns_by_name).of(tree))
+        return refined(columns, self.origins(session).of(tree))
+
+    def origins(self, session: Session) -> Origins:
+        """Return what finds out where a query's columns come from."""
+        return Origins(session.catalog.columns_by_name)
 
     def _assign(self, session: Session, statement: Statement) -> ResultSet:
         """SELECT @a = x, @b = y FROM …: the values of the last row."""
@@ -439,10 +450,14 @@ class Server(Definitions):
         session.transactions -= 1
         if not session.transactions:
             try:
-                session.connection.commit()
+                self.end(session)
             except duckdb.Error as error:
                 raise translated(error) from error
         return ResultSet()
+
+    def end(self, session: Session) -> None:
+        """Commit what a transaction changed."""
+        session.connection.commit()
 
     def rollback(self, session: Session, statement: Statement | None = None) -> ResultSet:
         """ROLLBACK."""

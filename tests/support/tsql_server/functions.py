@@ -84,6 +84,12 @@ _CONVERSIONS = ("tsql_int", "tsql_bigint", "tsql_smallint", "tsql_tinyint", "tsq
                 "tsql_date", "tsql_bit", "tsql_try")  # fmt: skip
 
 _MACROS = {
+    # A text's first bytes in UTF-8, whole characters only. The lambda lets DuckDB see x once.
+    "tsql_cut": {
+        "x, n": "list_transform([x], lambda cut: case when strlen(cut) <= n then cut else coalesce("
+        + ", ".join(f"try(decode(array_slice(encode(cut), 1, n - {part})))" for part in range(4))
+        + ") end)[1]"
+    },
     # A text as comparisons see it: spaces at its end do not count.
     "tsql_key": {"x varchar": "rtrim(x, ' ')", "x": "x"},
     "tsql_add": {"x varchar, y varchar": "x || y", "x, y": "x + y"},

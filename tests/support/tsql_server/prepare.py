@@ -18,11 +18,20 @@ def prepare(tree: exp.Expr) -> exp.Tuple:
     for query in tree.find_all(exp.Query):
         query.set("options", None)
     for select in list(tree.find_all(exp.Select)):
+        _order_of_nothing(select)
         _for_clause(select)
         _applied_tops(select)
         _applied_aggregates(select)
         _name_columns(select)
     return whole
+
+
+def _order_of_nothing(select: exp.Select) -> None:
+    """ORDER BY (SELECT NULL), which OFFSET needs and DuckDB refuses."""
+    order = select.args.get("order")
+    if order and isinstance(key := order.expressions[0].this, exp.Subquery):
+        if isinstance(key.this, exp.Select) and isinstance(key.this.expressions[0], exp.Null):
+            select.set("order", None)
 
 
 def _name_columns(select: exp.Select) -> None:

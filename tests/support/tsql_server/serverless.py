@@ -20,12 +20,9 @@ from pathlib import Path
 from typing import ClassVar
 from uuid import uuid4
 
-import sqlglot
-from sqlglot import exp
-from sqlglot.tokens import Token
-
+from tests.support.tsql_server import checks, rowset
 from tests.support.tsql_server.batch import Statement, keyword, parse, tokenize
-from tests.support.tsql_server.catalog import Column, ColumnType
+from tests.support.tsql_server.catalog import Column
 from tests.support.tsql_server.engine import Server
 from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError
 from tests.support.tsql_server.reader import Name, Reader, column_of
@@ -35,7 +32,6 @@ from tests.support.tsql_server.storage import Storage
 _NAME_LENGTH = 100  # of an external table
 _LARGE = "Msg 15842: A value of column"
 _LONGEST_VALUE = 1_000_000  # bytes that CETAS writes
-_TEXT_OPTIONS = frozenset({"PARSER_VERSION", "FIELDTERMINATOR", "FIELDQUOTE", "ROWTERMINATOR"})
 _CSV_FORMAT = {
     "FIELD_TERMINATOR": ",", "STRING_DELIMITER": '"', "FIRST_ROW": "2", "PARSER_VERSION": "2.0"
 }  # fmt: skip
@@ -64,6 +60,7 @@ class ServerlessPool(Server):
         "sp_executesql": "sp_executesql",
         "sp_describe_first_result_set": "sp_describe_first_result_set",
     }
+    REFUSAL: ClassVar[str] = "{} is not supported: a serverless SQL pool has no tables."
     REFUSED: ClassVar[tuple[str, ...]] = (
         "INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE", "CREATE TABLE", "DROP TABLE",
         "ALTER TABLE", "CREATE INDEX", "CREATE CLUSTERED", "CREATE UNIQUE", "CREATE MATERIALIZED",
@@ -108,15 +105,6 @@ class ServerlessPool(Server):
         noted.write_text(landed, encoding="utf-8")
 
     # -- Statements
-
-    def handler(self, statement: Statement) -> str:
-        """Return the method for a statement; refuse what a pool refuses."""
-        for refused in self.REFUSED:
-            if statement.words[: len(refused.split())] == refused.split():
-                raise SqlServerError(
-                    15871, f"{refused} is not supported: a serverless SQL pool has no tables."
-                )
-        return super().handler(statement)
 
     def create_schema(self, session: Session, statement: Statement) -> ResultSet:
         """CREATE SCHEMA."""
@@ -265,7 +253,7 @@ class ServerlessPool(Server):
         if kind != "DELIMITEDTEXT":
             raise UnknownSqlError(f"no rule for an external table over files of {kind}")
         for column in columns:
-            _check_utf8(column.name, column.type, column.collation)
+            self.check_read(column)
         for path in storage.found(location):
             storage.local(path)
         types = ", ".join(f"{_text(column.name)}: 'varchar'" for column in columns)
@@ -332,18 +320,24 @@ class ServerlessPool(Server):
     def prepared(self, session: Session, sql: str) -> tuple[str, Mapping[str, str]]:
         """Return a query with a name in the place of each OPENROWSET, and what it reads."""
         sql, relations = super().prepared(session, sql)
-        tokens = tokenize(sql)
-        words = [keyword(token) for token in tokens]
-        _check(session, sql, words)
-        pieces, place, made = [], 0, dict(relations)
-        for index, word in enumerate(words):
-            if word == "OPENROWSET":
-                rowset = _Rowset(tokens, index)
-                name = f"openrowset_{len(made) + 1}"
-                made[name] = rowset.duckdb(self, session)
-                pieces += [sql[place : tokens[index].start], name]
-                place = tokens[rowset.end - 1].end + 1
-        return "".join(pieces) + sql[place:], made
+        _check(session, sql, [keyword(token) for token in tokenize(sql)])
+        made = dict(relations)
+        return rowset.replaced(self, session, sql, made)[0], made
+
+    def place(self, session: Session, options: Mapping[str, str], path: str) -> tuple[Storage, str]:
+        """Return the storage of the data source, to which a path is relative."""
+        if "DATA_SOURCE" not in options:
+            raise UnknownSqlError(f"no rule for OPENROWSET with {options}")
+        return self.storage(session, options["DATA_SOURCE"]), path.lstrip("/")
+
+    def check_read(self, column: Column) -> None:
+        """Raise when a varchar would take the UTF-8 of a file for text of a code page."""
+        if column.type.name == "varchar" and not (column.collation or "").endswith("_UTF8"):
+            raise SqlServerError(
+                15813,
+                f"Potential conversion error while reading VARCHAR column '{column.name}' from"
+                " UTF8 encoded text. Change this column's collation to a UTF8 collation.",
+            )
 
     def storage(self, session: Session, data_source: str) -> Storage:
         """Return the storage of a data source."""
@@ -386,122 +380,6 @@ class _Cetas:
         )  # fmt: skip
 
 
-class _Rowset:
-    """One OPENROWSET(BULK …) WITH (…): Parquet files, or whole texts and their lines."""
-
-    def __init__(self, tokens: Sequence[Token], index: int) -> None:
-        reader = Reader(tokens)
-        reader.place = index + 1
-        bulk, *options = reader.parenthesised()
-        reader.expect("WITH")
-        columns = reader.parenthesised()
-        self.end = reader.place
-        if keyword(bulk[0]) != "BULK":
-            raise SqlServerError(102, "Incorrect syntax near 'OPENROWSET'.")
-        self.paths = [token.text for token in bulk[1:] if keyword(token) not in ("(", ")", ",")]
-        self.options = {keyword(option[0]): option[2].text for option in options}
-        self.columns = [column_of(column)[0] for column in columns]
-        self.parquet = self.options.get("FORMAT", "").upper() == "PARQUET"
-        allowed = {"DATA_SOURCE", "FORMAT"} | (set() if self.parquet else _TEXT_OPTIONS)
-        if unknown := set(self.options) - allowed:
-            raise SqlServerError(102, f"Incorrect syntax near '{unknown.pop()}'.")
-        if "DATA_SOURCE" not in self.options:
-            raise UnknownSqlError(f"no rule for OPENROWSET with {self.options}")
-
-    def duckdb(self, pool: ServerlessPool, session: Session) -> str:
-        """Return what it reads as DuckDB's SQL."""
-        for column in self.columns:
-            _check_utf8(column.name, column.type, column.collation)
-        storage = pool.storage(session, self.options["DATA_SOURCE"])
-        files: list[str] = []
-        for path in self.paths:
-            found = storage.found(path.lstrip("/"))
-            if "*" in path:
-                found = [file for file in found if file.rpartition("/")[2][0] not in "_."]
-            if not found and "*" in path:
-                raise SqlServerError(
-                    13807, f"Content of directory on path '{storage.url}/{path}' cannot be listed."
-                )
-            if not found:
-                raise SqlServerError(
-                    13822,
-                    f"File '{storage.url}/{path}' cannot be opened because it does not exist or it"
-                    " is used by another process.",
-                )
-            files += found
-        selects = []
-        for path in files:
-            local = storage.local(path)
-            values, source = self._rows(session, local) if self.parquet else self._text(local)
-            selects.append(
-                f'select {values}, {_text(path.rpartition("/")[2])} as "filename()",'
-                f' {_text(f"{storage.url}/{path}")} as "filepath()" from ({source})'
-            )
-        return "(" + " union all ".join(selects) + ")"
-
-    def _rows(self, session: Session, local: Path) -> tuple[str, str]:
-        """Columns of a Parquet file by their names; one that it lacks is null."""
-        source = f"from read_parquet({_text(local)})"
-        # Of the types, DuckDB does not tell one form of a time without a zone from the other.
-        described = session.connection.execute(
-            "select name, if(schema.type = 'INT96', 'INT96', column_type)"
-            f" from (describe {source}) join parquet_schema({_text(local)}) as schema"
-            " on column_name = name"
-        ).fetchall()
-        found = dict(described)
-        values = [_parquet_value(column, found.get(column.name)) for column in self.columns]
-        return ", ".join(values), source
-
-    def _text(self, local: Path) -> tuple[str, str]:
-        """One column: lines, or the whole file, between terminators that no text has."""
-        options, terminator = self.options, self.options.get("ROWTERMINATOR")
-        ends = {options.get("FIELDTERMINATOR"), options.get("FIELDQUOTE")}
-        if ends != {"0x0b"} or len(self.columns) != 1 or options.get("FORMAT", "").upper() != "CSV":
-            raise UnknownSqlError(f"no rule for OPENROWSET with {options}")
-        value = f"c1 as {_quoted(self.columns[0].name)}"
-        if terminator == "0x0b":
-            return value, f"select content as c1 from read_text({_text(local)})"
-        if terminator != "0x0a":
-            raise UnknownSqlError(f"no rule for the row terminator {terminator}")
-        lines = "string_split(rtrim(content, chr(10)), chr(10))"
-        source = f"select unnest({lines}) as c1 from read_text({_text(local)}) where content <> ''"
-        return value, source
-
-
-def _parquet_value(column: Column, found: str | None) -> str:
-    """Return a column of a Parquet file as DuckDB's SQL, of the type that WITH gives it."""
-    quoted, wanted = _quoted(column.name), column.type
-    if found is None:
-        return f"cast(null as {wanted.duckdb}) as {quoted}"
-    kinds = {
-        "VARCHAR": ("varchar",), "BIGINT": ("bigint",),
-        "INT96": ("datetime2",), "TIMESTAMP WITH TIME ZONE": ("datetime2",),
-    }  # fmt: skip
-    if wanted.name not in kinds.get(found, ()):
-        raise SqlServerError(
-            13812, f"Column '{column.name}' of type {wanted.name} is not compatible with {found}."
-        )
-    if found == "TIMESTAMP WITH TIME ZONE":
-        return f"{quoted} at time zone 'UTC' as {quoted}"
-    if wanted.max_length > 0 and wanted.is_text:
-        error = f"error('String or binary data would be truncated, column {column.name}.')"
-        return (
-            f"case when strlen({quoted}) > {wanted.max_length} then {error} else {quoted} end"
-            f" as {quoted}"
-        )
-    return quoted
-
-
-def _check_utf8(name: str, type_: ColumnType, collation: str | None) -> None:
-    """Raise when a varchar would take the UTF-8 of a file for text of a code page."""
-    if type_.name == "varchar" and not (collation or "").endswith("_UTF8"):
-        raise SqlServerError(
-            15813,
-            f"Potential conversion error while reading VARCHAR column '{name}' from UTF8 encoded"
-            " text. Change this column's collation to a UTF8 collation.",
-        )
-
-
 def _file_format(session: Session, name: str) -> tuple[int, str]:
     """Return the id and the kind of a file format."""
     found = session.connection.execute(
@@ -518,19 +396,7 @@ def _check(session: Session, sql: str, words: Sequence[str]) -> None:
         raise SqlServerError(
             102, "Incorrect syntax near 'OPTION': there are no labels and query hints."
         )
-    if "INFORMATION_SCHEMA" in words:
-        small = re.findall(r"\b(?:information_schema|(?:table|column|schema)_\w+|data_type)\b", sql)
-        if small and _is_binary(session):
-            raise SqlServerError(207, f"Invalid column name '{small[0]}'.")
-    if "SYS" not in words or "FROM" not in words:
-        return
-    tables = sqlglot.parse_one(sql, read="tsql").find_all(exp.Table)
-    schemas = {table.text("db").lower() for table in tables}
-    if "sys" in schemas and (schemas - {"sys", "information_schema", ""} or "OPENROWSET" in words):
-        raise SqlServerError(
-            15816,
-            "The query references an object that is not supported in distributed processing mode.",
-        )
+    checks.check_distributed(sql, words, _is_binary(session))
 
 
 def _is_binary(session: Session) -> bool:

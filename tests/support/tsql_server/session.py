@@ -61,6 +61,9 @@ class Session:
     process: int = field(default_factory=lambda: os.getpid())  # of the client
     since: datetime = field(default_factory=datetime.now)
     locked: set[int] = field(default_factory=set)  # objects that the transaction defines anew
+    changed: set[int] = field(default_factory=set)  # tables of which it updated or deleted rows
+    overtaken: set[int] = field(default_factory=set)  # those that others changed meanwhile
+    read: dict[str, list[Column]] = field(default_factory=dict)  # of files, by OPENROWSET
     transactions: int = 0  # @@TRANCOUNT
     failed: bool = False  # the transaction can only be rolled back
     variables: dict[str, Any] = field(default_factory=dict)

@@ -109,12 +109,19 @@ def like_pattern(pattern: str) -> str:
 class Translation:
     """One statement, translated."""
 
-    def __init__(self, tsql: str, relations: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, tsql: str, relations: Mapping[str, str] | None = None, in_fabric: bool = False
+    ) -> None:
         try:
             tree = sqlglot.parse_one(tsql, read="tsql")
         except ParseError as error:
             raise SqlServerError(102, f"Incorrect syntax: {error}") from error
         checks.check(tree)
+        if in_fabric:
+            checks.check_in_fabric(tree)
+        else:
+            checks.check_flat(tree)
+        self._cut = "tsql_cut" if in_fabric else "left"  # by bytes, or by characters
         self._relations = {name.lower(): sql for name, sql in (relations or {}).items()}
         self._ctes = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
         self.tree = prepare(tree)
@@ -431,10 +438,10 @@ class Translation:
     # -- Conversions
 
     def _cast(self, node: exp.Cast) -> exp.Expr:
-        return _converted(node.this, node.to, strict=True)
+        return self._converted(node.this, node.to, strict=True)
 
     def _trycast(self, node: exp.TryCast) -> exp.Expr:
-        return _converted(node.this, node.to, strict=False)
+        return self._converted(node.this, node.to, strict=False)
 
     def _convert(self, node: exp.Convert) -> exp.Expr:
         style = node.args.get("style")
@@ -443,7 +450,35 @@ class Translation:
             return _raw(f"upper({_sql(value)})")  # of HASHBYTES, which md5() gives in hex
         if style is not None:
             raise UnknownSqlError(f"no rule for CONVERT in style {style.name}")
-        return _converted(value, node.this, strict=True)
+        return self._converted(value, node.this, strict=True)
+
+    def _converted(self, value: exp.Expr, to: exp.DataType, strict: bool) -> exp.Expr:
+        kind = _kind(to)
+        type_ = duckdb_type(to)
+        if isinstance(value, exp.Null):
+            return _raw(f"cast(null as {type_})")
+        tried = "" if strict else "try_"
+        prefix = f"tsql_{tried}"
+        inner = _sql(value)
+        if kind in _TEXTS:
+            if kind == "TEXT":
+                return value  # put in by sqlglot, not written
+            sizes = [size.name.lower() for size in to.expressions]
+            length = sizes[0] if sizes else "max" if kind == "NAME" else str(_DEFAULT_LENGTH)
+            text = _sql(_text(value))
+            return _raw(text if length == "max" else f"{self._cut}({text}, {length})")
+        if type_.startswith("decimal"):
+            if kinds.kind(value) == kinds.NUMBER:
+                return _raw(f"{tried}cast({inner} as {type_})")
+            suffix = "_of_text" if kinds.kind(value) == kinds.TEXT else ""
+            return _raw(f"{tried}cast({prefix}number{suffix}({inner}) as {type_})")
+        if type_ in ("bigint", "integer", "smallint") and kinds.kind(value) == kinds.NUMBER:
+            return _raw(f"{tried}cast(trunc({inner}) as {type_})")
+        if type_ == "double" and kinds.kind(value) != kinds.TEXT:
+            return _raw(f"{tried}cast({inner} as double)")
+        names = {"integer": "int", "utinyint": "tinyint", "timestamp": "datetime", "boolean": "bit"}
+        suffix = "_of_text" if kinds.kind(value) == kinds.TEXT else ""
+        return _raw(f"{prefix}{names.get(type_, type_)}{suffix}({inner})")
 
     # -- JSON
 
@@ -454,7 +489,7 @@ class Translation:
             steps = path.name if path is not None else f'$."{column.name}"'
             as_json = str(bool(column.args.get("as_json"))).lower()
             value = _raw(f"tsql_json_value(item, {exp.Literal.string(steps).sql()}, {as_json})")
-            converted = _sql(_converted(value, column.args["kind"], strict=True))
+            converted = _sql(self._converted(value, column.args["kind"], strict=True))
             columns.append(
                 f"{converted} as {exp.to_identifier(column.name, quoted=True).sql('duckdb')}"
             )
@@ -568,31 +603,3 @@ def _concat_part(node: exp.Expr) -> exp.Expr:
         if kinds.kind(node) or isinstance(node, exp.Max | exp.Min)
         else _call("tsql_concat_part", node)
     )
-
-
-def _converted(value: exp.Expr, to: exp.DataType, strict: bool) -> exp.Expr:
-    kind = _kind(to)
-    type_ = duckdb_type(to)
-    if isinstance(value, exp.Null):
-        return _raw(f"cast(null as {type_})")
-    prefix = "tsql_" if strict else "tsql_try_"
-    inner = _sql(value)
-    if kind in _TEXTS:
-        if kind == "TEXT":
-            return value  # put in by sqlglot, not written
-        sizes = [size.name.lower() for size in to.expressions]
-        length = sizes[0] if sizes else "max" if kind == "NAME" else str(_DEFAULT_LENGTH)
-        text = _sql(_text(value))
-        return _raw(text if length == "max" else f"left({text}, {length})")
-    if type_.startswith("decimal"):
-        if kinds.kind(value) == kinds.NUMBER:
-            return _raw(f"{'' if strict else 'try_'}cast({inner} as {type_})")
-        suffix = "_of_text" if kinds.kind(value) == kinds.TEXT else ""
-        return _raw(f"{'' if strict else 'try_'}cast({prefix}number{suffix}({inner}) as {type_})")
-    if type_ in ("bigint", "integer", "smallint") and kinds.kind(value) == kinds.NUMBER:
-        return _raw(f"{'' if strict else 'try_'}cast(trunc({inner}) as {type_})")
-    if type_ == "double" and kinds.kind(value) != kinds.TEXT:
-        return _raw(f"{'' if strict else 'try_'}cast({inner} as double)")
-    names = {"integer": "int", "utinyint": "tinyint", "timestamp": "datetime", "boolean": "bit"}
-    suffix = "_of_text" if kinds.kind(value) == kinds.TEXT else ""
-    return _raw(f"{prefix}{names.get(type_, type_)}{suffix}({inner})")

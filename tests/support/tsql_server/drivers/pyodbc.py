@@ -1,17 +1,23 @@
-"""Stands in for pyodbc when this folder is on PYTHONPATH: connects to the serverless SQL pool."""
+"""Stands in for pyodbc when this folder is on PYTHONPATH.
+
+Connects to the serverless SQL pool, or to the Fabric Warehouse where the server is one.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 sys.path.append(str(Path(__file__).resolve().parents[4]))
 
 from tests.support.tsql_server import dbapi
 from tests.support.tsql_server.dbapi import Row
+from tests.support.tsql_server.engine import Server
 from tests.support.tsql_server.errors import SqlServerError
 from tests.support.tsql_server.serverless import ServerlessPool
+from tests.support.tsql_server.warehouse import FabricWarehouse
 
 __all__ = ["Connection", "Cursor", "Row", "connect"]
 
@@ -88,13 +94,22 @@ class Cursor(dbapi.Cursor):
 class Connection(dbapi.Connection):
     """pyodbc's connection."""
 
-    server_class = ServerlessPool
+    server_class: ClassVar[type[Server]] = ServerlessPool
     cursor_class = Cursor
     error = staticmethod(_error)
+
+
+class WarehouseConnection(Connection):
+    """pyodbc's connection to a Warehouse."""
+
+    server_class = FabricWarehouse
 
 
 def connect(
     connstring: str, /, *, autocommit: bool = False, timeout: int = 0, **kwargs: Any
 ) -> Connection:
     """Connect; credentials are not looked at."""
-    return Connection(connstring, autocommit)
+    to_warehouse = re.search(
+        r"(?i)(?:^|;)\s*server\s*=[^;]*\.datawarehouse\.fabric\.microsoft\.com", connstring
+    )
+    return (WarehouseConnection if to_warehouse else Connection)(connstring, autocommit)
