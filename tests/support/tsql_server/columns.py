@@ -129,7 +129,7 @@ class Origins:
             texts = [self._value(part, scope) for part in node.expressions]
             collations = [text.collation for text in texts if text and text.collation]
             return replace(UNKNOWN, collation=collations[0] if collations else None)
-        parts = _branches(node)
+        parts = branches(node)
         found: Column | None = None
         for part in parts:
             if isinstance(part, exp.Null):
@@ -157,7 +157,7 @@ def _named(columns: Source, alias: exp.Expr | None) -> Source:
     return {name.name.lower(): made for name, made in zip(names, columns.values(), strict=False)}
 
 
-def _branches(node: exp.Expr) -> list[exp.Expr]:
+def branches(node: exp.Expr) -> list[exp.Expr]:
     """Return the values of which an expression is one."""
     if isinstance(node, exp.Coalesce):
         return [node.this, *node.expressions]

@@ -165,14 +165,14 @@ class Server(Definitions):
         try:
             self.run(session, batch.parse(bound(sql, parameters)), results)
         except Exception:
-            self._abort(session)
+            self.abort(session)
             raise
         finally:
             if session.failed:
-                session.failed, session.transactions = False, 0
+                self.abort(session)
         return results
 
-    def _abort(self, session: Session) -> None:
+    def abort(self, session: Session) -> None:
         """End the transaction, as SET XACT_ABORT ON has it (dbt-sqlserver sets it)."""
         if session.transactions and not session.failed:
             session.connection.rollback()
@@ -224,8 +224,9 @@ class Server(Definitions):
 
     def handler(self, statement: Statement) -> str:
         """Return the name of the method for a statement: of the most words in HANDLERS."""
+        said = " ".join(statement.words)
         for refused in self.REFUSED:
-            if statement.words[: len(refused.split())] == refused.split():
+            if f"{said} ".startswith(f"{refused} "):
                 raise SqlServerError(15871, self.REFUSAL.format(refused))
         for size in range(min(len(statement.words), 4), 0, -1):
             words = " ".join(statement.words[:size])
@@ -465,7 +466,7 @@ class Server(Definitions):
             raise SqlServerError(
                 3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."
             )
-        self._abort(session)
+        self.abort(session)
         return ResultSet()
 
     # -- EXEC
