@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.tsql_server.drivers import pyodbc
 from tests.support.tsql_server.errors import SqlServerError
 from tests.support.tsql_server.warehouse import FabricWarehouse
 
@@ -154,6 +155,7 @@ def test_keys_are_added_afterwards_and_never_enforced(client: Client) -> None:
     [
         "create table dbo.x (a int not null primary key nonclustered not enforced)",
         "create table dbo.x (a int, constraint u unique nonclustered (a) not enforced)",
+        "create table dbo.x (a varchar(8001))",
         "create table dbo.x (a int identity)",
         "create table dbo.x (a int default 1)",
         "create table dbo.x (a int check (a > 0))",
@@ -218,6 +220,29 @@ def test_the_second_of_two_that_change_a_table_is_undone(client: Client) -> None
     client("commit")
     assert client("select a from dbo.t") == [(3,)]
     other.close()
+
+
+def test_two_that_change_the_same_row_are_told_apart(client: Client) -> None:
+    other = Client(client.server.folder)
+    client("create table dbo.t (a int); insert into dbo.t values (1)")
+    client("begin transaction; update dbo.t set a = 2")
+    assert other.refuses("update dbo.t set a = 3")[0] == 24556
+    client("commit")
+    assert other("select a from dbo.t") == [(2,)]
+    other.close()
+
+
+def test_the_driver_connects_to_it_where_the_server_is_one(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("C360_STANDIN", str(client.server.folder))
+    server = "Driver={ODBC Driver 18 for SQL Server};Server=x.datawarehouse.fabric.microsoft.com"
+    with pyodbc.connect(f"{server};Database=customer360", autocommit=True) as connection:
+        connection.execute("create table dbo.t (a varchar(4))")
+        connection.execute("insert into dbo.t values (?)", "Łó")
+        with pytest.raises(pyodbc.DataError, match="truncated"):
+            connection.execute("insert into dbo.t values (?)", "Łód")
+    assert client("select a from dbo.t") == [("Łó",)]
 
 
 def put(client: Client, path: str, **columns: pa.Array) -> None:

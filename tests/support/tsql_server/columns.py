@@ -81,6 +81,8 @@ class Origins:
         if isinstance(part, exp.Subquery):
             return self._query(part.this, scope)
         if isinstance(part, exp.OpenJSON):
+            if not part.expressions:
+                return {"key": replace(UNKNOWN), "value": replace(UNKNOWN, type=_LONGEST)}
             return {
                 column.name.lower(): Column("", ColumnType.parse(column.args["kind"].sql("tsql")))
                 for column in part.expressions
@@ -187,6 +189,7 @@ def _wider(left: Column | None, right: Column | None) -> Column | None:
     return None
 
 
+_LONGEST = ColumnType.parse("nvarchar(max)")
 UNKNOWN = Column("", ColumnType.parse(f"nvarchar({UNKNOWN_LENGTH})"))
 
 

@@ -218,7 +218,7 @@ class Server(Definitions):
             if alone:
                 session.connection.rollback()
             if isinstance(error, duckdb.Error):
-                raise translated(error) from error
+                raise self.translated(error) from error
             raise
         results.extend(result if isinstance(result, list) else [result] if result else [])
 
@@ -233,6 +233,10 @@ class Server(Definitions):
             if words in self.HANDLERS:
                 return self.HANDLERS[words]
         raise UnknownSqlError(f"{self.name}: no rule for the statement {statement.sql[:300]}")
+
+    def translated(self, error: duckdb.Error) -> Exception:
+        """Return the server's error for one of DuckDB's."""
+        return translated(error)
 
     # -- Values
 
@@ -271,7 +275,7 @@ class Server(Definitions):
         try:
             return self.value(session, f"case when {condition} then 1 else 0 end") == 1
         except duckdb.Error as error:
-            raise translated(error) from error
+            raise self.translated(error) from error
 
     # -- Queries and changes
 
@@ -453,7 +457,7 @@ class Server(Definitions):
             try:
                 self.end(session)
             except duckdb.Error as error:
-                raise translated(error) from error
+                raise self.translated(error) from error
         return ResultSet()
 
     def end(self, session: Session) -> None:

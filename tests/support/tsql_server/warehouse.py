@@ -23,6 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import duckdb
 from sqlglot import exp
 from sqlglot.tokens import Token
 
@@ -41,6 +42,7 @@ _STORED = words(
     "bigint bit char date datetime2 decimal float int numeric smallint time uniqueidentifier"
     " varbinary varchar"
 )
+_CONFLICT = "Snapshot isolation transaction aborted due to update conflict"
 # Types of which the stand-in knows no more than that they are refused.
 _OTHERS = words(
     "binary datetimeoffset geography geometry hierarchyid image json money ntext rowversion"
@@ -160,6 +162,12 @@ class FabricWarehouse(SqlDatabase):
                 type_.name in ("datetime2", "time") and type_.scale > 6
             ):
                 raise _not_a_type(type_text(type_))
+            if type_.max_length > 8000:
+                raise SqlServerError(
+                    131,
+                    f"The size ({type_.max_length}) given to the column '{column.name}' exceeds the"
+                    " maximum allowed for any data type (8000).",
+                )
             _check_collation(column)
         return [
             replace(column, collation=_COLLATION) if column.type.is_text else column
@@ -347,6 +355,12 @@ class FabricWarehouse(SqlDatabase):
             raise error
         return super().commit(session, statement)
 
+    def translated(self, error: duckdb.Error) -> Exception:
+        """Return the server's error for one of DuckDB's: a conflict of transactions, or another."""
+        if isinstance(error, duckdb.TransactionException):
+            return SqlServerError(24556, f"{_CONFLICT}. {error}")
+        return super().translated(error)
+
     def end(self, session: Session) -> None:
         """Commit what a transaction changed, which others that have begun have not seen."""
         super().end(session)
@@ -511,8 +525,7 @@ def _conflict(session: Session, object_id: int) -> SqlServerError:
     name = session.catalog.value("select name from sys.objects where object_id = ?", object_id)
     return SqlServerError(
         24556,
-        "Snapshot isolation transaction aborted due to update conflict. Using snapshot isolation to"
-        f" access table '{name}' directly or indirectly in database '{session.database}' can cause"
-        " update conflicts if rows in that table have been deleted or updated by another concurrent"
-        " transaction. Retry the transaction.",
+        f"{_CONFLICT}. Using snapshot isolation to access table '{name}' directly or indirectly in"
+        f" database '{session.database}' can cause update conflicts if rows in that table have been"
+        " deleted or updated by another concurrent transaction. Retry the transaction.",
     )
