@@ -81,6 +81,8 @@ class Origins:
         if isinstance(part, exp.Subquery):
             return self._query(part.this, scope)
         if isinstance(part, exp.OpenJSON):
+            if not part.expressions:
+                return {"key": replace(UNKNOWN), "value": replace(UNKNOWN, type=_LONGEST)}
             return {
                 column.name.lower(): Column("", ColumnType.parse(column.args["kind"].sql("tsql")))
                 for column in part.expressions
@@ -129,7 +131,7 @@ class Origins:
             texts = [self._value(part, scope) for part in node.expressions]
             collations = [text.collation for text in texts if text and text.collation]
             return replace(UNKNOWN, collation=collations[0] if collations else None)
-        parts = _branches(node)
+        parts = branches(node)
         found: Column | None = None
         for part in parts:
             if isinstance(part, exp.Null):
@@ -157,7 +159,7 @@ def _named(columns: Source, alias: exp.Expr | None) -> Source:
     return {name.name.lower(): made for name, made in zip(names, columns.values(), strict=False)}
 
 
-def _branches(node: exp.Expr) -> list[exp.Expr]:
+def branches(node: exp.Expr) -> list[exp.Expr]:
     """Return the values of which an expression is one."""
     if isinstance(node, exp.Coalesce):
         return [node.this, *node.expressions]
@@ -187,6 +189,7 @@ def _wider(left: Column | None, right: Column | None) -> Column | None:
     return None
 
 
+_LONGEST = ColumnType.parse("nvarchar(max)")
 UNKNOWN = Column("", ColumnType.parse(f"nvarchar({UNKNOWN_LENGTH})"))
 
 

@@ -72,7 +72,7 @@ class SqlDatabase(Server):
         nodes = batch.parse(sql)
         session.variables = {}
         self.run(session, nodes[: len(nodes) // 2], [])
-        self._abort(session)
+        self.abort(session)
 
     # -- Queries
 

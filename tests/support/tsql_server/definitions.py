@@ -260,6 +260,27 @@ class Definitions:
         )
         return ResultSet()
 
+    def over_files(self, session: Session) -> list[tuple[Name, str]]:
+        """Return the views that read files by wildcards, with their definitions."""
+        return [
+            (Name(schema, name), definition)
+            for schema, name, definition in session.catalog.query(
+                "select schemas.name, views.name, definition from sys.sql_modules"
+                " join sys.views using (object_id) join sys.schemas using (schema_id)"
+                " where definition like '%/*.%'"
+            )
+        ]
+
+    def reread(self, session: Session, views: Sequence[tuple[Name, str]]) -> None:
+        """Make views in DuckDB again: it has each read the files that were there at the time."""
+        for name, definition in views:
+            body = re.split(r"(?i)\bas\s", definition, maxsplit=1)[1]
+            try:
+                sql = self.translate(session, body).sql
+            except SqlServerError:  # there are none now
+                continue
+            session.connection.execute(f"create or replace view {name.quoted} as {sql}")
+
     def sp_describe_first_result_set(
         self, session: Session, arguments: list[tuple[str, Any]]
     ) -> ResultSet:

@@ -165,14 +165,14 @@ class Server(Definitions):
         try:
             self.run(session, batch.parse(bound(sql, parameters)), results)
         except Exception:
-            self._abort(session)
+            self.abort(session)
             raise
         finally:
             if session.failed:
-                session.failed, session.transactions = False, 0
+                self.abort(session)
         return results
 
-    def _abort(self, session: Session) -> None:
+    def abort(self, session: Session) -> None:
         """End the transaction, as SET XACT_ABORT ON has it (dbt-sqlserver sets it)."""
         if session.transactions and not session.failed:
             session.connection.rollback()
@@ -218,20 +218,25 @@ class Server(Definitions):
             if alone:
                 session.connection.rollback()
             if isinstance(error, duckdb.Error):
-                raise translated(error) from error
+                raise self.translated(error) from error
             raise
         results.extend(result if isinstance(result, list) else [result] if result else [])
 
     def handler(self, statement: Statement) -> str:
         """Return the name of the method for a statement: of the most words in HANDLERS."""
+        said = " ".join(statement.words)
         for refused in self.REFUSED:
-            if statement.words[: len(refused.split())] == refused.split():
+            if f"{said} ".startswith(f"{refused} "):
                 raise SqlServerError(15871, self.REFUSAL.format(refused))
         for size in range(min(len(statement.words), 4), 0, -1):
             words = " ".join(statement.words[:size])
             if words in self.HANDLERS:
                 return self.HANDLERS[words]
         raise UnknownSqlError(f"{self.name}: no rule for the statement {statement.sql[:300]}")
+
+    def translated(self, error: duckdb.Error) -> Exception:
+        """Return the server's error for one of DuckDB's."""
+        return translated(error)
 
     # -- Values
 
@@ -270,7 +275,7 @@ class Server(Definitions):
         try:
             return self.value(session, f"case when {condition} then 1 else 0 end") == 1
         except duckdb.Error as error:
-            raise translated(error) from error
+            raise self.translated(error) from error
 
     # -- Queries and changes
 
@@ -452,7 +457,7 @@ class Server(Definitions):
             try:
                 self.end(session)
             except duckdb.Error as error:
-                raise translated(error) from error
+                raise self.translated(error) from error
         return ResultSet()
 
     def end(self, session: Session) -> None:
@@ -465,7 +470,7 @@ class Server(Definitions):
             raise SqlServerError(
                 3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."
             )
-        self._abort(session)
+        self.abort(session)
         return ResultSet()
 
     # -- EXEC

@@ -29,9 +29,8 @@ def prepare(tree: exp.Expr) -> exp.Tuple:
 def _order_of_nothing(select: exp.Select) -> None:
     """ORDER BY (SELECT NULL), which OFFSET needs and DuckDB refuses."""
     order = select.args.get("order")
-    if order and isinstance(key := order.expressions[0].this, exp.Subquery):
-        if isinstance(key.this, exp.Select) and isinstance(key.this.expressions[0], exp.Null):
-            select.set("order", None)
+    if order and order.expressions[0].this.sql("tsql").upper() == "(SELECT NULL)":
+        select.set("order", None)
 
 
 def _name_columns(select: exp.Select) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -45,11 +46,12 @@ def replaced(
     tokens = tokenize(sql)
     pieces, place = [], 0
     columns: dict[str, list[Column]] = {}
+    tells = bool(re.search(r"(?i)\.\s*file(?:name|path)\s*\(", sql))
     for index, token in enumerate(tokens):
         if keyword(token) == "OPENROWSET":
             rowset = Rowset(tokens, index)
             name = f"openrowset_{len(relations) + 1}"
-            relations[name] = rowset.duckdb(server, session)
+            relations[name] = rowset.duckdb(server, session, tells)
             columns[name] = rowset.columns
             pieces += [sql[place : token.start], name]
             place = tokens[rowset.end - 1].end + 1
@@ -76,18 +78,18 @@ class Rowset:
         if unknown := set(self.options) - allowed:
             raise SqlServerError(102, f"Incorrect syntax near '{unknown.pop()}'.")
 
-    def duckdb(self, server: Reads, session: Session) -> str:
-        """Return what it reads as DuckDB's SQL."""
+    def duckdb(self, server: Reads, session: Session, tells: bool) -> str:
+        """Return what it reads as DuckDB's SQL; if it is to tell, with each row's file."""
         for column in self.columns:
             server.check_read(column)
         selects = []
         for storage, path in files(server, session, self.options, self.paths):
             local = storage.local(path)
             values, source = self._rows(session, local) if self.parquet else self._text(local)
-            selects.append(
-                f'select {values}, {_text(path.rpartition("/")[2])} as "filename()",'
-                f' {_text(f"{storage.url}/{path}")} as "filepath()" from ({source})'
-            )
+            if tells:
+                values += f', {_text(path.rpartition("/")[2])} as "filename()"'
+                values += f', {_text(f"{storage.url}/{path}")} as "filepath()"'
+            selects.append(f"select {values} from ({source})")
         return "(" + " union all ".join(selects) + ")"
 
     def _rows(self, session: Session, local: Path) -> tuple[str, str]:

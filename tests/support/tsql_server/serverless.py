@@ -71,17 +71,9 @@ class ServerlessPool(Server):
         super().__init__(path, "master")
 
     def enter(self, session: Session, database: str) -> None:
-        """Make a database the session's, in which wildcards find the files that there are now.
-
-        DuckDB has each view read the files that were there when it was made; it is made again when
-        files have landed since.
-        """
+        """Make a database the session's, in which wildcards find the files that there are now."""
         super().enter(session, database)
-        views = session.catalog.query(
-            "select schemas.name, views.name, definition from sys.sql_modules"
-            " join sys.views using (object_id) join sys.schemas using (schema_id)"
-            " where definition like '%/*.%'"
-        )
+        views = self.over_files(session)
         if not views:
             return
         storage = self.storage(session, "c360_lake")
@@ -90,18 +82,11 @@ class ServerlessPool(Server):
             f"{path} {hashlib.sha256(storage.read(path)).hexdigest()}"
             for path in storage.found("bronze/manifests/*")
         ]
-        landed = "\n".join(manifests + [view for _, view, _ in views])
+        landed = "\n".join(manifests + [view.name for view, _ in views])
         noted = self.folder / "landed.txt"
         if noted.exists() and noted.read_text(encoding="utf-8") == landed:
             return
-        for schema, view, definition in views:
-            body = re.split(r"(?i)\bas\s", definition, maxsplit=1)[1]
-            try:
-                sql = self.translate(session, body).sql
-            except SqlServerError:  # there are none now
-                continue
-            name = Name(schema, view).quoted
-            session.connection.execute(f"create or replace view {name} as {sql}")
+        self.reread(session, views)
         noted.write_text(landed, encoding="utf-8")
 
     # -- Statements

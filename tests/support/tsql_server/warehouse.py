@@ -23,13 +23,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import duckdb
 from sqlglot import exp
 from sqlglot.tokens import Token
 
 from tests.support.tsql_server import checks, kinds, rowset
 from tests.support.tsql_server.batch import Statement, keyword, tokenize, words
 from tests.support.tsql_server.catalog import Column, ColumnType, type_text
-from tests.support.tsql_server.columns import UNKNOWN, Origins, Scope
+from tests.support.tsql_server.columns import UNKNOWN, Origins, Scope, branches
 from tests.support.tsql_server.database import SqlDatabase, column_id, names_in
 from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError, invalid_object
 from tests.support.tsql_server.reader import Name, Reader, column_of
@@ -41,6 +42,7 @@ _STORED = words(
     "bigint bit char date datetime2 decimal float int numeric smallint time uniqueidentifier"
     " varbinary varchar"
 )
+_CONFLICT = "Snapshot isolation transaction aborted due to update conflict"
 # Types of which the stand-in knows no more than that they are refused.
 _OTHERS = words(
     "binary datetimeoffset geography geometry hierarchyid image json money ntext rowversion"
@@ -51,12 +53,12 @@ _HINT = re.compile(
     r"\bwith\s*\(\s*(?:tablockx?|nolock|holdlock|rowlock|updlock|readpast)\s*\)", re.I
 )
 # Functions whose values are nvarchar whatever they are given.
-_NATIONAL = (exp.CurrentSchema, exp.JSONExtract, exp.JSONExtractScalar, exp.National)
+_NATIONAL = (exp.CurrentSchema, exp.Dot, exp.JSONExtract, exp.JSONExtractScalar, exp.National)
 _NATIONAL_NAMES = words(
     "col_name db_name nchar object_name object_schema_name quotename string_escape type_name"
 )
 # Of these the first argument alone is text that the value is made of.
-_OF_FIRST = (exp.GroupConcat, exp.Left, exp.Right, exp.Substring, exp.Trim)
+_OF_FIRST = (exp.GroupConcat, exp.Left, exp.Order, exp.Right, exp.Substring, exp.Trim)
 
 
 class FabricWarehouse(SqlDatabase):
@@ -89,6 +91,13 @@ class FabricWarehouse(SqlDatabase):
     )  # fmt: skip
 
     # -- Queries
+
+    def login(self, database: str, autocommit: bool, login: str = "") -> Session:
+        """Open a session, for which wildcards in views find the files that there are now."""
+        session = super().login(database, autocommit, login)
+        with self.lock:
+            self.reread(session, self.over_files(session))
+        return session
 
     def prepared(self, session: Session, sql: str) -> tuple[str, Mapping[str, str]]:
         """Return a query without its label, with names in the places of what reads files."""
@@ -153,6 +162,12 @@ class FabricWarehouse(SqlDatabase):
                 type_.name in ("datetime2", "time") and type_.scale > 6
             ):
                 raise _not_a_type(type_text(type_))
+            if type_.max_length > 8000:
+                raise SqlServerError(
+                    131,
+                    f"The size ({type_.max_length}) given to the column '{column.name}' exceeds the"
+                    " maximum allowed for any data type (8000).",
+                )
             _check_collation(column)
         return [
             replace(column, collation=_COLLATION) if column.type.is_text else column
@@ -285,17 +300,9 @@ class FabricWarehouse(SqlDatabase):
         """Add a key that is not enforced."""
         said = [keyword(token) for token in tokens]
         primary, unique = "PRIMARY KEY" in said, "UNIQUE" in said
-        if (
-            column
-            or said[-2:] != ["NOT", "ENFORCED"]
-            or ((primary or unique) and "NONCLUSTERED" not in said)
-        ):
-            raise SqlServerError(
-                24584,
-                "A constraint has to be added by ALTER TABLE, as NOT ENFORCED, and PRIMARY KEY and"
-                " UNIQUE as NONCLUSTERED too; no others are supported in this edition of SQL"
-                " Server.",
-            )
+        enforced = said[-2:] != ["NOT", "ENFORCED"]
+        if enforced or ((primary or unique) and "NONCLUSTERED" not in said):
+            raise _not_a_key()
         reader = Reader(tokens[:-2])
         reader.expect("CONSTRAINT")
         key = reader.text()
@@ -328,19 +335,34 @@ class FabricWarehouse(SqlDatabase):
         """BEGIN TRANSACTION, without a name."""
         if len(statement.tokens) > 2:
             raise SqlServerError(15871, "Named and marked transactions are not supported.")
-        if not session.transactions:
-            session.changed.clear()
-            session.overtaken.clear()
         return super().begin(session, statement)
 
     def _changed(self, session: Session, table: Name) -> None:
-        session.changed.add(self.must_be(session, table, "U"))
+        if found := session.catalog.find(table.schema, table.name):
+            session.changed.add(found[0])
+
+    def abort(self, session: Session) -> None:
+        """End the transaction."""
+        super().abort(session)
+        session.changed.clear()
+        session.overtaken.clear()
+
+    def commit(self, session: Session, statement: Statement | None = None) -> ResultSet:
+        """COMMIT, unless another transaction has changed one of the same tables meanwhile."""
+        if session.transactions == 1 and (both := session.changed & session.overtaken):
+            error = _conflict(session, both.pop())
+            self.abort(session)
+            raise error
+        return super().commit(session, statement)
+
+    def translated(self, error: duckdb.Error) -> Exception:
+        """Return the server's error for one of DuckDB's: a conflict of transactions, or another."""
+        if isinstance(error, duckdb.TransactionException):
+            return SqlServerError(24556, f"{_CONFLICT}. {error}")
+        return super().translated(error)
 
     def end(self, session: Session) -> None:
-        """Commit, unless another transaction has changed one of the same tables meanwhile."""
-        if both := session.changed & session.overtaken:
-            session.connection.rollback()
-            raise _conflict(session, both.pop())
+        """Commit what a transaction changed, which others that have begun have not seen."""
         super().end(session)
         for other in self.live:
             if other is not session and other.transactions:
@@ -403,16 +425,11 @@ class _Origins(Origins):
             return _TEXT[True, False]
         if kinds.kind(node) == kinds.NUMBER:
             return None
-        if not isinstance(node, exp.Concat):
-            found = super()._value(node, scope)
-            if found is not None and found is not UNKNOWN:
-                return found
-        made_of = [node.this] if isinstance(node, _OF_FIRST) else list(node.iter_expressions())
-        if isinstance(node, exp.Case):
-            made_of = [branch.args["true"] for branch in node.args["ifs"]]
-            made_of += [node.args["default"]] if node.args.get("default") else []
-        elif isinstance(node, exp.If):
-            made_of = [node.args["true"], node.args["false"]]
+        if not isinstance(node, exp.Concat) and (found := super()._value(node, scope)):
+            return None if found is UNKNOWN else found
+        made_of = branches(node) or list(node.iter_expressions())
+        if isinstance(node, _OF_FIRST):
+            made_of = [node.this]
         parts = [part for each in made_of if (part := self._value(each, scope))]
         texts = [part.type for part in parts if part.type.is_text]
         national = any(type_.name in ("nchar", "nvarchar", "sysname") for type_ in texts)
@@ -442,13 +459,15 @@ def _check_definition(item: Sequence[Token]) -> None:
     """Raise the server's error for a column's definition, or for what else stands in the list."""
     said = [keyword(token) for token in item]
     if said[0] in ("CONSTRAINT", "PRIMARY KEY", "FOREIGN KEY", "UNIQUE", "CHECK"):
-        return  # add_constraint refuses it
+        raise _not_a_key()
     if said[1] == "AS":
         raise SqlServerError(15871, "Computed columns are not supported.")
     if said[1].lower() in _OTHERS:
         raise _not_a_type(said[1].lower())
     rest = [keyword(token) for token in column_of(item)[1]]
-    if rest and rest[0] in ("DEFAULT", "IDENTITY", "SPARSE", "ROWGUIDCOL"):
+    if rest and rest[0] in ("CONSTRAINT", "PRIMARY KEY", "REFERENCES", "UNIQUE", "CHECK"):
+        raise _not_a_key()
+    if rest:
         raise SqlServerError(15871, f"{rest[0]} is not supported for a column.")
 
 
@@ -488,6 +507,14 @@ def _not_a_type(text: str) -> SqlServerError:
     )
 
 
+def _not_a_key() -> SqlServerError:
+    return SqlServerError(
+        24584,
+        "A constraint has to be added by ALTER TABLE, as NOT ENFORCED, and PRIMARY KEY and UNIQUE"
+        " as NONCLUSTERED too; no others are supported in this edition of SQL Server.",
+    )
+
+
 def _not_altered() -> SqlServerError:
     return SqlServerError(
         24585, "The specified ALTER TABLE statement is not supported in this edition of SQL Server."
@@ -498,8 +525,7 @@ def _conflict(session: Session, object_id: int) -> SqlServerError:
     name = session.catalog.value("select name from sys.objects where object_id = ?", object_id)
     return SqlServerError(
         24556,
-        "Snapshot isolation transaction aborted due to update conflict. Using snapshot isolation to"
-        f" access table '{name}' directly or indirectly in database '{session.database}' can cause"
-        " update conflicts if rows in that table have been deleted or updated by another concurrent"
-        " transaction. Retry the transaction.",
+        f"{_CONFLICT}. Using snapshot isolation to access table '{name}' directly or indirectly in"
+        f" database '{session.database}' can cause update conflicts if rows in that table have been"
+        " deleted or updated by another concurrent transaction. Retry the transaction.",
     )
