@@ -47,18 +47,18 @@ SILVER = "+path:models/silver"  # with what it is made from: seeds and staging
 
 # The tables that dbt snapshots kept, as long as they have these names.
 _SNAPSHOTS = """
-select kept.table_name
-from information_schema.tables as kept
+select kept.TABLE_NAME
+from INFORMATION_SCHEMA.TABLES as kept
 where
-    kept.table_schema = 'snapshots'
-    and kept.table_name in ('customers_history', 'loyalty_accounts_history')
+    kept.TABLE_SCHEMA = 'snapshots'
+    and kept.TABLE_NAME in ('customers_history', 'loyalty_accounts_history')
     and not exists (
-        select 1 from information_schema.tables as aside
+        select 1 from INFORMATION_SCHEMA.TABLES as aside
         where
-            aside.table_schema = 'snapshots'
-            and aside.table_name = concat(kept.table_name, '_before')
+            aside.TABLE_SCHEMA = 'snapshots'
+            and aside.TABLE_NAME = concat(kept.TABLE_NAME, '_before')
     )
-order by kept.table_name
+order by kept.TABLE_NAME
 """
 
 

@@ -62,8 +62,7 @@ def _take_out(lake: Lake, path: str, gone: dict[str, set[str]]) -> int:
             kept = pc.and_(kept, pc.invert(is_gone))
     rest = table.filter(kept)
     if rest.num_rows < table.num_rows:
-        with lake.open_write(path) as sink:
-            pq.write_table(rest, sink, compression="zstd")
+        store.write_parquet(lake, path, rest)
     return table.num_rows - rest.num_rows
 
 

@@ -113,8 +113,16 @@ def has_table(lake: Lake, version: str, name: str) -> bool:
 
 def write_table(lake: Lake, version: str, name: str, table: pa.Table) -> None:
     """Write a table of a version."""
-    with lake.open_write(paths.identity_table(version, name)) as file:
-        pq.write_table(table, file, compression="zstd")
+    write_parquet(lake, paths.identity_table(version, name), table)
+
+
+def write_parquet(lake: Lake, path: str, table: pa.Table) -> None:
+    """Write a table to a file, its times in the one form that every engine reads as times.
+
+    T-SQL's OPENROWSET takes those of newer forms that are in no time zone for whole numbers.
+    """
+    with lake.open_write(path) as file:
+        pq.write_table(table, file, compression="zstd", use_deprecated_int96_timestamps=True)
 
 
 def read_knowledge(lake: Lake, version: str) -> dict[str, Any]:

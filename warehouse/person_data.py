@@ -226,8 +226,8 @@ def _key(engine: Engine, table: str, column: str, text: str) -> Key | None:
 def keys_are_text(engine: Engine, table: str, column: str) -> bool:
     """Tell whether keys are text in a table of gold, as it may be declared."""
     ((kind,),) = engine.query(
-        "select data_type from INFORMATION_SCHEMA.COLUMNS where table_schema = 'gold' "
-        f"and table_name = '{table}' and column_name = '{column}'"
+        "select DATA_TYPE from INFORMATION_SCHEMA.COLUMNS where TABLE_SCHEMA = 'gold' "
+        f"and TABLE_NAME = '{table}' and COLUMN_NAME = '{column}'"
     )
     return "char" in str(kind).lower()
 
@@ -247,9 +247,9 @@ def held_on_customer(engine: Engine, key: Key) -> dict[str, list[Row]]:
     held = {name: engine.rows(sql.format(key=said)) for name, sql in _OF_CUSTOMER.items()}
     for name in _HISTORIES:
         tables = engine.query(
-            "select table_schema, table_name from INFORMATION_SCHEMA.TABLES "
-            f"where table_name in ('{name}', '{name}_before') "
-            "and table_schema in ('silver', 'snapshots') order by table_schema, table_name"
+            "select TABLE_SCHEMA, TABLE_NAME from INFORMATION_SCHEMA.TABLES "
+            f"where TABLE_NAME in ('{name}', '{name}_before') "
+            "and TABLE_SCHEMA in ('silver', 'snapshots') order by TABLE_SCHEMA, TABLE_NAME"
         )
         held[name] = [
             row

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from identity import store as identity_store
 from lake.store import Lake
 from warehouse import azure_sql
 from warehouse.connection import literal
@@ -186,6 +187,19 @@ def _schema(parquet: "pq.ParquetFile", columns: list[str]) -> "pa.Schema":
     )
 
 
+def _has_old_times(parquet: "pq.ParquetFile") -> bool:
+    """Tell whether a file has times in a form that T-SQL's OPENROWSET takes for whole numbers."""
+    import pyarrow as pa
+
+    schema = parquet.schema
+    return any(
+        pa.types.is_timestamp(field.type)
+        and field.type.tz is None
+        and schema.column(place).physical_type == "INT64"
+        for place, field in enumerate(parquet.schema_arrow)
+    )
+
+
 _TYPES = """
 select
     columns.name,
@@ -232,6 +246,9 @@ class _Fabric:
             with opened(self._lake, file) as parquet:
                 check_columns(name, file, parquet, columns)
                 rows += parquet.metadata.num_rows
+                old = parquet.read() if _has_old_times(parquet) else None
+            if old is not None:  # who is who, as earlier versions of the product wrote it
+                identity_store.write_parquet(self._lake, file, old)
         if not found:
             return
         types = {**dict(self.query(_TYPES.format(table=target))), VERSION: "varchar(255)"}

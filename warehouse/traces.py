@@ -158,10 +158,10 @@ def search_database(
     """
     found = Searched()
     columns = query(
-        "select c.table_schema, c.table_name, c.column_name, c.data_type "
+        "select c.TABLE_SCHEMA, c.TABLE_NAME, c.COLUMN_NAME, c.DATA_TYPE "
         "from INFORMATION_SCHEMA.COLUMNS as c inner join INFORMATION_SCHEMA.TABLES as t "
-        "on c.table_schema = t.table_schema and c.table_name = t.table_name "
-        "where t.table_type = 'BASE TABLE'"
+        "on c.TABLE_SCHEMA = t.TABLE_SCHEMA and c.TABLE_NAME = t.TABLE_NAME "
+        "where t.TABLE_TYPE = 'BASE TABLE'"
     )
     tables: dict[tuple[str, str], list[str]] = {}
     for schema, table, column, kind in columns:

@@ -24,7 +24,7 @@
 {%- endmacro %}
 
 
-{% macro sqlserver__locked(name, columns) -%}
+{% macro default__locked(name, columns) -%}
     {%- set shown = [] -%}
     {%- for column in columns -%}{%- do shown.append('0 as ' ~ quoted(column)) -%}{%- endfor -%}
     if exists (select * from sys.tables where object_id = object_id({{ sql_text(name) }}, 'U') and is_external = 0)
@@ -42,7 +42,7 @@
 {%- endmacro %}
 
 
-{% macro sqlserver__dropped(name) -%}
+{% macro default__dropped(name) -%}
     if exists (select * from sys.external_tables where object_id = object_id({{ sql_text(name) }}, 'U'))
         drop external table {{ name }};
     {{ fabric__dropped(name) }}
@@ -65,7 +65,7 @@
 {%- endmacro %}
 
 
-{% macro sqlserver__note_on(schema, name, value, table, kind) -%}
+{% macro default__note_on(schema, name, value, table, kind) -%}
     {%- set place -%}
         @level0type = N'SCHEMA', @level0name = N{{ sql_text(schema) }}
         {%- if table %}, @level1type = N{{ sql_text(kind) }}, @level1name = N{{ sql_text(table) }}{% endif -%}
@@ -88,7 +88,7 @@
 {%- endmacro %}
 
 
-{% macro sqlserver__noted_on(schema, name, table) -%}
+{% macro default__noted_on(schema, name, table) -%}
     {%- set found = run_query(
         'select cast(value as nvarchar(4000)) as noted from sys.extended_properties where class = ' ~ (1 if table else 3)
         ~ ' and major_id = ' ~ sqlserver_id(schema, table) ~ ' and minor_id = 0 and name = ' ~ sql_text(name)

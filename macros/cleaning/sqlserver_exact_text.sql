@@ -7,13 +7,13 @@
 {%- endmacro %}
 
 
-{% macro sqlserver__exact_text(text) -%}
+{% macro default__exact_text(text) -%}
     cast({{ text }} as nvarchar(4000)) collate Latin1_General_100_BIN2
 {%- endmacro %}
 
 
 {% macro synapse__exact_text(text) -%}
-    {{ return(sqlserver__exact_text(text)) }}
+    {{ return(default__exact_text(text)) }}
 {%- endmacro %}
 
 

@@ -105,7 +105,7 @@
 {%- endmacro %}
 
 
-{% macro sqlserver__key_form(as_columnstore) -%}
+{% macro default__key_form(as_columnstore) -%}
     {{ return(('nonclustered' if as_columnstore else 'clustered') ~ ' {}') }}
 {%- endmacro %}
 

@@ -42,8 +42,8 @@ class Storage:
     def local(self, path: str) -> Path:
         """Return where a file can be read."""
         place = self.root / path
-        # Silver's files never change once they are there; those of bronze can be written anew.
-        if self._copies and (path.startswith("bronze/") or not place.exists()):
+        # Silver's files never change once they are there; others can be written anew.
+        if self._copies and not (path.startswith("silver/") and place.exists()):
             place.parent.mkdir(parents=True, exist_ok=True)
             new = place.with_name(f"{place.name}.{os.getpid()}-{threading.get_ident()}")
             with self._lake.open_read(path) as source, new.open("wb") as copy:
