@@ -392,6 +392,8 @@ class FabricWarehouse(SqlDatabase):
         if options.pop("FILE_TYPE", "").upper() != "PARQUET" or options:
             raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         paths = [f"{path}*.parquet" if path.endswith("/") else path for path in paths]
+        if unknown := [column for column in listed if column not in there]:
+            raise SqlServerError(207, f"Invalid column name '{unknown[0]}'.", "42S22")
         columns = [there[column] for column in listed]
         count = 0
         for storage, file in rowset.files(self, session, {}, paths):
@@ -493,7 +495,7 @@ def _cluster(reader: Reader) -> None:
 def _check_collation(column: Column) -> None:
     if column.collation not in (None, _COLLATION, "database_default", "DATABASE_DEFAULT"):
         raise SqlServerError(
-            24594,
+            15871,
             f"The collation '{column.collation}' of column '{column.name}' is not supported in"
             " this edition of SQL Server.",
         )
@@ -507,7 +509,7 @@ def _not_a_type(text: str) -> SqlServerError:
 
 def _not_a_key() -> SqlServerError:
     return SqlServerError(
-        24584,
+        15871,
         "A constraint has to be added by ALTER TABLE, as NOT ENFORCED, and PRIMARY KEY and UNIQUE"
         " as NONCLUSTERED too; no others are supported in this edition of SQL Server.",
     )
