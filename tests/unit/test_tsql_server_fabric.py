@@ -237,12 +237,22 @@ def test_the_driver_connects_to_it_where_the_server_is_one(
 ) -> None:
     monkeypatch.setenv("C360_STANDIN", str(client.server.folder))
     server = "Driver={ODBC Driver 18 for SQL Server};Server=x.datawarehouse.fabric.microsoft.com"
-    with pyodbc.connect(f"{server};Database=customer360", autocommit=True) as connection:
+    server += ";Database=customer360;APP=dbt-fabric/1.9.10"
+    with pyodbc.connect(server, autocommit=True) as connection:
         connection.execute("create table dbo.t (a varchar(4))")
         connection.execute("insert into dbo.t values (?)", "Łó")
         with pytest.raises(pyodbc.DataError, match="truncated"):
             connection.execute("insert into dbo.t values (?)", "Łód")
+        programs = client("select program_name from sys.dm_exec_sessions order by session_id")
+        assert programs == [("python",), ("dbt-fabric/1.9.10",)]
     assert client("select a from dbo.t") == [("Łó",)]
+
+
+def test_rows_are_deleted_by_an_alias_and_by_a_join(client: Client) -> None:
+    client("create table dbo.t (a int); insert into dbo.t values (1), (2), (3)")
+    client("delete t from dbo.t as t where t.a = 1 option (label = 'x')")
+    client("delete t from dbo.t as t inner join (values (2)) as u (b) on u.b = t.a where t.a > 0")
+    assert client("select a from dbo.t") == [(3,)]
 
 
 def put(client: Client, path: str, **columns: pa.Array) -> None:

@@ -1,10 +1,10 @@
-"""A stand-in for the two T-SQL servers of the Azure path, for tests where no account exists.
+"""A stand-in for the three T-SQL servers of the Azure path, for tests where no account exists.
 
 A driver under `drivers/` shadows the real one. What it is asked to run is recorded (recorder.py),
 split into statements (batch.py), held to the rules of its server (serverless.py for a Synapse
-serverless SQL pool, database.py for Azure SQL Database) and executed on DuckDB (engine.py): queries
-are translated (translate.py, functions.py), definitions kept in a catalogue (catalog.py). Files of
-the lake are read and written by storage.py.
+serverless SQL pool, database.py for Azure SQL Database, warehouse.py for a Fabric Warehouse) and
+executed on DuckDB (engine.py): queries are translated (translate.py, functions.py), definitions
+kept in a catalogue (catalog.py). Files of the lake are read and written by storage.py, rowset.py.
 
 It shows that the product's statements hang together and give the right rows under the documented
 rules that are written down here. It does not show that a real server takes them: it has none of the

@@ -102,10 +102,10 @@ class SqlDatabase(Server):
         return text, relations
 
     def _sessions_sql(self) -> str:
-        """Return sys.dm_exec_sessions as DuckDB's SQL: one program, of one machine's processes."""
+        """Return sys.dm_exec_sessions as DuckDB's SQL: of the processes of one machine."""
         rows = [
-            f"({each.id}, '{each.login}', 'here', '{self.program}', {each.process}, db_id(),"
-            f" timestamp '{each.since}')"
+            f"({each.id}, '{each.login}', 'here', '{each.program or self.program}',"
+            f" {each.process}, db_id(), timestamp '{each.since}')"
             for each in self.live
         ]
         names = "session_id, login_name, host_name, program_name, host_process_id, database_id"

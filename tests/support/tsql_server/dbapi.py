@@ -55,6 +55,7 @@ class Connection:
                 self.session = self.server.login(database, autocommit, names.get("uid", ""))
         except SqlServerError as error:
             raise type(self).error(error) from error
+        self.session.program = names.get("app", "")
 
     @property
     def autocommit(self) -> bool:
@@ -80,9 +81,12 @@ class Connection:
 
     def commit(self) -> None:
         """Commit what the driver's transaction has; nothing without one."""
-        with self.server.lock:
-            while self.session.transactions:
-                self.server.commit(self.session)
+        try:
+            with self.server.lock:
+                while self.session.transactions:
+                    self.server.commit(self.session)
+        except SqlServerError as error:
+            raise type(self).error(error) from error
 
     def rollback(self) -> None:
         """Roll back what the driver's transaction has; nothing without one."""

@@ -1,7 +1,8 @@
 """A server: runs batches of T-SQL for its sessions, on one DuckDB file.
 
 A statement is handled by the method that HANDLERS names for its first words, a procedure by the one
-that PROCEDURES names; the servers (serverless.py, database.py) add to both, or refuse.
+that PROCEDURES names; the servers (serverless.py, database.py, warehouse.py) add to both, or
+refuse.
 """
 
 from __future__ import annotations

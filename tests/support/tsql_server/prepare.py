@@ -15,6 +15,8 @@ def prepare(tree: exp.Expr) -> exp.Tuple:
     whole = exp.Tuple(expressions=[tree])
     if isinstance(tree, exp.Update):
         _join_to_update(tree)
+    if isinstance(tree, exp.Delete) and tree.args.get("tables"):
+        _delete_by_alias(tree)
     for query in tree.find_all(exp.Query):
         query.set("options", None)
     for select in list(tree.find_all(exp.Select)):
@@ -109,3 +111,22 @@ def _join_to_update(update: exp.Update) -> None:
     update.set("from_", exp.From(this=joins[0].this))
     table.set("joins", None)
     update.set("this", table)
+
+
+def _delete_by_alias(delete: exp.Delete) -> None:
+    """DELETE t, or DELETE a FROM t AS a INNER JOIN u ON …: where there is such a row of u."""
+    (named,) = delete.args["tables"]
+    delete.set("tables", None)
+    if not delete.this:
+        delete.set("this", named)
+        return
+    table = delete.this
+    joins = table.args.get("joins") or []
+    if table.alias_or_name.lower() != named.name.lower() or len(joins) > 1:
+        raise UnknownSqlError(f"no rule for {delete.sql('tsql')[:200]}")
+    table.set("joins", None)
+    for join in joins:
+        joined = exp.select("1").from_(join.this).where(join.args["on"])
+        if where := delete.args.get("where"):
+            joined = joined.where(where.this)
+        delete.set("where", exp.Where(this=exp.Exists(this=joined)))

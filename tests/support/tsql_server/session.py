@@ -59,6 +59,7 @@ class Session:
     login: str = ""
     id: int = field(default_factory=lambda: next(_ids))  # @@SPID
     process: int = field(default_factory=lambda: os.getpid())  # of the client
+    program: str = ""  # as its client calls itself; nothing: as its driver does
     since: datetime = field(default_factory=datetime.now)
     locked: set[int] = field(default_factory=set)  # objects that the transaction defines anew
     changed: set[int] = field(default_factory=set)  # tables of which it updated or deleted rows

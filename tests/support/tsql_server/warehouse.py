@@ -30,10 +30,10 @@ from sqlglot.tokens import Token
 from tests.support.tsql_server import checks, kinds, rowset
 from tests.support.tsql_server.batch import Statement, keyword, tokenize, words
 from tests.support.tsql_server.catalog import Column, ColumnType, type_text
-from tests.support.tsql_server.columns import UNKNOWN, Origins, Scope, branches
+from tests.support.tsql_server.columns import UNKNOWN, Lookup, Origins, Scope, branches
 from tests.support.tsql_server.database import SqlDatabase, column_id, names_in
 from tests.support.tsql_server.errors import SqlServerError, UnknownSqlError, invalid_object
-from tests.support.tsql_server.reader import Name, Reader, column_of
+from tests.support.tsql_server.reader import Name, Reader, column_of, split
 from tests.support.tsql_server.session import ResultSet, Session
 from tests.support.tsql_server.storage import Storage
 
@@ -66,7 +66,7 @@ class FabricWarehouse(SqlDatabase):
 
     name: ClassVar[str] = "fabric"
     file: ClassVar[str] = "fabric.duckdb"
-    program: ClassVar[str] = "dbt-fabric"
+    program: ClassVar[str] = "python"
     collation: ClassVar[str] = _COLLATION
     in_fabric: ClassVar[bool] = True
 
@@ -234,7 +234,7 @@ class FabricWarehouse(SqlDatabase):
 
     def _add_columns(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
         added = []
-        for item in _listed(reader):
+        for item in split(reader.tokens[reader.place :], ","):
             _check_definition(item)
             column = column_of(item)[0]
             if not column.nullable:
@@ -249,7 +249,7 @@ class FabricWarehouse(SqlDatabase):
     def _drop_columns(self, session: Session, table: Name, object_id: int, reader: Reader) -> None:
         catalog = session.catalog
         optional = reader.take("IF", "EXISTS")
-        dropped = [item[0].text.lower() for item in _listed(reader)]
+        dropped = [item[0].text.lower() for item in split(reader.tokens[reader.place :], ",")]
         there = catalog.columns_of(object_id)
         for each in dropped:
             if optional and each not in {column.name.lower() for column in there}:
@@ -320,7 +320,10 @@ class FabricWarehouse(SqlDatabase):
         to = reader.name()
         self.add_foreign_key(session, table, object_id, key, columns, to, names_in(reader))
         session.catalog.query(
-            "update sys.foreign_keys set is_not_trusted = true where name = ?", key
+            "update sys.foreign_keys set is_not_trusted = true"
+            " where name = ? and parent_object_id = ?",
+            key,
+            object_id,
         )
 
     def check_unique(self, session: Session, table: Name, columns: list[str], number: int) -> None:
@@ -389,6 +392,8 @@ class FabricWarehouse(SqlDatabase):
         if options.pop("FILE_TYPE", "").upper() != "PARQUET" or options:
             raise UnknownSqlError(f"{self.name}: no rule for {statement.sql[:200]}")
         paths = [f"{path}*.parquet" if path.endswith("/") else path for path in paths]
+        if unknown := [column for column in listed if column not in there]:
+            raise SqlServerError(207, f"Invalid column name '{unknown[0]}'.", "42S22")
         columns = [there[column] for column in listed]
         count = 0
         for storage, file in rowset.files(self, session, {}, paths):
@@ -418,7 +423,16 @@ class FabricWarehouse(SqlDatabase):
 class _Origins(Origins):
     """Origins that tell of every text whether it is varchar or nvarchar."""
 
+    def __init__(self, lookup: Lookup) -> None:
+        super().__init__(lookup)
+        self._known: dict[int, Column | None] = {}
+
     def _value(self, node: exp.Expr, scope: Scope) -> Column | None:
+        if id(node) not in self._known:
+            self._known[id(node)] = self._found(node, scope)
+        return self._known[id(node)]
+
+    def _found(self, node: exp.Expr, scope: Scope) -> Column | None:
         if isinstance(node, _NATIONAL) or (
             isinstance(node, exp.Anonymous) and node.name.lower() in _NATIONAL_NAMES
         ):
@@ -478,24 +492,10 @@ def _cluster(reader: Reader) -> None:
             Reader(item).expect("CLUSTER BY")
 
 
-def _listed(reader: Reader) -> list[list[Token]]:
-    """Read a list to the statement's end."""
-    items: list[list[Token]] = [[]]
-    depth = 0
-    for token in reader.tokens[reader.place :]:
-        word = keyword(token)
-        depth += (word == "(") - (word == ")")
-        if word == "," and not depth:
-            items.append([])
-        else:
-            items[-1].append(token)
-    return items
-
-
 def _check_collation(column: Column) -> None:
     if column.collation not in (None, _COLLATION, "database_default", "DATABASE_DEFAULT"):
         raise SqlServerError(
-            24594,
+            15871,
             f"The collation '{column.collation}' of column '{column.name}' is not supported in"
             " this edition of SQL Server.",
         )
@@ -509,7 +509,7 @@ def _not_a_type(text: str) -> SqlServerError:
 
 def _not_a_key() -> SqlServerError:
     return SqlServerError(
-        24584,
+        15871,
         "A constraint has to be added by ALTER TABLE, as NOT ENFORCED, and PRIMARY KEY and UNIQUE"
         " as NONCLUSTERED too; no others are supported in this edition of SQL Server.",
     )
