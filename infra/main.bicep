@@ -53,6 +53,12 @@ param jobCores int = 2
 @description('When the job runs: a cron expression of five fields, in UTC.')
 param schedule string = '0 6 * * *'
 
+@description('SQL connection string of a Warehouse in Microsoft Fabric. When given, gold and the marts go there, and not into the database.')
+param fabricServer string = ''
+
+@description('Name of that Warehouse.')
+param fabricWarehouse string = 'customer360'
+
 @description('URL of the API of a Prefect server. When given, a worker for it runs in the place of the job.')
 param prefectApiUrl string = ''
 
@@ -144,6 +150,8 @@ module database 'modules/database.bicep' = {
     gigabytes: databaseGigabytes
     pauseAfterMinutes: pauseAfterMinutes
     keepDeletedDays: keepDeletedDays
+    fabricServer: fabricServer
+    fabricWarehouse: fabricWarehouse
     silverAccess: silverAccess
     privateEndpoints: privateEndpoints
     allowedAddresses: allowedAddresses

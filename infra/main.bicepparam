@@ -47,6 +47,11 @@ param jobCores = 2
 // When it runs, in UTC: minute, hour, day of month, month, day of week.
 param schedule = '0 6 * * *'
 
+// Gold and the marts in a Warehouse of Microsoft Fabric (docs/azure.md): its SQL connection string, such as
+// abc.datawarehouse.fabric.microsoft.com, and its name. The database is made all the same, and sleeps.
+param fabricServer = ''
+param fabricWarehouse = 'customer360'
+
 // A worker for a Prefect server that you run, which then has the schedule: the URL of its API, such as
 // https://prefect.example.com/api. The image has to have Prefect in it (docs/azure.md).
 param prefectApiUrl = ''

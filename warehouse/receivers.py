@@ -61,7 +61,7 @@ class Receiver(Protocol):
 def receiver(lake: Lake, dbt: DbtRun) -> Iterator[Receiver]:
     """Connect to the database that dbt is on."""
     if dbt.target == "fabric":
-        yield _Fabric(lake, dbt)
+        yield FabricWarehouse(lake, dbt)
         return
     credentials = dbt.adapter.config.credentials
     with ExitStack() as stack:
@@ -69,7 +69,7 @@ def receiver(lake: Lake, dbt: DbtRun) -> Iterator[Receiver]:
         stack.callback(connection.close)
         cursor = stack.enter_context(connection.cursor())
         copying = stack.enter_context(azure_sql.bulk_cursor(connection, credentials))
-        yield _AzureSql(lake, cursor, copying)
+        yield AzureSql(lake, cursor, copying)
 
 
 def noted(dbt: DbtRun, schema: str) -> str | None:
@@ -93,22 +93,26 @@ _NOTED_IN_WAREHOUSE = (
 )
 
 
-class _AzureSql:
+class AzureSql:
     """Azure SQL Database."""
 
     def __init__(self, lake: Lake, cursor: Any, copying: Any) -> None:
+        """Ask by a cursor, and copy by a `bulk_cursor`."""
         self._lake = lake
         self._cursor = cursor
         self._copying = copying
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Ask, and return all rows."""
         self._cursor.execute(sql)
         return [tuple(row) for row in self._cursor.fetchall()]
 
     def run(self, sql: str) -> None:
+        """Run what gives no rows back."""
         self._cursor.execute(sql)
 
     def noted(self, schema: str) -> str | None:
+        """Return the version that is noted on a schema; None where there is no note."""
         rows = self.query(_NOTED.format(schema=schema))
         return str(rows[0][0]) if rows else None
 
@@ -122,6 +126,7 @@ class _AzureSql:
         number: int | None = None,
         since: str | None = None,
     ) -> None:
+        """Copy columns of a file or folder of the lake, as `Receiver` has it."""
         for file in files(self._lake, place):
             with opened(self._lake, file) as parquet:
                 self._send(name, file, parquet, target, columns, on_rows, number, since)
@@ -219,16 +224,18 @@ where columns.object_id = object_id('{table}', 'U')
 """
 
 
-class _Fabric:
+class FabricWarehouse:
     """A Fabric Warehouse."""
 
     def __init__(self, lake: Lake, dbt: DbtRun) -> None:
+        """Ask by dbt, which is on the Warehouse's target."""
         self._lake = lake
         self._dbt = dbt
         self.query = dbt.query
         self.run = dbt.execute
 
     def noted(self, schema: str) -> str | None:
+        """Return the version that is noted on a schema; None where there is no note."""
         return noted(self._dbt, schema)
 
     def copy(
@@ -241,6 +248,7 @@ class _Fabric:
         number: int | None = None,
         since: str | None = None,
     ) -> None:
+        """Copy columns of a file or folder of the lake, as `Receiver` has it."""
         rows = 0
         for file in (found := files(self._lake, place)):
             with opened(self._lake, file) as parquet:

@@ -18,6 +18,8 @@ param lakeUrl string
 param synapseServer string
 param sqlServer string
 param sqlDatabase string
+param fabricServer string
+param fabricWarehouse string
 param silverAccess string
 param sources string
 param noPersonalData bool
@@ -29,14 +31,19 @@ var environmentVariables = [
   { name: 'C360_LAKE', value: lakeUrl }
   { name: 'C360_SYNAPSE_SERVER', value: synapseServer }
   { name: 'C360_SYNAPSE_DATABASE', value: 'customer360' }
-  { name: 'C360_SQL_SERVER', value: sqlServer }
-  { name: 'C360_SQL_PORT', value: '1433' }
-  { name: 'C360_SQL_DATABASE', value: sqlDatabase }
   { name: 'C360_SILVER_ACCESS', value: silverAccess }
   { name: 'C360_HOME', value: '/home/c360' }
   { name: 'C360_SOURCES', value: sources }
   { name: 'C360_NO_PII', value: noPersonalData ? '1' : '0' }
   { name: 'C360_MEMORY_LIMIT', value: '${cores}GB' } // half of it; by itself DuckDB would go by the host's memory
+]
+var database = empty(fabricServer) ? [
+  { name: 'C360_SQL_SERVER', value: sqlServer }
+  { name: 'C360_SQL_PORT', value: '1433' }
+  { name: 'C360_SQL_DATABASE', value: sqlDatabase }
+] : [
+  { name: 'C360_FABRIC_SERVER', value: fabricServer }
+  { name: 'C360_FABRIC_WAREHOUSE', value: fabricWarehouse }
 ]
 var token = empty(tokenUrl) ? [] : [{ name: 'C360_API_TOKEN', secretRef: 'api-token' }]
 var prefect = empty(prefectApiUrl) ? [] : [{ name: 'PREFECT_API_URL', value: prefectApiUrl }]
@@ -47,7 +54,7 @@ var containers = [
     image: '${registry}/customer360:${imageTag}'
     command: empty(prefectApiUrl) ? ['c360'] : ['prefect', 'worker', 'start', '--pool', 'customer-360']
     args: empty(prefectApiUrl) ? concat(['run', '--target', 'azure', '--input', 'incoming'], empty(apiUrl) ? [] : ['--api', apiUrl]) : []
-    env: concat(environmentVariables, token, prefect)
+    env: concat(environmentVariables, database, token, prefect)
     resources: { cpu: cores, memory: '${cores * 2}Gi' }
     volumeMounts: [
       { volumeName: 'home', mountPath: '/home/c360' }

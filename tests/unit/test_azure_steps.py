@@ -97,7 +97,7 @@ def test_only_a_whole_version_that_gold_lacks_is_gone_on_from(
     run.identity = Settings(enabled=False)
     version = [(change["gold"],)] if "gold" in change else []
     run.full = "full" in change
-    run.database = SimpleNamespace(query=lambda sql: version)
+    run.database = SimpleNamespace(query=lambda sql: version, target="azure_sql")
     assert run._can_resume() is resumes
 
 

@@ -40,6 +40,7 @@ NOT_ON_THE_JOB = {
             "C360_SQL_AUTHENTICATION",
             "C360_SQL_USER",
             "C360_SQL_PASSWORD",
+            "C360_FABRIC_AUTHENTICATION",
         ),
         "it signs in with its managed identity",
     ),

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lake.local import LocalLake
-from warehouse import load
+from warehouse.receivers import AzureSql
 
 
 def _sent(folder: Path, copy: Callable[..., None], on_rows: Callable[[int], None]) -> BaseException:
@@ -18,7 +18,9 @@ def _sent(folder: Path, copy: Callable[..., None], on_rows: Callable[[int], None
     pq.write_table(pa.table({"a": [1, 2]}), folder / "x.parquet")
     cursor: Any = SimpleNamespace(connection=SimpleNamespace(timeout=9), bulkcopy_arrow=copy)
     with pytest.raises(Exception) as caught:  # noqa: PT011
-        load._send(LocalLake(folder), "silver stores", "x.parquet", cursor, "t", ["a"], on_rows)
+        AzureSql(LocalLake(folder), cursor, cursor).copy(
+            "silver stores", "x.parquet", "t", ["a"], on_rows
+        )
     return caught.value
 
 
