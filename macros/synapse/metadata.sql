@@ -1,6 +1,7 @@
 {#-
     What dbt asks the database about relations, for a serverless SQL pool. dbt-synapse asks INFORMATION_SCHEMA in small
-    letters, which a database with a binary collation does not take, and dbt-fabric adds labels, which a pool has not.
+    letters, which a database with a binary collation does not take, and dbt-fabric adds labels, which a pool has not, and
+    nests WITH.
 -#}
 {% macro synapse_relations_sql() -%}
     (
@@ -52,11 +53,11 @@
 
 
 {% macro synapse__get_columns_in_query(select_sql) %}
-    {{ return(run_query(synapse__get_empty_subquery_sql(select_sql)).columns | map(attribute='name') | list) }}
+    {{ return(run_query(fabric__get_empty_subquery_sql(select_sql)).columns | map(attribute='name') | list) }}
 {% endmacro %}
 
 
-{% macro synapse__get_empty_subquery_sql(select_sql, select_sql_header=none) %}
+{% macro fabric__get_empty_subquery_sql(select_sql, select_sql_header=none) %}
 {{ sqlserver_as_cte(select_sql, 'dbt_query') }}
 select * from dbt_query where 0 = 1
 {% endmacro %}
