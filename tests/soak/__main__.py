@@ -225,6 +225,8 @@ class Soak:
         who = self.random.choice(sorted(there - self.shop.forgotten))
         state = self.shop.state(forget=who)
         forget = ("person", "forget", who, "--yes", "--home", self.home)
+        forgetting = self.allowed.with_name("forgetting")
+        forgetting.touch()
         with self.becomes(state):
             after = self.random.uniform(0.05, 1.1) * self.seconds
             if self.command(*forget, kill_after=after) != 0:
@@ -232,6 +234,7 @@ class Soak:
                     # Killed before it had begun, or when all was done.
                     self.command(*forget)
                 self.until_done("run", "--home", self.home)
+        forgetting.unlink()
         self.shop.forgotten.add(who)
         self._now(state)
         left = _files_with(self.home, email(who))
