@@ -1,7 +1,8 @@
 {#-
-    What is noted on a schema, or a table in it (note_on), in a Fabric Warehouse, which has no extended properties: a table, "runs"."notes",
-    whose newest row says it. Rows are only added while models are built, since of two transactions that change rows of a table
-    one fails. A name is all that ties a note to its table, so whatever makes a table anew without a note takes back what was noted.
+    What is noted on a schema, or a table in it (note_on), in a Fabric Warehouse, which has no extended properties: a table,
+    "runs"."notes", whose newest row says it. Rows are only added while models are built, since of two transactions that change
+    rows of a table one fails. A name is all that ties a note to its table, so whatever makes a table anew without a note takes
+    back what was noted.
 -#}
 {% macro make_notes() -%}
     {%- if not run_query("select object_id('runs.notes', 'U') as id").rows[0][0] -%}

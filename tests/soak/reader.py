@@ -43,7 +43,8 @@ def look(home: Path, allowed: Path) -> str | None:
         with duckdb.connect(home / "warehouse.duckdb", read_only=True) as connection:
             row = connection.execute(SEEN).fetchone()
     except duckdb.Error as error:
-        if isinstance(error, duckdb.IOException) and (was_forgetting or forgetting.exists()):
+        is_gone = "No such file" in str(error) or "No files found" in str(error)
+        if is_gone and (was_forgetting or forgetting.exists()):
             return None
         return f"{type(error).__name__}: {str(error).splitlines()[0]}"
     assert row
